@@ -1,0 +1,55 @@
+//! What the caller and a long-running call share: progress counters and the wish to stop.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Shared between the thread that works and the thread that watches; cheap to update.
+#[derive(Debug, Default)]
+pub struct Control {
+    cancelled: AtomicBool,
+    /// Bytes of the source (backup) or of the target (restore) that are done.
+    pub bytes_done: AtomicU64,
+    /// Bytes to do; 0 while unknown.
+    pub bytes_total: AtomicU64,
+    /// Files, folders and other entries that are done.
+    pub entries_done: AtomicU64,
+    /// Entries to do; 0 while unknown.
+    pub entries_total: AtomicU64,
+}
+
+impl Control {
+    /// Ask the work to stop at the next chance; it ends within a second.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Relaxed);
+    }
+
+    /// Whether the work was asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
+    /// Fail with [`ErrorKind::Cancelled`] when the work was asked to stop.
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled"));
+        }
+        Ok(())
+    }
+
+    /// Count bytes that are done.
+    pub fn add_bytes(&self, count: u64) {
+        self.bytes_done.fetch_add(count, Relaxed);
+    }
+
+    /// Count one more entry that is done.
+    pub fn add_entry(&self) {
+        self.entries_done.fetch_add(1, Relaxed);
+    }
+
+    /// Say how much there is to do.
+    pub fn set_total(&self, bytes: u64, entries: u64) {
+        self.bytes_total.store(bytes, Relaxed);
+        self.entries_total.store(entries, Relaxed);
+    }
+}

@@ -1,0 +1,3 @@
+//! Our own reader of the repository format: authenticated, bounded, and every failure a value.
+
+pub mod seal;

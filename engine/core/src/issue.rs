@@ -1,0 +1,151 @@
+//! Issues: paths that were not stored, or not restored, as they are.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, sync::Mutex};
+
+/// Issues kept in full; beyond that only the count grows, so that memory stays bounded.
+pub const KEPT_ISSUES: usize = 10_000;
+
+/// What happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IssueKind {
+    /// Could not be opened or read.
+    Unreadable,
+    /// A folder could not be listed, or its listing cannot be trusted.
+    Listing,
+    /// Got shorter while it was read.
+    Shrunk,
+    /// Was written to while it was read.
+    Rewritten,
+    /// Nothing at all was found in the source.
+    EmptySource,
+    /// The source holds far less than the last complete snapshot.
+    SourceShrank,
+    /// Went away between listing and reading.
+    Vanished,
+    /// Only grew while it was read; what was there when it was listed is stored.
+    Grew,
+    /// Its attributes could not be read or hold what the format cannot.
+    Attributes,
+    /// Left out because the repository, its cache or the journal lies there.
+    OwnFiles,
+    /// The metadata cache could not be written; cold is complete.
+    HotIncomplete,
+    /// An object in the repository is not what its name or MAC says.
+    Damaged,
+    /// A name that must not be restored: empty, `.`, `..`, with `/` or NUL, or twice in a folder.
+    UnsafeName,
+    /// Could not be written to the target of a restore.
+    NotWritten,
+    /// Written, but its owner, mode, times or attributes could not be set.
+    Metadata,
+    /// A device, socket or other special file that was not asked for.
+    NotRestored,
+}
+
+impl IssueKind {
+    /// The name used in records and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Listing => "listing",
+            Self::Shrunk => "shrunk",
+            Self::Rewritten => "rewritten",
+            Self::EmptySource => "empty-source",
+            Self::SourceShrank => "source-shrank",
+            Self::Vanished => "vanished",
+            Self::Grew => "grew",
+            Self::Attributes => "attributes",
+            Self::OwnFiles => "own-files",
+            Self::HotIncomplete => "hot-incomplete",
+            Self::Damaged => "damaged",
+            Self::UnsafeName => "unsafe-name",
+            Self::NotWritten => "not-written",
+            Self::Metadata => "metadata",
+            Self::NotRestored => "not-restored",
+        }
+    }
+
+    /// True for what is told but never makes a run partial.
+    pub fn is_note(self) -> bool {
+        matches!(
+            self,
+            Self::Vanished
+                | Self::Grew
+                | Self::Attributes
+                | Self::OwnFiles
+                | Self::HotIncomplete
+                | Self::NotRestored
+        )
+    }
+}
+
+/// One path and what happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// What happened.
+    pub kind: IssueKind,
+    /// The path as bytes: relative to the source for a backup, to the source's folder for a
+    /// restore, an object's name for damage. Empty means the whole.
+    pub path: Vec<u8>,
+    /// One sentence, lower case, no full stop.
+    pub message: String,
+}
+
+impl Issue {
+    /// An issue about `path`.
+    pub fn new(kind: IssueKind, path: impl AsRef<OsStr>, message: impl Into<String>) -> Self {
+        Self { kind, path: path.as_ref().as_bytes().to_vec(), message: message.into() }
+    }
+}
+
+/// Issues as they are collected from several threads: bounded in memory, exact in number.
+#[derive(Debug, Default)]
+pub struct Issues {
+    inner: Mutex<Collected>,
+}
+
+/// What was collected: the first [`KEPT_ISSUES`] and the count of all.
+#[derive(Debug, Default, Clone)]
+pub struct Collected {
+    /// The first issues, in the order in which they were noticed.
+    pub kept: Vec<Issue>,
+    /// How many there were that make a run partial.
+    pub problem_count: u64,
+    /// How many there were that are only told.
+    pub note_count: u64,
+}
+
+impl Issues {
+    /// Note an issue about `path`.
+    pub fn add(&self, kind: IssueKind, path: impl AsRef<Path>, message: impl Into<String>) {
+        self.push(Issue::new(kind, path.as_ref(), message));
+    }
+
+    /// Note an issue.
+    pub fn push(&self, issue: Issue) {
+        let mut inner = self.lock();
+        if issue.kind.is_note() {
+            inner.note_count += 1;
+        } else {
+            inner.problem_count += 1;
+        }
+        // A problem must not be crowded out by notes.
+        if inner.kept.len() < KEPT_ISSUES {
+            inner.kept.push(issue);
+        } else if !issue.kind.is_note()
+            && let Some(place) = inner.kept.iter().position(|kept| kept.kind.is_note())
+        {
+            inner.kept.remove(place);
+            inner.kept.push(issue);
+        }
+    }
+
+    /// A copy of what was collected so far.
+    pub fn collected(&self) -> Collected {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,14 @@
+//! The engine of unstoppable backups: repositories in the rustic (restic v2) format.
+//!
+//! Creating repositories and archiving is `rustic_core`'s work, driven from here; storage,
+//! sources, the commit point, reading and restoring are our own. No type of `rustic_core`
+//! leaves this crate.
+
+pub mod birth;
+pub mod control;
+pub mod error;
+pub mod format;
+pub mod issue;
+pub mod key;
+pub mod object;
+pub mod storage;

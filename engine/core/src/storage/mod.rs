@@ -1,0 +1,50 @@
+//! Where repositories lie: the ports, and the local directory.
+//!
+//! What a caller may do is a type. [`ReadStorage`] cannot write; [`AppendStorage`] creates but
+//! has no way to delete or overwrite; only [`MaintainStorage`] removes.
+
+pub mod local;
+
+use bytes::Bytes;
+
+use crate::{
+    error::Result,
+    object::{Object, ObjectId, ObjectKind},
+};
+
+/// Reads a repository.
+pub trait ReadStorage: Send + Sync {
+    /// Where the repository lies, for messages; holds no secret.
+    fn location(&self) -> String;
+
+    /// All objects of `kind` with their sizes in bytes, in no order.
+    /// An error on any part of the listing is an error of the whole; a folder that is missing is
+    /// an error as well. Names that are not ids are left out.
+    fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>>;
+
+    /// The whole object, or None where there is none; the caller checks it against its name.
+    fn read(&self, object: &Object) -> Result<Option<Bytes>>;
+
+    /// Exactly `length_bytes` from `offset_bytes` on; fails when the object is missing or shorter.
+    fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes>;
+
+    /// The object's size in bytes, or None where there is none.
+    fn size(&self, object: &Object) -> Result<Option<u64>>;
+}
+
+/// Adds objects; never deletes and never overwrites one.
+pub trait AppendStorage: ReadStorage {
+    /// Make the folders of an empty repository; those that exist stay as they are.
+    fn create_folders(&self) -> Result<()>;
+
+    /// Store an object whole or not at all, durably when it returns.
+    /// One that exists with the same bytes is a success (a repeated request), with other bytes
+    /// an error; it is never changed.
+    fn create(&self, object: &Object, content: &[Bytes]) -> Result<()>;
+}
+
+/// Removes and replaces objects as well.
+pub trait MaintainStorage: AppendStorage {
+    /// Remove an object; one that is missing is a success.
+    fn remove(&self, object: &Object) -> Result<()>;
+}

@@ -1,0 +1,284 @@
+"""Backup and restore of rustic-format repositories.
+
+Every call runs its work on a thread of its own with the GIL released.  While it waits, the
+calling thread runs Python's signal handlers and calls `progress` at most five times a second;
+an exception from either cancels the work, and is raised once the work has stopped.
+The module works only in the process that imported it: after a fork every call raises EngineBug.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, final
+
+__version__: Final[str]
+
+IssueKind = Literal[
+    # these make a backup partial
+    "unreadable",
+    "listing",
+    "shrunk",
+    "rewritten",
+    "empty-source",
+    "source-shrank",
+    # these are only told
+    "vanished",
+    "grew",
+    "attributes",
+    "own-files",
+    "hot-incomplete",
+    "not-restored",
+    # these come from restore and check
+    "damaged",
+    "unsafe-name",
+    "not-written",
+    "metadata",
+]
+Mode = Literal["read", "append"]
+Phase = Literal["opening", "working", "finishing"]
+
+class EngineError(Exception):
+    """Something failed; the text is one lower-case sentence with its causes after colons."""
+
+class WrongKey(EngineError):
+    """The key does not open the repository, or is not the pinned one."""
+
+class PinBroken(EngineError):
+    """The repository is not the pinned one: its config, id, birth names or generation differ."""
+
+class NoRepository(EngineError):
+    """There is no repository at the given place."""
+
+class RepositoryExists(EngineError):
+    """There is a repository already where one was to be created."""
+
+class SourceUnavailable(EngineError):
+    """The source is missing, is not a folder, or cannot be opened at all."""
+
+class StorageError(EngineError):
+    """Storage answered with an error."""
+
+class StorageFull(StorageError):
+    """Storage has no room left."""
+
+class RepositoryDamaged(EngineError):
+    """Bytes in the repository are not what their name or their key says."""
+
+class Cancelled(EngineError):
+    """The work was cancelled and left nothing to report."""
+
+class InvalidInput(EngineError):
+    """An argument cannot be used; the sentence says why."""
+
+class EngineBug(EngineError):
+    """A fault of the engine itself, such as a panic."""
+
+@final
+class Cancel:
+    """A wish to stop, shared with a running call; it stops within a second."""
+
+    def __init__(self) -> None: ...
+    def set(self) -> None:
+        """Ask the work to stop; may be called from any thread and from a signal handler."""
+    def is_set(self) -> bool: ...
+
+@final
+class Progress:
+    """How far a call is."""
+
+    phase: Phase
+    bytes_done: int
+    bytes_total: int | None
+    """None while unknown."""
+    entries_done: int
+    entries_total: int | None
+    """None while unknown."""
+
+@final
+class Birth:
+    """Who a repository was made for; names match `[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?`.
+
+    Raises InvalidInput for other names or a generation below 1.
+    """
+
+    customer: str
+    resource: str
+    generation: int
+    def __init__(self, customer: str, resource: str, generation: int) -> None: ...
+
+@final
+class Pins:
+    """Values of a repository that must never change; ids and hashes are 64 hex digits."""
+
+    repository_id: str
+    config_sha256: str
+    key_fingerprint: str
+    generation: int
+    def __init__(
+        self, *, repository_id: str, config_sha256: str, key_fingerprint: str, generation: int
+    ) -> None: ...
+
+@final
+class Issue:
+    """One path and what happened to it."""
+
+    kind: IssueKind
+    path: bytes
+    """Relative to the source (backup) or to the restored folder; an object's name for damage."""
+    message: str
+    is_note: bool
+    """True for what is told but makes no run partial."""
+
+@final
+class BackupSummary:
+    """A snapshot that was stored and proved on cold."""
+
+    snapshot_id: str
+    tags: list[str]
+    """`incomplete` for a run that was cancelled, `partial` for one with issues."""
+    issues: list[Issue]
+    """The first 10,000 at most."""
+    issue_count: int
+    """All issues that are not notes."""
+    note_count: int
+    files_total: int
+    """Files, links and other entries that are not folders in the snapshot."""
+    files_new: int
+    files_changed: int
+    files_unchanged: int
+    bytes_total: int
+    """Bytes of all files in the snapshot."""
+    bytes_read: int
+    """Bytes read from the source by this run."""
+    bytes_added: int
+    """Bytes this run added to cold, compressed and encrypted."""
+
+@final
+class Snapshot:
+    """A snapshot in the repository."""
+
+    id: str
+    time_seconds: int
+    """When its run started, in seconds since 1970, UTC."""
+    customer: str
+    resource: str
+    tags: list[str]
+    run_id: str
+    files_total: int | None
+    """None in a snapshot of a program that wrote no summary."""
+    bytes_total: int | None
+
+@final
+class RestoreSummary:
+    """What a restore wrote."""
+
+    files: int
+    folders: int
+    others: int
+    """Links, and with `exact` devices, sockets and pipes."""
+    bytes_written: int
+    issues: list[Issue]
+    issue_count: int
+    note_count: int
+
+@final
+class CheckSummary:
+    """What a check read and found."""
+
+    snapshots: int
+    objects: int
+    bytes_read: int
+    issues: list[Issue]
+    """Every one is damage: `path` is the object's name, or that of the snapshot it harms."""
+    issue_count: int
+
+ProgressCallback = Callable[[Progress], object]
+
+def generate_root_secret() -> bytes:
+    """Return 32 bytes from the operating system's generator."""
+
+def derive_repository_key(root_secret: bytes, birth: Birth) -> bytes:
+    """Return the 64-byte repository key of `birth`.
+
+    Raises InvalidInput for a secret that is not 32 bytes or was not generated.
+    """
+
+def fingerprint(repository_key: bytes) -> str:
+    """Return the 64 hex digits that name a key without telling it; raises InvalidInput."""
+
+def create_repository(
+    *, cold: str, hot: str | None, key: bytes, birth: Birth, created_at_seconds: int
+) -> Pins:
+    """Create the repository in cold and an empty cache in hot; returns the pins to keep.
+
+    `cold` and `hot` are the repository's own folders, generation included.
+    Raises RepositoryExists when either holds a config.
+    """
+
+@final
+class Repository:
+    """An open repository."""
+
+    pins: Pins
+    """As found; compare with the recovery sheet where none were given."""
+    birth: Birth
+
+    @staticmethod
+    def open(
+        *, cold: str, hot: str | None, key: bytes, pins: Pins | None, mode: Mode
+    ) -> Repository:
+        """Open and check the key and, where given, the pins; nothing is written before.
+
+        Raises NoRepository, WrongKey, PinBroken, StorageError, RepositoryDamaged.
+        """
+
+    def backup(
+        self,
+        source: str | bytes,
+        *,
+        run_id: str,
+        started_at_seconds: int,
+        exclude: Sequence[str] = ...,
+        own_folders: Sequence[str] = ...,
+        one_file_system: bool = ...,
+        max_shrink_percent: int | None = ...,
+        progress: ProgressCallback | None = ...,
+        cancel: Cancel | None = ...,
+    ) -> BackupSummary:
+        """Store the folder `source` as a new snapshot and prove it on cold.
+
+        `exclude` holds gitignore-like globs relative to the source; `own_folders` lie inside the
+        source perhaps, and are left out with a note.  With `max_shrink_percent` a source that
+        holds so much less (bytes or files) than the last complete snapshot gives a partial one;
+        None accepts any shrinking.
+        Cancelled while reading, it commits a snapshot tagged `incomplete` and returns normally.
+        Raises SourceUnavailable, StorageError, RepositoryDamaged, Cancelled.
+        """
+
+    def snapshots(self) -> tuple[list[Snapshot], list[Issue]]:
+        """Return the snapshots, oldest first, and what in `snapshots/` cannot be trusted."""
+
+    def restore(
+        self,
+        snapshot_id: str,
+        target: str | bytes,
+        *,
+        path: str | bytes = ...,
+        exact: bool = ...,
+        progress: ProgressCallback | None = ...,
+        cancel: Cancel | None = ...,
+    ) -> RestoreSummary:
+        """Write the content of the source's folder (or of `path` below it) directly into `target`.
+
+        `target` is made where it is missing.  Every byte is verified before it is called written.
+        `exact` also sets owners, special mode bits, devices and all attributes.
+        Raises InvalidInput for an unknown snapshot or path, RepositoryDamaged, StorageError,
+        Cancelled.
+        """
+
+    def check(
+        self,
+        *,
+        read_data: bool = ...,
+        progress: ProgressCallback | None = ...,
+        cancel: Cancel | None = ...,
+    ) -> CheckSummary:
+        """Check every snapshot, tree and index entry; with `read_data` every byte of every pack."""
