@@ -27,9 +27,16 @@ impl Birth {
         check_name("customer", customer)?;
         check_name("resource", resource)?;
         if generation == 0 {
-            return Err(Error::new(ErrorKind::InvalidInput, "generations start at 1, not 0"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "generations start at 1, not 0",
+            ));
         }
-        Ok(Self { customer: customer.to_owned(), resource: resource.to_owned(), generation })
+        Ok(Self {
+            customer: customer.to_owned(),
+            resource: resource.to_owned(),
+            generation,
+        })
     }
 
     /// The customer's name at birth.
@@ -56,7 +63,10 @@ impl Birth {
 fn check_name(what: &str, name: &str) -> Result<()> {
     let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
     let ends_well = !name.starts_with('-') && !name.ends_with('-');
-    if !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(|b| is_inner(&b)) && ends_well
+    if !name.is_empty()
+        && name.len() <= LONGEST_NAME
+        && name.bytes().all(|b| is_inner(&b))
+        && ends_well
     {
         return Ok(());
     }
@@ -121,8 +131,11 @@ impl BirthCertificate {
                 ),
             ));
         }
-        let birth =
-            Birth::new(&certificate.customer, &certificate.resource, certificate.generation)?;
+        let birth = Birth::new(
+            &certificate.customer,
+            &certificate.resource,
+            certificate.generation,
+        )?;
         Ok((certificate, birth))
     }
 }
@@ -149,7 +162,10 @@ impl Pins {
         }
         Err(Error::new(
             ErrorKind::WrongKey,
-            format!("the key {} is not the pinned key {}", fingerprint, self.key_fingerprint),
+            format!(
+                "the key {} is not the pinned key {}",
+                fingerprint, self.key_fingerprint
+            ),
         ))
     }
 }

@@ -43,7 +43,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without a cause below it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// An error caused by another one; `message` says what was being done.
@@ -52,7 +56,11 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self { kind, message: message.into(), source: Some(source.into()) }
+        Self {
+            kind,
+            message: message.into(),
+            source: Some(source.into()),
+        }
     }
 
     /// A storage error; a full disk gets its own kind, because the way out differs.
@@ -61,7 +69,11 @@ impl Error {
             source.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         );
-        let kind = if full { ErrorKind::StorageFull } else { ErrorKind::Storage };
+        let kind = if full {
+            ErrorKind::StorageFull
+        } else {
+            ErrorKind::Storage
+        };
         Self::caused_by(kind, message, source)
     }
 
@@ -94,6 +106,8 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

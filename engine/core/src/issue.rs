@@ -30,6 +30,8 @@ pub enum IssueKind {
     OwnFiles,
     /// The metadata cache could not be written; cold is complete.
     HotIncomplete,
+    /// An object in the repository was left out, because it is not what its name or MAC says.
+    IgnoredObject,
     /// An object in the repository is not what its name or MAC says.
     Damaged,
     /// A name that must not be restored: empty, `.`, `..`, with `/` or NUL, or twice in a folder.
@@ -57,6 +59,7 @@ impl IssueKind {
             Self::Attributes => "attributes",
             Self::OwnFiles => "own-files",
             Self::HotIncomplete => "hot-incomplete",
+            Self::IgnoredObject => "ignored-object",
             Self::Damaged => "damaged",
             Self::UnsafeName => "unsafe-name",
             Self::NotWritten => "not-written",
@@ -74,6 +77,7 @@ impl IssueKind {
                 | Self::Attributes
                 | Self::OwnFiles
                 | Self::HotIncomplete
+                | Self::IgnoredObject
                 | Self::NotRestored
         )
     }
@@ -94,7 +98,11 @@ pub struct Issue {
 impl Issue {
     /// An issue about `path`.
     pub fn new(kind: IssueKind, path: impl AsRef<OsStr>, message: impl Into<String>) -> Self {
-        Self { kind, path: path.as_ref().as_bytes().to_vec(), message: message.into() }
+        Self {
+            kind,
+            path: path.as_ref().as_bytes().to_vec(),
+            message: message.into(),
+        }
     }
 }
 
@@ -146,6 +154,8 @@ impl Issues {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -1,1 +1,440 @@
 //! A repository in a local directory.
+//!
+//! An object is written to a file without a name, synced, and given its name in one step that
+//! refuses to replace anything; then its folder is synced. A crash leaves the object whole or
+//! leaves nothing. Where the file system has no files without a name (NFS, some FUSE), the file
+//! has a temporary name that no listing shows.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Read, Write},
+    marker::PhantomData,
+    os::{fd::AsRawFd, unix::fs::FileExt},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use rustix::{
+    fs::{AtFlags, CWD, OFlags, RenameFlags},
+    io::Errno,
+};
+
+use super::{AppendStorage, MaintainStorage, ReadStorage};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    object::{Object, ObjectId, ObjectKind},
+};
+
+/// The largest object that is read whole; packs stay far below it.
+const LARGEST_OBJECT_BYTES: u64 = 512 * 1024 * 1024;
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o600);
+const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
+
+/// A repository in a directory; `Mode` says what may be done with it.
+#[derive(Debug, Clone)]
+pub struct LocalDirectory<Mode> {
+    root: PathBuf,
+    mode: PhantomData<Mode>,
+}
+
+/// May read.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOnly;
+/// May read and add.
+#[derive(Debug, Clone, Copy)]
+pub struct Append;
+/// May read, add and remove.
+#[derive(Debug, Clone, Copy)]
+pub struct Maintain;
+
+/// The modes that may add.
+pub trait MayAppend: Send + Sync {}
+impl MayAppend for Append {}
+impl MayAppend for Maintain {}
+
+impl<Mode> LocalDirectory<Mode> {
+    /// The repository whose `config` lies, or will lie, directly in `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            mode: PhantomData,
+        }
+    }
+
+    /// The repository's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, object: &Object) -> PathBuf {
+        self.root.join(object.path())
+    }
+
+    fn failed(&self, doing: &str, object: &Object, error: io::Error) -> Error {
+        let place = self.path(object);
+        Error::storage(format!("cannot {doing} {}", place.display()), error)
+    }
+
+    fn open(&self, object: &Object) -> Result<Option<File>> {
+        match File::open(self.path(object)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("read", object, error)),
+        }
+    }
+}
+
+impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
+        let folder = self.root.join(kind.folder());
+        let mut found = Vec::new();
+        if kind == ObjectKind::Pack {
+            for (name, path) in entries(&folder)? {
+                if name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    list_folder(&path, &name, &mut found)?;
+                }
+            }
+        } else {
+            list_folder(&folder, "", &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn read(&self, object: &Object) -> Result<Option<Bytes>> {
+        let Some(file) = self.open(object)? else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        file.take(LARGEST_OBJECT_BYTES + 1)
+            .read_to_end(&mut content)
+            .map_err(|error| self.failed("read", object, error))?;
+        if content.len() as u64 > LARGEST_OBJECT_BYTES {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{object} is larger than {LARGEST_OBJECT_BYTES} bytes"),
+            ));
+        }
+        Ok(Some(content.into()))
+    }
+
+    fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
+        let file = self
+            .open(object)?
+            .ok_or_else(|| self.failed("read", object, io::Error::from(io::ErrorKind::NotFound)))?;
+        let missing = |error| self.failed("read", object, error);
+        // Asked for before memory is: a lying index must not make us reserve gigabytes.
+        let size = file.metadata().map_err(missing)?.len();
+        if offset_bytes
+            .checked_add(length_bytes as u64)
+            .is_none_or(|end| end > size)
+        {
+            return Err(self.failed("read", object, io::ErrorKind::UnexpectedEof.into()));
+        }
+        let mut content = vec![0; length_bytes];
+        file.read_exact_at(&mut content, offset_bytes)
+            .map_err(missing)?;
+        Ok(content.into())
+    }
+
+    fn size(&self, object: &Object) -> Result<Option<u64>> {
+        match fs::metadata(self.path(object)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("look at", object, error)),
+        }
+    }
+}
+
+/// Names (UTF-8 only; others are no ids) and paths in a folder.
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let failed = |error| Error::storage(format!("cannot list {}", folder.display()), error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+fn list_folder(folder: &Path, prefix: &str, found: &mut Vec<(ObjectId, u64)>) -> Result<()> {
+    for (name, path) in entries(folder)? {
+        let Ok(id) = name.parse::<ObjectId>() else {
+            continue;
+        };
+        if !name.starts_with(prefix) {
+            continue;
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => found.push((id, metadata.len())),
+            Ok(_) => {}
+            Err(error) => {
+                return Err(Error::storage(
+                    format!("cannot look at {}", path.display()),
+                    error,
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl<Mode: MayAppend> LocalDirectory<Mode> {
+    /// Write, sync, name, sync: whole or not at all.
+    fn write(&self, path: &Path, content: &[Bytes]) -> io::Result<()> {
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        match rustix::fs::open(folder, flags, FILE_MODE) {
+            Ok(descriptor) => {
+                let file = File::from(descriptor);
+                write_synced(&file, content)?;
+                // Naming a file by its descriptor needs a privilege; by its /proc link it doesn't.
+                let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+                rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => write_named(path, content)?,
+            Err(error) => return Err(error.into()),
+        }
+        sync_folder(folder)
+    }
+
+    fn accept_same(&self, object: &Object, content: &[Bytes]) -> Result<()> {
+        let existing = self.read(object)?.unwrap_or_default();
+        let mut rest: &[u8] = &existing;
+        let is_same = content
+            .iter()
+            .all(|part| match rest.strip_prefix(part.as_ref()) {
+                Some(after) => {
+                    rest = after;
+                    true
+                }
+                None => false,
+            });
+        if is_same && rest.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!("{} exists with other bytes", self.path(object).display()),
+        ))
+    }
+}
+
+fn write_synced(file: &File, content: &[Bytes]) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
+    for part in content {
+        writer.write_all(part)?;
+    }
+    writer.flush()?;
+    drop(writer);
+    file.sync_all()
+}
+
+/// For file systems without unnamed files: a temporary name, then a rename that replaces nothing.
+fn write_named(path: &Path, content: &[Bytes]) -> io::Result<()> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let temporary = path.with_extension(format!("tmp-{}", hex::encode(random)));
+    let written = File::options()
+        .write(true)
+        .create_new(true)
+        .open(&temporary)
+        .and_then(|file| write_synced(&file, content))
+        .and_then(|()| name_once(&temporary, path));
+    if written.is_err() {
+        // Best effort: the name is no id, so that no reader ever sees the file.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn name_once(temporary: &Path, path: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::hard_link(temporary, path)?;
+            fs::remove_file(temporary)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+impl<Mode: MayAppend> AppendStorage for LocalDirectory<Mode> {
+    fn create_folders(&self) -> Result<()> {
+        let root = &self.root;
+        let failed = |error| Error::storage(format!("cannot create {}", root.display()), error);
+        let create = |path: &Path| {
+            use std::os::unix::fs::DirBuilderExt;
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(FOLDER_MODE)
+                .create(path)
+        };
+        for kind in ObjectKind::ALL {
+            create(&root.join(kind.folder())).map_err(failed)?;
+        }
+        let packs = root.join(ObjectKind::Pack.folder());
+        for prefix in 0..=u8::MAX {
+            create(&packs.join(format!("{prefix:02x}"))).map_err(failed)?;
+        }
+        // The chain of folders must survive a crash as well as what will lie in them.
+        [packs.as_path(), root]
+            .into_iter()
+            .chain(root.parent())
+            .try_for_each(sync_folder)
+            .map_err(failed)
+    }
+
+    fn create(&self, object: &Object, content: &[Bytes]) -> Result<()> {
+        match self.write(&self.path(object), content) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.accept_same(object, content)
+            }
+            Err(error) => Err(self.failed("write", object, error)),
+        }
+    }
+}
+
+impl MaintainStorage for LocalDirectory<Maintain> {
+    fn remove(&self, object: &Object) -> Result<()> {
+        let path = self.path(object);
+        match fs::remove_file(&path) {
+            Ok(()) => path.parent().map_or(Ok(()), sync_folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| self.failed("remove", object, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(content: &[u8]) -> Object {
+        Object::Hashed(ObjectKind::Pack, ObjectId::of(content))
+    }
+
+    fn repository() -> (tempfile::TempDir, LocalDirectory<Append>) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalDirectory::new(folder.path().join("g1"));
+        storage.create_folders().unwrap();
+        (folder, storage)
+    }
+
+    #[test]
+    fn what_was_created_is_listed_and_read() {
+        let (_folder, storage) = repository();
+        let object = object(b"alice");
+
+        storage
+            .create(
+                &object,
+                &[Bytes::from_static(b"al"), Bytes::from_static(b"ice")],
+            )
+            .unwrap();
+
+        assert_eq!(
+            storage.list(ObjectKind::Pack).unwrap(),
+            [(ObjectId::of(b"alice"), 5)]
+        );
+        assert_eq!(storage.read(&object).unwrap().unwrap(), "alice");
+        assert_eq!(storage.read_range(&object, 1, 3).unwrap(), "lic");
+        assert_eq!(storage.size(&object).unwrap(), Some(5));
+    }
+
+    #[test]
+    fn creating_the_same_again_succeeds_and_other_bytes_are_refused() {
+        let (_folder, storage) = repository();
+        let object = object(b"alice");
+        storage
+            .create(&object, &[Bytes::from_static(b"alice")])
+            .unwrap();
+
+        storage
+            .create(&object, &[Bytes::from_static(b"alice")])
+            .unwrap();
+        for other in ["mallory", "alic", "alicea", ""] {
+            let error = storage.create(&object, &[Bytes::from(other)]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged);
+        }
+
+        assert_eq!(storage.read(&object).unwrap().unwrap(), "alice");
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_not_an_empty_list() {
+        let (folder, storage) = repository();
+        fs::remove_dir(folder.path().join("g1/snapshots")).unwrap();
+
+        assert_eq!(
+            storage.list(ObjectKind::Snapshot).unwrap_err().kind(),
+            ErrorKind::Storage
+        );
+    }
+
+    #[test]
+    fn a_range_beyond_the_end_is_refused_before_memory_is_taken() {
+        let (_folder, storage) = repository();
+        let object = object(b"alice");
+        storage
+            .create(&object, &[Bytes::from_static(b"alice")])
+            .unwrap();
+
+        assert!(storage.read_range(&object, 0, usize::MAX).is_err());
+        assert!(storage.read_range(&object, u64::MAX, 1).is_err());
+        assert!(storage.read_range(&object, 3, 3).is_err());
+    }
+
+    #[test]
+    fn names_that_are_no_ids_are_not_listed() {
+        let (folder, storage) = repository();
+        fs::write(folder.path().join("g1/index/note.txt"), "x").unwrap();
+        fs::write(
+            folder.path().join("g1/data/00").join("f".repeat(64)),
+            "wrong folder",
+        )
+        .unwrap();
+
+        assert!(storage.list(ObjectKind::Index).unwrap().is_empty());
+        assert!(storage.list(ObjectKind::Pack).unwrap().is_empty());
+    }
+
+    #[test]
+    fn without_unnamed_files_a_temporary_name_serves_and_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("object");
+
+        write_named(&path, &[Bytes::from_static(b"alice")]).unwrap();
+        let again = write_named(&path, &[Bytes::from_static(b"mallory")]).unwrap_err();
+
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"alice");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_a_maintainer_removes() {
+        let (folder, storage) = repository();
+        let object = object(b"alice");
+        storage
+            .create(&object, &[Bytes::from_static(b"alice")])
+            .unwrap();
+
+        let maintainer = LocalDirectory::<Maintain>::new(folder.path().join("g1"));
+        maintainer.remove(&object).unwrap();
+        maintainer.remove(&object).unwrap();
+
+        assert_eq!(storage.size(&object).unwrap(), None);
+    }
+}

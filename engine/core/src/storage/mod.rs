@@ -2,6 +2,12 @@
 //!
 //! What a caller may do is a type. [`ReadStorage`] cannot write; [`AppendStorage`] creates but
 //! has no way to delete or overwrite; only [`MaintainStorage`] removes.
+//!
+//! ```compile_fail,E0277
+//! use unstoppable_engine_core::storage::{MaintainStorage, local::{Append, LocalDirectory}};
+//! fn remover(_: &impl MaintainStorage) {}
+//! remover(&LocalDirectory::<Append>::new("/srv/cold"));
+//! ```
 
 pub mod local;
 

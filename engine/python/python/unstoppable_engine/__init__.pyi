@@ -25,6 +25,7 @@ IssueKind = Literal[
     "attributes",
     "own-files",
     "hot-incomplete",
+    "ignored-object",
     "not-restored",
     # these come from restore and check
     "damaged",
