@@ -1,5 +1,7 @@
 //! Who a repository was made for: birth names, `unstoppable.json`, and pins.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -57,6 +59,12 @@ impl Birth {
     /// The folder that every snapshot of the resource holds: `/<customer>/<resource>`.
     pub fn snapshot_path(&self) -> String {
         format!("/{}/{}", self.customer, self.resource)
+    }
+}
+
+impl fmt::Display for Birth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{} generation {}", self.customer, self.resource, self.generation)
     }
 }
 

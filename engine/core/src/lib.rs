@@ -4,6 +4,7 @@
 //! sources, the commit point, reading and restoring are our own. No type of `rustic_core`
 //! leaves this crate.
 
+pub mod backup;
 pub mod birth;
 pub mod control;
 pub mod error;
@@ -11,4 +12,7 @@ pub mod format;
 pub mod issue;
 pub mod key;
 pub mod object;
+pub mod process;
+pub mod repository;
+mod rustic;
 pub mod storage;

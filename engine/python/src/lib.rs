@@ -1,1 +1,43 @@
-//! x
+//! `unstoppable_engine`: the engine as Python sees it.
+//!
+//! Nothing is decided here. Arguments become values of the core, the work runs on a thread of its
+//! own ([`call`]), and results become the small classes of [`values`].
+
+mod call;
+mod errors;
+mod repository;
+mod values;
+
+use pyo3::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[pymodule]
+mod _engine {
+    use super::Bound;
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::{
+        call::Cancel,
+        errors::{
+            Cancelled, EngineBug, EngineError, InvalidInput, NoRepository, PinBroken,
+            RepositoryDamaged, RepositoryExists, SourceUnavailable, StorageError, StorageFull,
+            WrongKey,
+        },
+        repository::{
+            Repository, create_repository, derive_repository_key, fingerprint,
+            generate_root_secret,
+        },
+        values::{
+            BackupSummary, Birth, CheckSummary, Issue, Pins, Progress, RestoreSummary, Snapshot,
+        },
+    };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::call::install();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

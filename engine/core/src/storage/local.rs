@@ -317,6 +317,17 @@ impl MaintainStorage for LocalDirectory<Maintain> {
     }
 }
 
+impl LocalDirectory<Maintain> {
+    /// Move an object that does not belong here into the folder `aside`, under its name.
+    pub fn set_aside(&self, object: &Object) -> Result<()> {
+        let aside = self.root.join("aside");
+        let name = object.path().replace('/', "-");
+        fs::create_dir_all(&aside)
+            .and_then(|()| fs::rename(self.path(object), aside.join(name)))
+            .map_err(|error| self.failed("set aside", object, error))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

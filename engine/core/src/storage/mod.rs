@@ -10,6 +10,7 @@
 //! ```
 
 pub mod local;
+pub mod tiered;
 
 use bytes::Bytes;
 

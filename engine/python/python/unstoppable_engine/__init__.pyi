@@ -224,9 +224,17 @@ class Repository:
 
     @staticmethod
     def open(
-        *, cold: str, hot: str | None, key: bytes, pins: Pins | None, mode: Mode
+        *,
+        cold: str,
+        hot: str | None,
+        key: bytes,
+        pins: Pins | None,
+        mode: Mode,
+        birth: Birth | None = None,
     ) -> Repository:
-        """Open and check the key and, where given, the pins; nothing is written before.
+        """Open and check the key, and the pins and the birth where given; nothing is written.
+
+        Only hot is brought in line with cold; where it cannot be, cold alone is used.
 
         Raises NoRepository, WrongKey, PinBroken, StorageError, RepositoryDamaged.
         """
@@ -262,7 +270,7 @@ class Repository:
         snapshot_id: str,
         target: str | bytes,
         *,
-        path: str | bytes = ...,
+        path: str | bytes | None = ...,
         exact: bool = ...,
         progress: ProgressCallback | None = ...,
         cancel: Cancel | None = ...,

@@ -1,0 +1,122 @@
+//! What a run that has read its source may call itself.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use rustic_core::repofile::SnapshotFile;
+
+use super::parents::{INCOMPLETE, PARTIAL};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    format::snapshot::Snapshot,
+    issue::IssueKind,
+    source::tracked::Ledger,
+};
+
+/// Everything the judgement rests on.
+pub struct Verdict<'run> {
+    pub snapshot: &'run SnapshotFile,
+    pub ledger: &'run Ledger,
+    pub last_complete: Option<&'run Snapshot>,
+    pub max_shrink_percent: Option<u32>,
+    pub is_cancelled: bool,
+    pub is_source_lost: bool,
+}
+
+impl Verdict<'_> {
+    /// The snapshot's tags; adds to the ledger what only the whole run shows.
+    /// Fails where there is nothing worth a snapshot.
+    pub fn judge(&self) -> Result<Vec<String>> {
+        let is_incomplete = self.is_cancelled || self.is_source_lost;
+        if is_incomplete && self.files_stored() == 0 {
+            return Err(self.nothing_stored());
+        }
+        if self.is_source_lost {
+            self.note(IssueKind::Listing, "the source went away while it was read");
+        }
+        self.compare_counts();
+        if !is_incomplete {
+            self.notice_empty();
+            self.notice_shrinking();
+        }
+        let is_partial = self.ledger.issues.collected().problem_count > 0;
+        Ok([(is_incomplete, INCOMPLETE), (is_partial, PARTIAL)]
+            .into_iter()
+            .filter_map(|(holds, tag)| holds.then(|| tag.to_owned()))
+            .collect())
+    }
+
+    fn nothing_stored(&self) -> Error {
+        if self.is_cancelled {
+            return Error::new(ErrorKind::Cancelled, "cancelled before anything was stored");
+        }
+        Error::new(ErrorKind::SourceUnavailable, "the source went away before anything was stored")
+    }
+
+    fn note(&self, kind: IssueKind, message: impl Into<String>) {
+        self.ledger.issues.add(kind, "", message);
+    }
+
+    fn files_stored(&self) -> u64 {
+        self.snapshot.summary.as_ref().map_or(0, |summary| summary.total_files_processed)
+    }
+
+    fn bytes_stored(&self) -> u64 {
+        self.snapshot.summary.as_ref().map_or(0, |summary| summary.total_bytes_processed)
+    }
+
+    /// The archiver only logs what it drops: what went in must have come out.
+    fn compare_counts(&self) {
+        let emitted = self.ledger.files_emitted.load(Relaxed);
+        let expected = emitted.saturating_sub(self.ledger.files_left_out.load(Relaxed));
+        let stored = self.files_stored();
+        if stored != expected {
+            let message = format!("{expected} files were read but {stored} stored");
+            self.note(IssueKind::Unreadable, message);
+        }
+    }
+
+    fn notice_empty(&self) {
+        if self.ledger.entries_below_root.load(Relaxed) == 0 {
+            self.note(IssueKind::EmptySource, "the source holds nothing at all");
+        }
+    }
+
+    fn notice_shrinking(&self) {
+        let (Some(limit), Some(before)) = (self.max_shrink_percent, self.last_complete) else {
+            return;
+        };
+        let sizes = [
+            ("files", before.files_total, self.files_stored()),
+            ("bytes", before.bytes_total, self.bytes_stored()),
+        ];
+        for (what, before, now) in sizes {
+            let Some(before) = before else { continue };
+            if shrank_by_more(before, now, limit) {
+                let message = format!(
+                    "{now} {what}, {before} in the last complete snapshot: shrank by more than {limit} %"
+                );
+                self.note(IssueKind::SourceShrank, message);
+            }
+        }
+    }
+}
+
+fn shrank_by_more(before: u64, now: u64, limit_percent: u32) -> bool {
+    let lost = u128::from(before.saturating_sub(now));
+    lost * 100 > u128::from(before) * u128::from(limit_percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shrank_by_more;
+
+    #[test]
+    fn shrinking_is_measured_against_what_was_there() {
+        assert!(!shrank_by_more(100, 50, 50), "half is within half");
+        assert!(shrank_by_more(100, 49, 50));
+        assert!(!shrank_by_more(100, 200, 50), "growing is no shrinking");
+        assert!(!shrank_by_more(0, 0, 0), "nothing cannot shrink");
+        assert!(shrank_by_more(u64::MAX, 0, 99));
+        assert!(!shrank_by_more(u64::MAX, 0, 100));
+    }
+}

@@ -1,0 +1,80 @@
+//! The proof that a snapshot is in cold.
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    object::{Object, ObjectId, ObjectKind},
+    storage::ReadStorage,
+};
+
+/// Read the one snapshot among `written` back from cold, compare it with its name, and see that
+/// every other object is there with its size. Returns the snapshot's id.
+pub fn prove(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<ObjectId> {
+    let mut snapshot_id = None;
+    for (object, size) in written {
+        match object {
+            Object::Hashed(ObjectKind::Snapshot, id) => {
+                let content = cold.read(object)?.ok_or_else(|| unproved(object, "is missing"))?;
+                if !object.is_named_rightly(&content) {
+                    return Err(unproved(object, "came back with other bytes"));
+                }
+                snapshot_id = Some(*id);
+            }
+            _ if cold.size(object)? != Some(*size) => {
+                return Err(unproved(object, &format!("is not there with its {size} bytes")));
+            }
+            _ => {}
+        }
+    }
+    snapshot_id.ok_or_else(|| Error::new(ErrorKind::Internal, "no snapshot was written"))
+}
+
+fn unproved(object: &Object, what: &str) -> Error {
+    Error::new(ErrorKind::Damaged, format!("not stored: {object} {what} in cold after it was written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::storage::{
+        AppendStorage,
+        local::{Append, LocalDirectory},
+    };
+
+    fn stored(kind: ObjectKind, content: &'static [u8], cold: &LocalDirectory<Append>) -> (Object, u64) {
+        let object = Object::Hashed(kind, ObjectId::of(content));
+        cold.create(&object, &[Bytes::from_static(content)]).unwrap();
+        (object, content.len() as u64)
+    }
+
+    #[test]
+    fn a_snapshot_or_pack_that_storage_lost_or_changed_is_never_called_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let cold = LocalDirectory::<Append>::new(folder.path());
+        cold.create_folders().unwrap();
+        let written = [
+            stored(ObjectKind::Pack, b"pack", &cold),
+            stored(ObjectKind::Index, b"index", &cold),
+            stored(ObjectKind::Snapshot, b"snapshot", &cold),
+        ];
+        assert_eq!(prove(&cold, &written).unwrap(), ObjectId::of(b"snapshot"));
+
+        for ((object, _), content) in written.iter().zip(["pack", "index", "snapshot"]) {
+            let path = folder.path().join(object.path());
+            std::fs::write(&path, "other bytes").unwrap();
+            assert_eq!(prove(&cold, &written).unwrap_err().kind(), ErrorKind::Damaged);
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(prove(&cold, &written).unwrap_err().kind(), ErrorKind::Damaged);
+            std::fs::write(&path, content).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_a_snapshot_there_is_nothing_to_prove() {
+        let folder = tempfile::tempdir().unwrap();
+        let cold = LocalDirectory::<Append>::new(folder.path());
+
+        assert_eq!(prove(&cold, &[]).unwrap_err().kind(), ErrorKind::Internal);
+    }
+}

@@ -1,0 +1,30 @@
+//! Refusal to work after a fork.
+//!
+//! Nonces come from a generator that does not notice a fork: two children of one used parent
+//! would encrypt different bytes under the same nonce. So children are exec'd, never forked.
+
+use std::sync::OnceLock;
+
+use crate::error::{Error, ErrorKind, Result};
+
+static HOME: OnceLock<u32> = OnceLock::new();
+
+/// Note the process that loaded the engine; the first call decides.
+pub fn remember() {
+    HOME.get_or_init(std::process::id);
+}
+
+/// Fail in any other process than the one that loaded the engine.
+pub fn check() -> Result<()> {
+    let here = std::process::id();
+    let home = *HOME.get_or_init(std::process::id);
+    if here == home {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Internal,
+        format!(
+            "the engine was loaded by process {home} and forked into {here}; start a new program instead"
+        ),
+    ))
+}

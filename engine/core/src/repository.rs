@@ -1,0 +1,474 @@
+//! A repository: created once, and opened only when it is the pinned one.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::{
+    birth::{Birth, BirthCertificate, Pins},
+    error::{Error, ErrorKind, Result},
+    format::{reader::Reader, seal::Seal},
+    issue::{IssueKind, Issues},
+    key::RepositoryKey,
+    object::{Object, ObjectId, ObjectKind},
+    process,
+    rustic::open::new_config,
+    storage::{
+        AppendStorage, MaintainStorage, ReadStorage,
+        local::{Append, LocalDirectory, Maintain, ReadOnly},
+        tiered::{Tiered, align_hot},
+    },
+};
+
+/// A config is a few hundred bytes.
+const LARGEST_CONFIG_BYTES: usize = 64 * 1024;
+
+/// Where a repository lies: its own folders, generation included.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Everything.
+    pub cold: PathBuf,
+    /// A cache of the metadata; the repository works without.
+    pub hot: Option<PathBuf>,
+}
+
+/// What the opener may do with cold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Read.
+    Read,
+    /// Read and add.
+    Append,
+}
+
+/// What the repository must be; None where the opener has nothing to compare with.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Values that were pinned when the repository was created.
+    pub pins: Option<Pins>,
+    /// Birth names and generation.
+    pub birth: Option<Birth>,
+}
+
+/// An open repository.
+pub struct Repository {
+    pub(crate) tiered: Arc<Tiered>,
+    pub(crate) append: Option<Arc<dyn AppendStorage>>,
+    pub(crate) key: RepositoryKey,
+    pub(crate) config: Bytes,
+    pub(crate) issues: Arc<Issues>,
+    birth: Birth,
+    pins: Pins,
+}
+
+#[derive(Deserialize)]
+struct ConfigHead {
+    version: u32,
+    id: ObjectId,
+}
+
+/// Create a repository in cold and its cache in hot; returns the pins to keep for ever.
+/// Goes on where a creation was interrupted before its config was written, which comes last.
+pub fn create(
+    places: &Places,
+    key: &RepositoryKey,
+    birth: &Birth,
+    created_at_seconds: i64,
+) -> Result<Pins> {
+    process::check()?;
+    let cold = LocalDirectory::<Append>::new(&places.cold);
+    let hot = places.hot.as_ref().map(LocalDirectory::<Maintain>::new);
+    refuse_existing(&cold, hot.as_ref())?;
+
+    let mut config = new_config(key)?;
+    cold.create_folders()?;
+    let id = register_birth(&cold, birth, config_id(&config)?, created_at_seconds)?;
+    set(&mut config, "id", id.to_hex().into());
+    let sealed: Bytes = Seal::new(key).seal(config.to_string().as_bytes())?.into();
+    if let Some(hot) = &hot {
+        hot.create_folders()?;
+    }
+    cold.create(&Object::Config, std::slice::from_ref(&sealed))?;
+    if let Some(hot) = &hot {
+        write_hot_config(hot, key, &mut config)?;
+    }
+    Ok(Pins {
+        repository_id: id,
+        config_sha256: ObjectId::of(&sealed),
+        key_fingerprint: key.fingerprint(),
+        generation: birth.generation(),
+    })
+}
+
+fn refuse_existing(
+    cold: &LocalDirectory<Append>,
+    hot: Option<&LocalDirectory<Maintain>>,
+) -> Result<()> {
+    let places: [Option<&dyn ReadStorage>; 2] =
+        [Some(cold), hot.map(|hot| hot as &dyn ReadStorage)];
+    for storage in places.into_iter().flatten() {
+        if storage.size(&Object::Config)?.is_some() {
+            return Err(Error::new(
+                ErrorKind::RepositoryExists,
+                format!("there is a repository in {} already", storage.location()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Write `unstoppable.json`, or take the id from the one an interrupted creation left.
+fn register_birth(
+    cold: &LocalDirectory<Append>,
+    birth: &Birth,
+    id: ObjectId,
+    created_at_seconds: i64,
+) -> Result<ObjectId> {
+    if let Some(existing) = cold.read(&Object::Birth)? {
+        let (certificate, born) = BirthCertificate::from_json(&existing)?;
+        if born != *birth {
+            return Err(Error::new(
+                ErrorKind::RepositoryExists,
+                format!("{} was begun for {}", cold.location(), born.snapshot_path()),
+            ));
+        }
+        return Ok(certificate.repository_id);
+    }
+    let certificate = BirthCertificate::new(birth, id, created_at_seconds);
+    cold.create(&Object::Birth, &[certificate.to_json()?.into()])?;
+    Ok(id)
+}
+
+fn config_id(config: &serde_json::Value) -> Result<ObjectId> {
+    let head = ConfigHead::deserialize(config).map_err(|error| {
+        Error::caused_by(ErrorKind::Internal, "the new config has no id", error)
+    })?;
+    Ok(head.id)
+}
+
+fn set(config: &mut serde_json::Value, name: &str, value: serde_json::Value) {
+    if let Some(fields) = config.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+/// Makes hot what stock rustic expects of a hot repository; we ourselves never read it.
+fn write_hot_config(
+    hot: &LocalDirectory<Maintain>,
+    key: &RepositoryKey,
+    config: &mut serde_json::Value,
+) -> Result<()> {
+    set(config, "is_hot", true.into());
+    let sealed = Seal::new(key).seal(config.to_string().as_bytes())?;
+    hot.remove(&Object::Config)?;
+    hot.create(&Object::Config, &[sealed.into()])
+}
+
+impl Repository {
+    /// Open and check key, birth certificate and pins; nothing is written to cold.
+    /// Hot is brought in line with cold, which may write to hot.
+    pub fn open(
+        places: &Places,
+        key: &RepositoryKey,
+        expected: &Expected,
+        mode: Mode,
+    ) -> Result<Self> {
+        process::check()?;
+        expected.pins.as_ref().map_or(Ok(()), |pins| pins.check_key(key))?;
+        let read = LocalDirectory::<ReadOnly>::new(&places.cold);
+        let config = read.read(&Object::Config)?.ok_or_else(|| no_repository(&read))?;
+        let (birth, found) = identify(&read, key, &config, expected)?;
+        let issues = Arc::<Issues>::default();
+        let hot = open_hot(&read, places.hot.as_ref(), key, &config, &issues);
+        Ok(Self {
+            tiered: Arc::new(Tiered::new(Arc::new(read), hot, issues.clone())),
+            append: (mode == Mode::Append)
+                .then(|| Arc::new(LocalDirectory::<Append>::new(&places.cold)) as _),
+            key: key.clone(),
+            config,
+            issues,
+            birth,
+            pins: found,
+        })
+    }
+
+    /// Who the repository was made for.
+    pub fn birth(&self) -> &Birth {
+        &self.birth
+    }
+
+    /// Reads through the cache.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.tiered.clone(), &self.key)
+    }
+
+    /// Reads cold alone: what a check must look at.
+    pub fn cold_reader(&self) -> Reader {
+        Reader::new(self.tiered.cold().clone(), &self.key)
+    }
+
+    /// Its pins as found; equal to those given, if any were.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+}
+
+fn no_repository(storage: &dyn ReadStorage) -> Error {
+    Error::new(ErrorKind::NoRepository, format!("there is no repository in {}", storage.location()))
+}
+
+/// The birth names and the pins of what lies there, if they agree with each other and `pins`.
+fn identify(
+    cold: &dyn ReadStorage,
+    key: &RepositoryKey,
+    config: &Bytes,
+    expected: &Expected,
+) -> Result<(Birth, Pins)> {
+    let config_sha256 = ObjectId::of(config);
+    let pins = expected.pins.as_ref();
+    if let Some(pins) = pins.filter(|pins| pins.config_sha256 != config_sha256) {
+        return Err(broken(cold, "config", &pins.config_sha256, &config_sha256));
+    }
+    let head = open_config(cold, key, config)?;
+    let certificate = cold.read(&Object::Birth)?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::PinBroken,
+            format!("unstoppable.json is missing in {}", cold.location()),
+        )
+    })?;
+    let (certificate, birth) = BirthCertificate::from_json(&certificate)?;
+    if certificate.repository_id != head.id {
+        return Err(broken(cold, "repository id", &certificate.repository_id, &head.id));
+    }
+    let found = Pins {
+        repository_id: head.id,
+        config_sha256,
+        key_fingerprint: key.fingerprint(),
+        generation: birth.generation(),
+    };
+    if let Some(expected) = expected.birth.as_ref().filter(|expected| **expected != birth) {
+        return Err(broken(cold, "its birth", expected, &birth));
+    }
+    match pins {
+        Some(pins) if pins.repository_id != found.repository_id => {
+            Err(broken(cold, "repository id", &pins.repository_id, &found.repository_id))
+        }
+        Some(pins) if pins.generation != found.generation => {
+            Err(broken(cold, "generation", &pins.generation, &found.generation))
+        }
+        _ => Ok((birth, found)),
+    }
+}
+
+fn broken(
+    cold: &dyn ReadStorage,
+    what: &str,
+    expected: &dyn std::fmt::Display,
+    found: &dyn std::fmt::Display,
+) -> Error {
+    Error::new(
+        ErrorKind::PinBroken,
+        format!(
+            "the repository in {} is not the pinned one: {what} is {found}, expected {expected}",
+            cold.location()
+        ),
+    )
+}
+
+fn open_config(cold: &dyn ReadStorage, key: &RepositoryKey, config: &Bytes) -> Result<ConfigHead> {
+    let json = Seal::new(key).open_json(config, LARGEST_CONFIG_BYTES).map_err(|error| {
+        Error::caused_by(
+            ErrorKind::WrongKey,
+            format!(
+                "the key {} does not open the repository in {}",
+                key.fingerprint(),
+                cold.location()
+            ),
+            error,
+        )
+    })?;
+    let head: ConfigHead = serde_json::from_slice(&json)
+        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "config cannot be read", error))?;
+    if head.version != 2 {
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!("repository format version {} is not ours: expected 2", head.version),
+        ));
+    }
+    Ok(head)
+}
+
+/// Hot, ready for use. It is only a cache: where it cannot be used, that is told and the work
+/// goes on with cold alone, which will fail on its own if cold was at fault.
+fn open_hot(
+    cold: &dyn ReadStorage,
+    hot: Option<&PathBuf>,
+    key: &RepositoryKey,
+    config: &Bytes,
+    issues: &Issues,
+) -> Option<LocalDirectory<Maintain>> {
+    let hot = LocalDirectory::<Maintain>::new(hot?);
+    let ready = align_hot(cold, &hot, issues).and_then(|()| mend_hot_config(&hot, key, config));
+    match ready {
+        Ok(()) => Some(hot),
+        Err(error) => {
+            let message = format!("{} cannot be used: {}", hot.location(), error.chain());
+            issues.add(IssueKind::HotIncomplete, "", message);
+            None
+        }
+    }
+}
+
+fn mend_hot_config(
+    hot: &LocalDirectory<Maintain>,
+    key: &RepositoryKey,
+    cold_config: &Bytes,
+) -> Result<()> {
+    let seal = Seal::new(key);
+    let json = seal.open_json(cold_config, LARGEST_CONFIG_BYTES)?;
+    let mut config: serde_json::Value = serde_json::from_slice(&json)
+        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "config cannot be read", error))?;
+    let cached = hot.read(&Object::Config)?.and_then(|sealed| {
+        let json = seal.open_json(&sealed, LARGEST_CONFIG_BYTES).ok()?;
+        serde_json::from_slice::<ConfigHead>(&json).ok()
+    });
+    if cached.is_some_and(|cached| Some(cached.id) == config_id(&config).ok()) {
+        return Ok(());
+    }
+    write_hot_config(hot, key, &mut config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: u8) -> RepositoryKey {
+        let bytes: Vec<u8> =
+            (0..64u8).map(|place| place.wrapping_mul(place).wrapping_mul(37) ^ seed).collect();
+        RepositoryKey::from_bytes(&bytes).unwrap()
+    }
+
+    struct Scene {
+        _folder: tempfile::TempDir,
+        places: Places,
+        birth: Birth,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let places = Places {
+                cold: folder.path().join("cold/acme/www/g1"),
+                hot: Some(folder.path().join("hot/acme/www/g1")),
+            };
+            Self { _folder: folder, places, birth: Birth::new("acme", "www", 1).unwrap() }
+        }
+
+        fn create(&self) -> Result<Pins> {
+            create(&self.places, &key(1), &self.birth, 1_700_000_000)
+        }
+
+        fn open(&self, key: &RepositoryKey, pins: Option<&Pins>) -> Result<Repository> {
+            let birth = Some(self.birth.clone());
+            let expected = Expected { pins: pins.cloned(), birth };
+            Repository::open(&self.places, key, &expected, Mode::Append)
+        }
+
+        fn refused(&self, key: &RepositoryKey, pins: Option<&Pins>) -> ErrorKind {
+            self.open(key, pins).err().unwrap().kind()
+        }
+    }
+
+    #[test]
+    fn what_was_created_opens_with_its_key_and_pins() {
+        let scene = Scene::new();
+        let pins = scene.create().unwrap();
+
+        let opened = scene.open(&key(1), Some(&pins)).unwrap();
+
+        assert_eq!(opened.pins(), &pins);
+        assert_eq!(opened.birth(), &scene.birth);
+        let keys = LocalDirectory::<ReadOnly>::new(&scene.places.cold).list(ObjectKind::Key);
+        assert!(keys.unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_second_creation_is_refused() {
+        let scene = Scene::new();
+        scene.create().unwrap();
+
+        assert_eq!(scene.create().unwrap_err().kind(), ErrorKind::RepositoryExists);
+    }
+
+    #[test]
+    fn a_creation_that_was_interrupted_before_its_config_goes_on() {
+        let scene = Scene::new();
+        let pins = scene.create().unwrap();
+        std::fs::remove_file(scene.places.cold.join("config")).unwrap();
+        std::fs::remove_dir_all(scene.places.hot.as_ref().unwrap()).unwrap();
+
+        let again = scene.create().unwrap();
+
+        assert_eq!(again.repository_id, pins.repository_id);
+        scene.open(&key(1), Some(&again)).unwrap();
+    }
+
+    #[test]
+    fn a_wrong_key_is_called_so_with_and_without_pins() {
+        let scene = Scene::new();
+        let pins = scene.create().unwrap();
+
+        assert_eq!(scene.refused(&key(2), None), ErrorKind::WrongKey);
+        assert_eq!(scene.refused(&key(2), Some(&pins)), ErrorKind::WrongKey);
+    }
+
+    #[test]
+    fn mallory_swapping_the_whole_repository_breaks_the_pin() {
+        let scene = Scene::new();
+        let pins = scene.create().unwrap();
+        std::fs::remove_dir_all(&scene.places.cold).unwrap();
+        std::fs::remove_dir_all(scene.places.hot.as_ref().unwrap()).unwrap();
+        scene.create().unwrap();
+
+        assert_eq!(scene.refused(&key(1), Some(&pins)), ErrorKind::PinBroken);
+    }
+
+    #[test]
+    fn a_birth_certificate_of_another_repository_breaks_the_pin() {
+        let scene = Scene::new();
+        let pins = scene.create().unwrap();
+        let path = scene.places.cold.join("unstoppable.json");
+        let swapped = std::fs::read_to_string(&path).unwrap().replace("www", "bobs");
+        std::fs::write(&path, swapped).unwrap();
+
+        assert_eq!(scene.refused(&key(1), Some(&pins)), ErrorKind::PinBroken);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(scene.refused(&key(1), Some(&pins)), ErrorKind::PinBroken);
+    }
+
+    #[test]
+    fn nothing_there_is_no_repository() {
+        let scene = Scene::new();
+
+        assert_eq!(scene.refused(&key(1), None), ErrorKind::NoRepository);
+    }
+
+    #[test]
+    fn hot_of_another_repository_is_replaced_and_never_believed() {
+        let scene = Scene::new();
+        let pins = scene.create().unwrap();
+        let other = Scene::new();
+        create(&other.places, &key(2), &other.birth, 0).unwrap();
+        let hot = scene.places.hot.clone().unwrap();
+        std::fs::remove_dir_all(&hot).unwrap();
+        std::fs::rename(other.places.hot.as_ref().unwrap(), &hot).unwrap();
+
+        scene.open(&key(1), Some(&pins)).unwrap();
+
+        let sealed = std::fs::read(hot.join("config")).unwrap();
+        let json = Seal::new(&key(1)).open_json(&sealed, LARGEST_CONFIG_BYTES).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(config["is_hot"], true);
+    }
+}

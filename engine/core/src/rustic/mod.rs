@@ -1,0 +1,6 @@
+//! The bridge to `rustic_core`; its types are known here and in `source`, nowhere else.
+
+pub mod backend;
+pub mod errors;
+pub mod open;
+pub mod progress;

@@ -1,0 +1,212 @@
+//! The functions and the class that do something.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use pyo3::{prelude::*, types::PyBytes};
+use unstoppable_engine_core::{
+    backup::BackupOptions,
+    check, error, format::reader::Reader,
+    key::{RepositoryKey, RootSecret},
+    repository::{self, Mode, Places},
+    restore::{self, RestoreOptions},
+};
+
+use crate::{
+    call::{Cancel, Watch, run},
+    errors::{InvalidInput, to_python},
+    values::{
+        BackupSummary, Birth, CheckSummary, Issue, PathArgument, Pins, RestoreSummary, Snapshot,
+        issue_list,
+    },
+};
+
+/// Return 32 bytes from the operating system's generator.
+#[pyfunction]
+pub fn generate_root_secret(py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
+    let secret = RootSecret::generate().map_err(|error| to_python(&error))?;
+    Ok(PyBytes::new(py, secret.as_bytes()))
+}
+
+/// Return the 64-byte repository key of `birth`.
+#[pyfunction]
+pub fn derive_repository_key<'py>(
+    py: Python<'py>,
+    root_secret: &[u8],
+    birth: &Birth,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let key = RootSecret::from_bytes(root_secret)
+        .and_then(|secret| secret.repository_key(&birth.0))
+        .map_err(|error| to_python(&error))?;
+    Ok(PyBytes::new(py, key.as_bytes()))
+}
+
+/// Return the 64 hex digits that name a key without telling it.
+#[pyfunction]
+pub fn fingerprint(repository_key: &[u8]) -> PyResult<String> {
+    Ok(key(repository_key)?.fingerprint().to_hex())
+}
+
+/// Create the repository in cold and an empty cache in hot; returns the pins to keep.
+#[pyfunction]
+#[pyo3(signature = (*, cold, hot, key, birth, created_at_seconds))]
+pub fn create_repository(
+    py: Python<'_>,
+    cold: PathBuf,
+    hot: Option<PathBuf>,
+    key: &[u8],
+    birth: &Birth,
+    created_at_seconds: i64,
+) -> PyResult<Pins> {
+    let (key, birth) = (self::key(key)?, birth.0.clone());
+    let unwatched = Watch { progress: None, cancel: None };
+    run(py, &unwatched, move |_| {
+        repository::create(&Places { cold, hot }, &key, &birth, created_at_seconds)
+    })
+    .map(Pins)
+}
+
+fn key(bytes: &[u8]) -> PyResult<RepositoryKey> {
+    RepositoryKey::from_bytes(bytes).map_err(|error| to_python(&error))
+}
+
+/// An open repository.
+#[pyclass(module = "unstoppable_engine", frozen)]
+pub struct Repository {
+    opened: Arc<repository::Repository>,
+}
+
+#[pymethods]
+impl Repository {
+    /// Open and check the key, and the pins and the birth names where they are given.
+    #[staticmethod]
+    #[pyo3(signature = (*, cold, hot, key, pins, mode, birth=None))]
+    fn open(
+        py: Python<'_>,
+        cold: PathBuf,
+        hot: Option<PathBuf>,
+        key: &[u8],
+        pins: Option<&Pins>,
+        mode: &str,
+        birth: Option<&Birth>,
+    ) -> PyResult<Self> {
+        let expected = repository::Expected {
+            pins: pins.map(|pins| pins.0.clone()),
+            birth: birth.map(|birth| birth.0.clone()),
+        };
+        let (key, mode) = (self::key(key)?, mode_of(mode)?);
+        let unwatched = Watch { progress: None, cancel: None };
+        let opened = run(py, &unwatched, move |_| {
+            repository::Repository::open(&Places { cold, hot }, &key, &expected, mode)
+        })?;
+        Ok(Self { opened: Arc::new(opened) })
+    }
+
+    /// The pins as found.
+    #[getter]
+    fn pins(&self) -> Pins {
+        Pins(self.opened.pins().clone())
+    }
+
+    /// Who the repository was made for.
+    #[getter]
+    fn birth(&self) -> Birth {
+        Birth(self.opened.birth().clone())
+    }
+
+    /// Store a folder as a new snapshot and prove it on cold.
+    #[pyo3(signature = (
+        source, *, run_id, started_at_seconds, exclude=Vec::new(), own_folders=Vec::new(),
+        one_file_system=false, max_shrink_percent=None, progress=None, cancel=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
+    fn backup(
+        &self,
+        py: Python<'_>,
+        source: PathArgument,
+        run_id: String,
+        started_at_seconds: i64,
+        exclude: Vec<String>,
+        own_folders: Vec<PathBuf>,
+        one_file_system: bool,
+        max_shrink_percent: Option<u32>,
+        progress: Option<Bound<'_, PyAny>>,
+        cancel: Option<Bound<'_, Cancel>>,
+    ) -> PyResult<BackupSummary> {
+        let options = BackupOptions {
+            source: path(source),
+            run_id,
+            started_at_seconds,
+            exclude,
+            own_folders,
+            one_file_system,
+            max_shrink_percent,
+        };
+        let opened = self.opened.clone();
+        run(py, &Watch { progress, cancel }, move |control| opened.backup(&options, control))
+            .map(BackupSummary::from)
+    }
+
+    /// Return the snapshots, oldest first, and what in `snapshots/` cannot be trusted.
+    fn snapshots(&self, py: Python<'_>) -> PyResult<(Vec<Snapshot>, Vec<Issue>)> {
+        let opened = self.opened.clone();
+        let unwatched = Watch { progress: None, cancel: None };
+        let (snapshots, issues) = run(py, &unwatched, move |_| opened.reader().snapshots())?;
+        Ok((snapshots.into_iter().map(Snapshot::from).collect(), issue_list(issues)))
+    }
+
+    /// Write the content of the source's folder directly into `target`.
+    #[pyo3(signature = (snapshot_id, target, *, path=None, exact=false, progress=None, cancel=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
+    fn restore(
+        &self,
+        py: Python<'_>,
+        snapshot_id: &str,
+        target: PathArgument,
+        path: Option<PathArgument>,
+        exact: bool,
+        progress: Option<Bound<'_, PyAny>>,
+        cancel: Option<Bound<'_, Cancel>>,
+    ) -> PyResult<RestoreSummary> {
+        let id = snapshot_id.parse().map_err(|error: error::Error| to_python(&error))?;
+        let path = path.map(PathArgument::into_bytes).unwrap_or_default();
+        let options = RestoreOptions { path, exact, ..RestoreOptions::default() };
+        let (opened, target) = (self.opened.clone(), self::path(target));
+        run(py, &Watch { progress, cancel }, move |control| {
+            restore::restore(&opened.reader(), id, &target, &options, control)
+        })
+        .map(RestoreSummary::from)
+    }
+
+    /// Check every snapshot, tree and index entry; with `read_data` every byte of every pack.
+    #[pyo3(signature = (*, read_data=false, progress=None, cancel=None))]
+    fn check(
+        &self,
+        py: Python<'_>,
+        read_data: bool,
+        progress: Option<Bound<'_, PyAny>>,
+        cancel: Option<Bound<'_, Cancel>>,
+    ) -> PyResult<CheckSummary> {
+        let opened = self.opened.clone();
+        run(py, &Watch { progress, cancel }, move |control| {
+            check::check(&opened.cold_reader(), read_data, control)
+        })
+        .map(CheckSummary::from)
+    }
+}
+
+fn mode_of(mode: &str) -> PyResult<Mode> {
+    match mode {
+        "read" => Ok(Mode::Read),
+        "append" => Ok(Mode::Append),
+        _ => Err(InvalidInput::new_err(format!("mode {mode:?} is neither read nor append"))),
+    }
+}
+
+fn path(argument: PathArgument) -> PathBuf {
+    OsString::from_vec(argument.into_bytes()).into()
+}
