@@ -5,10 +5,13 @@
 //! leaves this crate.
 
 pub mod birth;
+pub mod check;
 pub mod control;
 pub mod error;
 pub mod format;
 pub mod issue;
 pub mod key;
 pub mod object;
+pub mod restore;
 pub mod storage;
+mod workers;

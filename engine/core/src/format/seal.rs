@@ -6,7 +6,7 @@ use std::io::Read;
 
 use aes256ctr_poly1305aes::{
     Aes256CtrPoly1305Aes, Key, Nonce,
-    aead::{Aead, KeyInit},
+    aead::Aead,
 };
 
 use crate::{
