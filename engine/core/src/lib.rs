@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod birth;
+pub mod check;
 pub mod control;
 pub mod error;
 pub mod format;
@@ -14,5 +15,8 @@ pub mod key;
 pub mod object;
 pub mod process;
 pub mod repository;
+pub mod restore;
 mod rustic;
+pub mod source;
 pub mod storage;
+mod workers;

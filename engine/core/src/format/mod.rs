@@ -1,3 +1,34 @@
 //! Our own reader of the repository format: authenticated, bounded, and every failure a value.
 
+mod base64;
+pub mod blob;
+pub mod config;
+pub mod index;
+pub mod name;
+pub mod pack;
+pub mod reader;
 pub mod seal;
+pub mod snapshot;
+pub mod tree;
+mod window;
+
+/// Plaintext that a small stored object may grow to, whatever its ratio.
+const FREE_PLAIN_BYTES: usize = 4 << 20;
+/// Metadata never compresses better than this: every entry holds ids, inodes and times that are
+/// as good as random. What claims more was made to fill memory.
+const MOST_PLAIN_PER_STORED_BYTE: usize = 64;
+/// No metadata of any size grows beyond this: a folder of about 2,500,000 files.
+const MOST_PLAIN_BYTES: usize = 1 << 30;
+
+/// Bytes that JSON of `stored_bytes` may decompress to; more is damage.
+/// In proportion to what is stored, so that a bomb costs its maker as much as its reader.
+fn plain_limit_bytes(stored_bytes: usize) -> usize {
+    stored_bytes
+        .saturating_mul(MOST_PLAIN_PER_STORED_BYTE)
+        .saturating_add(FREE_PLAIN_BYTES)
+        .min(MOST_PLAIN_BYTES)
+}
+
+fn damaged(message: impl Into<String>) -> crate::error::Error {
+    crate::error::Error::new(crate::error::ErrorKind::Damaged, message)
+}

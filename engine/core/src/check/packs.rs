@@ -1,0 +1,167 @@
+//! Every byte of every pack.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{Check, Claims};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    format::{
+        blob::{Blob, Location},
+        pack::PackHeader,
+        reader::Reader,
+    },
+    object::{Object, ObjectId, ObjectKind},
+    storage::ReadStorage,
+    workers::{WORKERS, for_each},
+};
+
+/// Bytes of a pack that are read at once; a single blob may be longer.
+const MOST_RUN_BYTES: u64 = 8 << 20;
+
+/// A pack that is being read from its first byte to its last.
+struct Pass<'a> {
+    storage: &'a dyn ReadStorage,
+    object: Object,
+    hasher: Sha256,
+    /// Where it has come to.
+    place_bytes: u64,
+}
+
+impl Check<'_> {
+    /// Read all `packs` in full.
+    pub(super) fn packs(
+        &self,
+        reader: &Reader,
+        packs: &[(ObjectId, u64)],
+        claims: &HashMap<ObjectId, Claims>,
+    ) -> Result<()> {
+        for_each(WORKERS, packs.to_vec(), |(id, size_bytes)| {
+            let object = Object::Hashed(ObjectKind::Pack, id);
+            let claim = claims.get(&id).copied().unwrap_or_default();
+            match self.pack(reader, id, size_bytes, claim) {
+                Ok(()) => Ok(()),
+                Err(error) => self.note(&object, error),
+            }
+        })
+    }
+
+    fn pack(&self, reader: &Reader, id: ObjectId, size_bytes: u64, claim: Claims) -> Result<()> {
+        let object = Object::Hashed(ObjectKind::Pack, id);
+        let mut pass = Pass::new(reader.storage(), object);
+        let header = PackHeader::read(reader.storage(), reader.seal(), id, size_bytes);
+        let result = match &header {
+            Ok(header) => self.pack_blobs(reader, &mut pass, header),
+            Err(_) => Ok(()),
+        };
+        self.pass_to_end(&mut pass, size_bytes)?;
+        let header = match pass.is_named_rightly(id) {
+            true => header?,
+            false => return Err(explain(result, header.err())),
+        };
+        result?;
+        self.compare(&header, claim)
+    }
+
+    /// Open every blob that the header lists; the first that cannot be opened is the error, but
+    /// the pass goes on.
+    fn pack_blobs(&self, reader: &Reader, pass: &mut Pass<'_>, header: &PackHeader) -> Result<()> {
+        let mut result = Ok(());
+        let mut rest = header.blobs.as_slice();
+        while let Some((_, first)) = rest.first() {
+            let (run, after) = rest.split_at(run_length(first, rest));
+            let start_bytes = pass.place_bytes;
+            let end_bytes = run.last().map_or(start_bytes, |(_, last)| last.end_bytes());
+            let bytes = self.pass_to(pass, end_bytes)?;
+            for (blob, location) in run {
+                let opened = open(reader, *blob, location, start_bytes, &bytes);
+                result = result.and(opened);
+            }
+            rest = after;
+        }
+        result
+    }
+
+    fn pass_to_end(&self, pass: &mut Pass<'_>, size_bytes: u64) -> Result<()> {
+        while pass.place_bytes < size_bytes {
+            self.pass_to(pass, size_bytes.min(pass.place_bytes + MOST_RUN_BYTES))?;
+        }
+        Ok(())
+    }
+
+    fn pass_to(&self, pass: &mut Pass<'_>, end_bytes: u64) -> Result<bytes::Bytes> {
+        self.control.check()?;
+        let bytes = pass.read_to(end_bytes)?;
+        self.add_bytes(bytes.len() as u64);
+        Ok(bytes)
+    }
+
+    /// The index must say of the pack what the pack says of itself. A pack that no index lists is
+    /// no damage: a run that was killed leaves such.
+    fn compare(&self, header: &PackHeader, claim: Claims) -> Result<()> {
+        let index = self.blobs.index();
+        let is_listed = |(blob, location): &&(Blob, Location)| {
+            index.locations(*blob).any(|listed| listed == *location)
+        };
+        let agreed = header.blobs.iter().filter(is_listed).count() as u64;
+        if claim.blobs == 0 || agreed == claim.blobs && agreed == header.blobs.len() as u64 {
+            return Ok(());
+        }
+        let message = format!(
+            "the index lists {} blobs in it, its header {}, and {agreed} agree",
+            claim.blobs,
+            header.blobs.len()
+        );
+        Err(Error::new(ErrorKind::Damaged, message))
+    }
+}
+
+impl<'a> Pass<'a> {
+    fn new(storage: &'a dyn ReadStorage, object: Object) -> Self {
+        Self { storage, object, hasher: Sha256::new(), place_bytes: 0 }
+    }
+
+    fn read_to(&mut self, end_bytes: u64) -> Result<bytes::Bytes> {
+        let length = usize::try_from(end_bytes - self.place_bytes).unwrap_or(usize::MAX);
+        let bytes = self.storage.read_range(&self.object, self.place_bytes, length)?;
+        self.hasher.update(&bytes);
+        self.place_bytes = end_bytes;
+        Ok(bytes)
+    }
+
+    fn is_named_rightly(self: &mut Pass<'a>, id: ObjectId) -> bool {
+        id.0 == <[u8; 32]>::from(self.hasher.finalize_reset())
+    }
+}
+
+/// Say that the name is wrong, and what is wrong inside where that is known.
+fn explain(blobs: Result<()>, header: Option<Error>) -> Error {
+    let message = "its SHA-256 is not its name";
+    match blobs.err().or(header) {
+        Some(error) => Error::caused_by(ErrorKind::Damaged, message, error),
+        None => Error::new(ErrorKind::Damaged, message),
+    }
+}
+
+fn open(
+    reader: &Reader,
+    blob: Blob,
+    location: &Location,
+    start_bytes: u64,
+    bytes: &[u8],
+) -> Result<()> {
+    let start = usize::try_from(u64::from(location.offset_bytes) - start_bytes).unwrap_or(usize::MAX);
+    let sealed = bytes.get(start..).and_then(|rest| rest.get(..location.length_bytes as usize));
+    let opened = blob.open(reader.seal(), location, sealed.unwrap_or_default());
+    opened.map(drop).map_err(|error| {
+        Error::caused_by(ErrorKind::Damaged, format!("blob {}", blob.id), error)
+    })
+}
+
+/// How many of `blobs` are read together with the first, at `first`.
+fn run_length(first: &Location, blobs: &[(Blob, Location)]) -> usize {
+    let start_bytes = u64::from(first.offset_bytes);
+    let is_near = |location: &Location| location.end_bytes() - start_bytes <= MOST_RUN_BYTES;
+    blobs.iter().take_while(|(_, location)| is_near(location)).count().max(1)
+}

@@ -1,0 +1,160 @@
+//! Blobs: pieces of content and trees, where they lie, and what makes one trustworthy.
+
+use super::{
+    MOST_PLAIN_BYTES, damaged, plain_limit_bytes,
+    seal::{OVERHEAD_BYTES, Seal},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    object::{Object, ObjectId, ObjectKind},
+};
+
+/// Plaintext of a piece of content; the chunker never makes more than 8 MiB.
+pub const MOST_DATA_BYTES: usize = 16 << 20;
+
+/// What a blob holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlobKind {
+    /// A piece of a file's content.
+    Data,
+    /// The entries of one folder.
+    Tree,
+}
+
+/// A blob by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Blob {
+    /// What it holds.
+    pub kind: BlobKind,
+    /// SHA-256 of its plaintext.
+    pub id: ObjectId,
+}
+
+/// Where a blob lies; a claim until its bytes were verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// The pack.
+    pub pack: ObjectId,
+    /// Where in the pack it begins.
+    pub offset_bytes: u32,
+    /// Its sealed length.
+    pub length_bytes: u32,
+    /// The length it decompresses to; None when it is not compressed.
+    pub decompressed_bytes: Option<u32>,
+}
+
+impl Location {
+    /// The pack as an object.
+    pub fn object(&self) -> Object {
+        Object::Hashed(ObjectKind::Pack, self.pack)
+    }
+
+    /// Where in the pack it ends.
+    pub fn end_bytes(&self) -> u64 {
+        u64::from(self.offset_bytes) + u64::from(self.length_bytes)
+    }
+
+    /// Length of the plaintext.
+    pub fn plain_bytes(&self) -> u32 {
+        let overhead = u32::try_from(OVERHEAD_BYTES).unwrap_or_default();
+        self.decompressed_bytes.unwrap_or(self.length_bytes.saturating_sub(overhead))
+    }
+}
+
+impl Blob {
+    /// The verified plaintext of `sealed`, the bytes at `location`.
+    pub fn open(&self, seal: &Seal, location: &Location, sealed: &[u8]) -> Result<Vec<u8>> {
+        let plain_bytes = location.plain_bytes() as usize;
+        if plain_bytes > self.limit_bytes(location) {
+            return Err(damaged(format!("blob {} claims to hold {plain_bytes} bytes", self.id)));
+        }
+        let opened = seal.open(sealed)?;
+        let plain = match location.decompressed_bytes {
+            Some(_) => decompress(&opened, plain_bytes)?,
+            None => opened,
+        };
+        if plain.len() != plain_bytes || ObjectId::of(&plain) != self.id {
+            return Err(damaged(format!("blob {} holds other bytes", self.id)));
+        }
+        Ok(plain)
+    }
+
+    /// The longest that it can be when sealed: what is compressed may grow by a little.
+    pub fn most_sealed_bytes(&self) -> usize {
+        let plain_bytes = match self.kind {
+            BlobKind::Data => MOST_DATA_BYTES,
+            BlobKind::Tree => MOST_PLAIN_BYTES,
+        };
+        plain_bytes + plain_bytes / 128 + 1024
+    }
+
+    /// The most plaintext that a location may claim.
+    pub fn limit_bytes(&self, location: &Location) -> usize {
+        match self.kind {
+            BlobKind::Data => MOST_DATA_BYTES,
+            BlobKind::Tree => plain_limit_bytes(location.length_bytes as usize),
+        }
+    }
+}
+
+/// Faster than [`super::seal::decompress`], because the length is known; never more than it.
+fn decompress(compressed: &[u8], plain_bytes: usize) -> Result<Vec<u8>> {
+    zstd::bulk::decompress(compressed, plain_bytes)
+        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "cannot be decompressed", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::RepositoryKey;
+
+    fn seal() -> Seal {
+        let key = std::array::from_fn::<_, 64, _>(|place| (place as u8).wrapping_mul(73) ^ 5);
+        Seal::new(&RepositoryKey::from_bytes(&key).unwrap())
+    }
+
+    fn location(sealed: &[u8], decompressed_bytes: Option<u32>) -> Location {
+        let length_bytes = sealed.len() as u32;
+        Location { pack: ObjectId([0; 32]), offset_bytes: 0, length_bytes, decompressed_bytes }
+    }
+
+    fn data(plain: &[u8]) -> Blob {
+        Blob { kind: BlobKind::Data, id: ObjectId::of(plain) }
+    }
+
+    #[test]
+    fn a_blob_opens_compressed_or_not() {
+        let plain = b"content".repeat(100);
+        let sealed = seal().seal(&plain).unwrap();
+        assert_eq!(data(&plain).open(&seal(), &location(&sealed, None), &sealed).unwrap(), plain);
+        let sealed = seal().seal(&zstd::bulk::compress(&plain, 0).unwrap()).unwrap();
+        assert_eq!(data(&plain).open(&seal(), &location(&sealed, Some(700)), &sealed).unwrap(), plain);
+    }
+
+    #[test]
+    fn another_id_a_flipped_bit_or_a_wrong_length_is_damage() {
+        let plain = b"content".repeat(100);
+        let mut sealed = seal().seal(&zstd::bulk::compress(&plain, 0).unwrap()).unwrap();
+        for length in [699, 701, 0] {
+            assert!(data(&plain).open(&seal(), &location(&sealed, Some(length)), &sealed).is_err());
+        }
+        assert!(data(b"other").open(&seal(), &location(&sealed, Some(700)), &sealed).is_err());
+        sealed[20] ^= 1;
+        assert!(data(&plain).open(&seal(), &location(&sealed, Some(700)), &sealed).is_err());
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_takes_memory() {
+        let plain = vec![0; 64 << 20];
+        let sealed = seal().seal(&zstd::bulk::compress(&plain, 19).unwrap()).unwrap();
+        assert!(sealed.len() < 20_000);
+        for kind in [BlobKind::Data, BlobKind::Tree] {
+            let blob = Blob { kind, id: ObjectId::of(&plain) };
+            for claimed_bytes in [64 << 20, u32::MAX, 1000] {
+                let location = location(&sealed, Some(claimed_bytes));
+                let error = blob.open(&seal(), &location, &sealed).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Damaged);
+            }
+        }
+    }
+}

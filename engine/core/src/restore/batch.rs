@@ -1,0 +1,229 @@
+//! Files and folders in batches: bounded in open handles and in memory.
+
+use std::{collections::HashMap, sync::Arc, sync::Mutex};
+
+use super::{
+    content::{Piece, Writer},
+    file::PendingFile,
+    metadata::{Subject, apply},
+    report::Report,
+    target::{Folder, Temporary, TemporaryNames},
+};
+use crate::{
+    error::Result,
+    format::{
+        blob::{Blob, BlobKind},
+        reader::BlobReader,
+        tree::{Metadata, Node},
+    },
+    issue::IssueKind,
+    object::ObjectId,
+    workers::{WORKERS, for_each, lock},
+};
+
+/// Entries of a batch. Each may hold one handle; 1024 are allowed to most processes.
+const MOST_ENTRIES: usize = 512;
+/// Bytes and pieces that are planned before they are written.
+const MOST_PLANNED_BYTES: u64 = 256 << 20;
+const MOST_PIECES: usize = 16_384;
+
+/// What makes two names one file: device, inode, and its content. A claim alone would let one
+/// file take the place of another.
+type Identity = (u64, u64, ObjectId);
+
+/// Collects what is to be written, and writes it when there is enough.
+pub struct Batch<'a> {
+    target: Arc<Folder>,
+    blobs: &'a BlobReader<'a>,
+    report: &'a Report<'a>,
+    names: &'a TemporaryNames,
+    exact: bool,
+    files: Vec<PendingFile>,
+    /// The identity of each of `files` that has several names.
+    identities: Vec<Option<Identity>>,
+    pieces: Vec<Piece>,
+    planned_bytes: u64,
+    links: Vec<Link>,
+    folders: Vec<(Arc<Folder>, Metadata)>,
+    /// Where a file with several names stands; None until it does.
+    places: Mutex<HashMap<Identity, Option<Vec<u8>>>>,
+}
+
+/// Another name of a file.
+struct Link {
+    folder: Arc<Folder>,
+    name: Vec<u8>,
+    identity: Identity,
+}
+
+impl<'a> Batch<'a> {
+    /// An empty batch for `target`.
+    pub fn new(
+        target: Arc<Folder>,
+        blobs: &'a BlobReader<'a>,
+        report: &'a Report<'a>,
+        names: &'a TemporaryNames,
+        exact: bool,
+    ) -> Self {
+        Self {
+            target,
+            blobs,
+            report,
+            names,
+            exact,
+            files: Vec::new(),
+            identities: Vec::new(),
+            pieces: Vec::new(),
+            planned_bytes: 0,
+            links: Vec::new(),
+            folders: Vec::new(),
+            places: Mutex::default(),
+        }
+    }
+
+    /// Restore the file `node` with `content` into `folder`.
+    pub fn add_file(
+        &mut self,
+        folder: &Arc<Folder>,
+        node: Node,
+        content: &[ObjectId],
+    ) -> Result<()> {
+        let identity = identity(&node.metadata, content);
+        if let Some(identity) = identity.filter(|identity| lock(&self.places).contains_key(identity)) {
+            self.links.push(Link { folder: Arc::clone(folder), name: node.name, identity });
+        } else {
+            if let Some(identity) = identity {
+                lock(&self.places).insert(identity, None);
+            }
+            self.identities.push(identity);
+            self.files.push(PendingFile::new(folder, self.names, node.name, node.metadata));
+            self.plan(content)?;
+        }
+        self.flush_if_full()
+    }
+
+    /// Everything in `folder` was added: set its metadata once that is written.
+    pub fn add_left_folder(&mut self, folder: Arc<Folder>, metadata: Metadata) -> Result<()> {
+        self.folders.push((folder, metadata));
+        self.flush_if_full()
+    }
+
+    /// Plan the pieces of the file added last.
+    fn plan(&mut self, content: &[ObjectId]) -> Result<()> {
+        for id in content {
+            self.report.control.check()?;
+            if !self.plan_piece(Blob { kind: BlobKind::Data, id: *id }) {
+                return Ok(());
+            }
+            if self.pieces.len() >= MOST_PIECES || self.planned_bytes >= MOST_PLANNED_BYTES {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// False when the file cannot be complete.
+    fn plan_piece(&mut self, blob: Blob) -> bool {
+        let number = self.files.len() - 1;
+        let Some(file) = self.files.last_mut().filter(|file| !file.is_failed()) else {
+            return false;
+        };
+        let place = self.blobs.index().locations(blob).next();
+        let Some((location, plain_bytes)) = place.zip(self.blobs.plain_bytes(blob)) else {
+            file.fail(IssueKind::Damaged, format!("blob {} is not in the index", blob.id));
+            return false;
+        };
+        let offset_bytes = file.grow(plain_bytes);
+        self.pieces.push(Piece { blob, location, plain_bytes, file: number, offset_bytes });
+        self.planned_bytes += u64::from(plain_bytes);
+        true
+    }
+
+    fn flush_if_full(&mut self) -> Result<()> {
+        if self.files.len() + self.links.len() + self.folders.len() < MOST_ENTRIES {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Complete everything that was added.
+    pub fn flush(&mut self) -> Result<()> {
+        self.write()?;
+        self.finish_files()?;
+        for link in std::mem::take(&mut self.links) {
+            self.finish_link(&link);
+        }
+        for (folder, metadata) in std::mem::take(&mut self.folders) {
+            self.finish_folder(&folder, &metadata);
+        }
+        Ok(())
+    }
+
+    /// Write the pieces planned so far.
+    fn write(&mut self) -> Result<()> {
+        self.planned_bytes = 0;
+        let pieces = std::mem::take(&mut self.pieces);
+        for_each(WORKERS, self.files.iter().collect(), |file| {
+            file.create();
+            self.report.control.check()
+        })?;
+        let writer = Writer { blobs: self.blobs, files: &self.files, report: self.report };
+        writer.write(pieces)
+    }
+
+    fn finish_files(&mut self) -> Result<()> {
+        let files = std::mem::take(&mut self.files);
+        let identities = std::mem::take(&mut self.identities);
+        let work = files.into_iter().zip(identities).collect();
+        for_each(WORKERS, work, |(file, identity)| {
+            let path = identity.map(|identity| (identity, file.path()));
+            let is_written = file.finish(self.report, self.exact);
+            if let Some((identity, path)) = path.filter(|_| is_written) {
+                lock(&self.places).insert(identity, Some(path));
+            }
+            self.report.control.add_entry();
+            self.report.control.check()
+        })
+    }
+
+    fn finish_link(&self, link: &Link) {
+        let path = link.folder.path_of(&link.name);
+        let place = lock(&self.places).get(&link.identity).cloned().flatten();
+        match place {
+            Some(first) => match self.make_link(link, &first) {
+                Ok(()) => self.report.file(0),
+                Err(errno) => self.report.not_written(&path, errno),
+            },
+            None => {
+                let message = "the file that it is another name of was not written";
+                self.report.issue(IssueKind::NotWritten, &path, message);
+            }
+        }
+        self.report.control.add_entry();
+    }
+
+    fn make_link(&self, link: &Link, first: &[u8]) -> rustix::io::Result<()> {
+        let mut names: Vec<_> = first.split(|byte| *byte == b'/').collect();
+        let name = names.pop().unwrap_or_default();
+        let folder = self.target.descend(names)?;
+        let temporary = Temporary::new(&link.folder, self.names);
+        temporary.create_link(&folder, name)?;
+        temporary.place(&link.name)
+    }
+
+    fn finish_folder(&self, folder: &Folder, metadata: &Metadata) {
+        let subject = Subject::Open(std::os::fd::AsFd::as_fd(folder));
+        self.report.metadata(&folder.path(), apply(&subject, metadata, self.exact));
+        self.report.folder();
+        self.report.control.add_entry();
+    }
+}
+
+/// The identity of a file that has several names.
+fn identity(metadata: &Metadata, content: &[ObjectId]) -> Option<Identity> {
+    let has_several_names = metadata.links > 1 && metadata.inode != 0;
+    has_several_names.then(|| {
+        let content = ObjectId::of_parts(content.iter().map(|id| id.0.as_slice()));
+        (metadata.device_id, metadata.inode, content)
+    })
+}

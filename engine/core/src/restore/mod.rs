@@ -1,0 +1,128 @@
+//! Restore: a snapshot's folder into a folder, verified, bounded, and never outside of it.
+//!
+//! - Every file is written under a name of its own and takes its real one when all its pieces
+//!   were verified. One that is damaged is left out and reported; what stood there stays.
+//! - Nothing is deleted but what stands where an entry of the snapshot belongs.
+//! - Trees are walked one folder at a time; content is written in batches, read from packs in
+//!   order and by several threads, so that memory does not grow with the snapshot.
+
+mod batch;
+mod content;
+mod file;
+mod metadata;
+mod report;
+mod target;
+mod walk;
+
+use std::path::Path;
+
+use self::{
+    report::Report,
+    target::{Folder, TemporaryNames},
+    walk::Walk,
+};
+use crate::{
+    control::Control,
+    error::{Error, ErrorKind, Result},
+    format::{
+        reader::{BlobReader, Reader},
+        snapshot::Snapshot,
+        tree::{Metadata, Node, NodeKind},
+    },
+    issue::Collected,
+    object::ObjectId,
+};
+
+/// Entries that a restore writes before it takes the snapshot for a trap: a tree that links to
+/// itself by ten names has 10^60 paths. Ten times what large servers hold.
+pub const MOST_ENTRIES: u64 = 1_000_000_000;
+
+/// What to restore, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// A path below the source's folder; empty for all of it. The content of a folder goes
+    /// directly into the target, anything else goes there under its own name.
+    pub path: Vec<u8>,
+    /// Also set owners, special mode bits and all attributes, and make devices, pipes and
+    /// sockets. Only for repositories whose writer is trusted.
+    pub exact: bool,
+    /// Entries beyond these are left out.
+    pub most_entries: u64,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self { path: Vec::new(), exact: false, most_entries: MOST_ENTRIES }
+    }
+}
+
+/// What a restore wrote.
+#[derive(Debug, Clone)]
+pub struct RestoreSummary {
+    /// Files, other names of the same file included.
+    pub files: u64,
+    /// Folders, the target included.
+    pub folders: u64,
+    /// Links, and with `exact` devices, pipes and sockets.
+    pub others: u64,
+    /// Bytes of all files.
+    pub bytes_written: u64,
+    /// Everything that is not as it is in the snapshot.
+    pub issues: Collected,
+}
+
+/// Write the content of the source's folder in the snapshot `snapshot_id` into `target`, which is
+/// made where it is missing.
+///
+/// Fails only where nothing can be restored: no such snapshot or path, no target, storage that
+/// does not answer, or cancelled. Everything else is an issue in the summary.
+pub fn restore(
+    reader: &Reader,
+    snapshot_id: ObjectId,
+    target: &Path,
+    options: &RestoreOptions,
+    control: &Control,
+) -> Result<RestoreSummary> {
+    let snapshot = reader.snapshot(snapshot_id)?;
+    let (index, index_issues) = reader.index()?;
+    let blobs = BlobReader::new(reader, &index);
+    let node = find(&blobs, &snapshot, &options.path)?;
+    if options.path.is_empty() {
+        // The summary counts files without folders: how many entries there are stays unknown.
+        control.set_total(snapshot.bytes_total.unwrap_or_default(), 0);
+    }
+    let report = Report::new(control);
+    index_issues.into_iter().for_each(|issue| report.push(issue));
+    let names = TemporaryNames::new()?;
+    let target = Folder::target(target)?;
+    Walk::new(&target, &blobs, &report, &names, options).run(&target, node)?;
+    Ok(report.summary())
+}
+
+/// The node at `path` below the source's folder, which is `/<hostname>/<label>` in the tree.
+fn find(blobs: &BlobReader<'_>, snapshot: &Snapshot, path: &[u8]) -> Result<Node> {
+    let source = [snapshot.hostname.as_bytes(), snapshot.label.as_bytes()];
+    let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+    let mut node = Node {
+        name: Vec::new(),
+        kind: NodeKind::Folder(Some(snapshot.tree)),
+        metadata: Metadata::default(),
+    };
+    for name in source.into_iter().chain(names) {
+        node = find_child(blobs, &node, name)?;
+    }
+    Ok(node)
+}
+
+fn find_child(blobs: &BlobReader<'_>, folder: &Node, name: &[u8]) -> Result<Node> {
+    let tree = match folder.kind {
+        NodeKind::Folder(Some(tree)) => blobs.tree(tree)?,
+        _ => return Err(not_found(name)),
+    };
+    tree.nodes.into_iter().find(|node| node.name == name).ok_or_else(|| not_found(name))
+}
+
+fn not_found(name: &[u8]) -> Error {
+    let name = String::from_utf8_lossy(name);
+    Error::new(ErrorKind::InvalidInput, format!("the snapshot holds no {name:?} there"))
+}

@@ -1,0 +1,102 @@
+//! What a restore did, counted and noted from all its threads.
+
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::RestoreSummary;
+use crate::{
+    control::Control,
+    error::{Error, ErrorKind},
+    format::tree::Refused,
+    issue::{Issue, IssueKind, Issues},
+};
+
+/// Collects what happens.
+pub struct Report<'a> {
+    /// Shared with the caller.
+    pub control: &'a Control,
+    issues: Issues,
+    files: AtomicU64,
+    folders: AtomicU64,
+    others: AtomicU64,
+    bytes_written: AtomicU64,
+}
+
+impl<'a> Report<'a> {
+    /// Nothing happened yet.
+    pub fn new(control: &'a Control) -> Self {
+        Self {
+            control,
+            issues: Issues::default(),
+            files: AtomicU64::new(0),
+            folders: AtomicU64::new(0),
+            others: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+        }
+    }
+
+    /// A file of `size_bytes` is complete.
+    pub fn file(&self, size_bytes: u64) {
+        self.files.fetch_add(1, Relaxed);
+        self.bytes_written.fetch_add(size_bytes, Relaxed);
+    }
+
+    /// A folder is complete.
+    pub fn folder(&self) {
+        self.folders.fetch_add(1, Relaxed);
+    }
+
+    /// A link or special file is complete.
+    pub fn other(&self) {
+        self.others.fetch_add(1, Relaxed);
+    }
+
+    /// Something about `path` is not as it is in the snapshot.
+    pub fn issue(&self, kind: IssueKind, path: &[u8], message: impl Into<String>) {
+        self.push(Issue::new(kind, OsStr::from_bytes(path), message));
+    }
+
+    /// Note an issue.
+    pub fn push(&self, issue: Issue) {
+        self.issues.push(issue);
+    }
+
+    /// `path` could not be written.
+    pub fn not_written(&self, path: &[u8], error: rustix::io::Errno) {
+        self.issue(IssueKind::NotWritten, path, error.to_string());
+    }
+
+    /// `path` is there, but not all that belongs to it.
+    pub fn metadata(&self, path: &[u8], failures: Vec<String>) {
+        for failure in failures {
+            self.issue(IssueKind::Metadata, path, failure);
+        }
+    }
+
+    /// An entry at `path` has a name that nothing may have.
+    pub fn refused(&self, path: &[u8], refused: &Refused) {
+        self.issue(IssueKind::UnsafeName, path, refused.reason);
+    }
+
+    /// All of it.
+    pub fn summary(self) -> RestoreSummary {
+        RestoreSummary {
+            files: self.files.into_inner(),
+            folders: self.folders.into_inner(),
+            others: self.others.into_inner(),
+            bytes_written: self.bytes_written.into_inner(),
+            issues: self.issues.collected(),
+        }
+    }
+}
+
+/// Storage that fails is not damage: trying again may help.
+pub fn kind_of(error: &Error) -> IssueKind {
+    match error.kind() {
+        ErrorKind::Damaged => IssueKind::Damaged,
+        _ => IssueKind::NotWritten,
+    }
+}

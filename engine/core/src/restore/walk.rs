@@ -1,0 +1,200 @@
+//! Walks a snapshot's tree and hands its entries to the batch.
+
+use std::{sync::Arc, vec::IntoIter};
+
+use rustix::{
+    fs::{FileType, Mode, mknodat, symlinkat},
+    io::Result as IoResult,
+};
+
+use super::{
+    RestoreOptions,
+    batch::Batch,
+    metadata::{Anchored, Subject, apply},
+    report::{Report, kind_of},
+    target::{Folder, Temporary, TemporaryNames},
+};
+use crate::{
+    error::Result,
+    format::{
+        reader::BlobReader,
+        tree::{Metadata, Node, NodeKind},
+    },
+    issue::IssueKind,
+    object::ObjectId,
+};
+
+/// Folders inside one another. Paths longer than 4096 bytes can hardly be used, so that real
+/// trees stay far below; every level holds one handle.
+const MOST_LEVELS: usize = 2048;
+/// Folders that wait for their turn, which bounds memory.
+const MOST_WAITING: usize = 1_000_000;
+
+/// A walk through one snapshot.
+pub struct Walk<'a> {
+    blobs: &'a BlobReader<'a>,
+    report: &'a Report<'a>,
+    names: &'a TemporaryNames,
+    options: &'a RestoreOptions,
+    batch: Batch<'a>,
+    levels: Vec<Level>,
+    waiting: usize,
+    entries: u64,
+}
+
+/// A folder that the walk is in.
+struct Level {
+    folder: Arc<Folder>,
+    metadata: Metadata,
+    /// Folders in it that were not entered yet.
+    folders: IntoIter<Node>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that writes into `target`.
+    pub fn new(
+        target: &Arc<Folder>,
+        blobs: &'a BlobReader<'a>,
+        report: &'a Report<'a>,
+        names: &'a TemporaryNames,
+        options: &'a RestoreOptions,
+    ) -> Self {
+        let batch = Batch::new(Arc::clone(target), blobs, report, names, options.exact);
+        Self { blobs, report, names, options, batch, levels: Vec::new(), waiting: 0, entries: 0 }
+    }
+
+    /// Write `node` as the target itself when it is a folder, else into the target.
+    pub fn run(mut self, target: &Arc<Folder>, node: Node) -> Result<()> {
+        match node.kind {
+            NodeKind::Folder(tree) => self.enter(Arc::clone(target), node.metadata, tree)?,
+            _ => self.write(target, node)?,
+        }
+        while let Some(level) = self.levels.last_mut() {
+            self.report.control.check()?;
+            match level.folders.next() {
+                Some(node) => self.descend(node)?,
+                None => self.leave()?,
+            }
+        }
+        self.batch.flush()
+    }
+
+    /// Make the folder `node` in the folder entered last, and enter it.
+    fn descend(&mut self, node: Node) -> Result<()> {
+        self.waiting -= 1;
+        let Some(level) = self.levels.last() else { return Ok(()) };
+        let NodeKind::Folder(tree) = node.kind else { return Ok(()) };
+        if self.levels.len() > MOST_LEVELS {
+            let path = level.folder.path_of(&node.name);
+            let message = format!("lies deeper than {MOST_LEVELS} folders");
+            self.report.issue(IssueKind::NotWritten, &path, message);
+            return Ok(());
+        }
+        match level.folder.child(&node.name) {
+            Ok(folder) => self.enter(folder, node.metadata, tree),
+            Err(errno) => {
+                self.report.not_written(&level.folder.path_of(&node.name), errno);
+                Ok(())
+            }
+        }
+    }
+
+    /// Write what lies in `folder`, and keep its folders for later.
+    fn enter(
+        &mut self,
+        folder: Arc<Folder>,
+        metadata: Metadata,
+        tree: Option<ObjectId>,
+    ) -> Result<()> {
+        let nodes = self.read_tree(&folder, tree);
+        let (folders, others): (Vec<_>, Vec<_>) =
+            nodes.into_iter().partition(|node| matches!(node.kind, NodeKind::Folder(_)));
+        for node in others {
+            self.report.control.check()?;
+            self.write(&folder, node)?;
+        }
+        self.waiting += folders.len();
+        self.levels.push(Level { folder, metadata, folders: folders.into_iter() });
+        Ok(())
+    }
+
+    /// The entries of the folder with the tree `tree`; none when it is damaged or too much.
+    fn read_tree(&mut self, folder: &Folder, tree: Option<ObjectId>) -> Vec<Node> {
+        let Some(id) = tree else {
+            self.report.issue(IssueKind::Damaged, &folder.path(), "the folder has no tree");
+            return Vec::new();
+        };
+        let tree = match self.blobs.tree(id) {
+            Ok(tree) => tree,
+            Err(error) => {
+                self.report.issue(kind_of(&error), &folder.path(), error.chain());
+                return Vec::new();
+            }
+        };
+        for refused in &tree.refused {
+            self.report.refused(&folder.path_of(&refused.name), refused);
+        }
+        self.entries += tree.nodes.len() as u64;
+        if self.entries > self.options.most_entries || self.waiting > MOST_WAITING {
+            let message = "left out: the snapshot holds more entries than a restore writes";
+            self.report.issue(IssueKind::NotWritten, &folder.path(), message);
+            return Vec::new();
+        }
+        tree.nodes
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        match self.levels.pop() {
+            Some(level) => self.batch.add_left_folder(level.folder, level.metadata),
+            None => Ok(()),
+        }
+    }
+
+    /// Write an entry that is not a folder.
+    fn write(&mut self, folder: &Arc<Folder>, mut node: Node) -> Result<()> {
+        if let NodeKind::File(content) = &mut node.kind {
+            let content = std::mem::take(content);
+            return self.batch.add_file(folder, node, &content);
+        }
+        let path = folder.path_of(&node.name);
+        if let NodeKind::Unknown(kind) = &node.kind {
+            let message = format!("an entry of the unknown kind {kind:?}");
+            self.report.issue(IssueKind::NotWritten, &path, message);
+        } else if !self.options.exact && !matches!(node.kind, NodeKind::Symlink(_)) {
+            let message = "devices, pipes and sockets are restored with exact only";
+            self.report.issue(IssueKind::NotRestored, &path, message);
+        } else {
+            match self.write_special(folder, &node) {
+                Ok(failures) => {
+                    self.report.metadata(&path, failures);
+                    self.report.other();
+                }
+                Err(errno) => self.report.not_written(&path, errno),
+            }
+        }
+        self.report.control.add_entry();
+        Ok(())
+    }
+
+    /// Make a link or a special file; returns what of its metadata could not be set.
+    fn write_special(&self, folder: &Arc<Folder>, node: &Node) -> IoResult<Vec<String>> {
+        let temporary = Temporary::new(folder, self.names);
+        let make = |kind, device| {
+            mknodat(folder, temporary.name(), kind, Mode::RUSR | Mode::WUSR, device)
+        };
+        match &node.kind {
+            // A NUL cannot be passed to the system and is refused here.
+            NodeKind::Symlink(target) => symlinkat(target.as_slice(), folder, temporary.name())?,
+            NodeKind::BlockDevice(device) => make(FileType::BlockDevice, *device)?,
+            NodeKind::CharacterDevice(device) => make(FileType::CharacterDevice, *device)?,
+            NodeKind::Fifo => make(FileType::Fifo, 0)?,
+            NodeKind::Socket => make(FileType::Socket, 0)?,
+            NodeKind::File(_) | NodeKind::Folder(_) | NodeKind::Unknown(_) => {}
+        }
+        let is_link = matches!(node.kind, NodeKind::Symlink(_));
+        let entry = Anchored::new(folder, temporary.name(), is_link)?;
+        let failures = apply(&Subject::Named(entry), &node.metadata, self.options.exact);
+        temporary.place(&node.name)?;
+        Ok(failures)
+    }
+}

@@ -1,0 +1,78 @@
+//! Several threads that share one list of work.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use crate::error::Result;
+
+/// Threads that read from storage. More than the processors, because they wait as well; each
+/// holds one range of a pack and one blob, which bounds memory.
+pub const WORKERS: usize = 8;
+
+/// Do `work` for every item, in the items' order, on up to `threads` threads.
+/// The first error ends the work and is returned; items already begun are finished.
+pub fn for_each<T: Send>(
+    threads: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<()> + Sync,
+) -> Result<()> {
+    let threads = threads.min(items.len());
+    let queue = Mutex::new(items.into_iter());
+    let first_error = Mutex::new(Ok(()));
+    let drain = || {
+        while let Some(item) = lock(&queue).next() {
+            if let Err(error) = work(item) {
+                *lock(&queue) = Vec::new().into_iter();
+                let mut first_error = lock(&first_error);
+                if first_error.is_ok() {
+                    *first_error = Err(error);
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        (1..threads).for_each(|_| drop(scope.spawn(drain)));
+        drain();
+    });
+    first_error.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The value behind `mutex`. A panic in another thread ends the whole call anyway.
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    #[test]
+    fn every_item_is_done_once() {
+        let sum = AtomicU64::new(0);
+        for_each(4, (1..=1000).collect(), |item| {
+            sum.fetch_add(item, Relaxed);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(sum.into_inner(), 500_500);
+    }
+
+    #[test]
+    fn the_first_error_ends_the_work() {
+        let done = AtomicU64::new(0);
+        let result = for_each(2, (0..100_000).collect(), |item: u32| {
+            done.fetch_add(1, Relaxed);
+            if item == 10 {
+                return Err(Error::new(ErrorKind::Cancelled, "cancelled"));
+            }
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert!(done.into_inner() < 100_000);
+    }
+}
