@@ -72,7 +72,11 @@ def programs(data: Path, *, full: bool) -> list[Program]:
     """Return who takes part; builds the peers that are not in the cache."""
     peers = (RESTIC, RUSTIC) if full else (RESTIC,)
     paths = subprocess.check_output((HERE / "peers.sh", *peers), text=True).split()
-    return [_engine(data), _whole(data), *(_PEERS[n](p, data) for n, p in zip(peers, paths, strict=True))]
+    return [
+        _engine(data),
+        _whole(data),
+        *(_PEERS[n](p, data) for n, p in zip(peers, paths, strict=True)),
+    ]
 
 
 def _engine(data: Path) -> Program:
@@ -119,7 +123,9 @@ def measure(argv: tuple[str, ...], environment: Mapping[str, str], folder: Path)
     home = {"HOME": str(folder / "home"), "PATH": os.environ["PATH"]}
     began = time.perf_counter()
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(filled, env=home | extra, stdin=subprocess.DEVNULL, stdout=output)
+        process = subprocess.Popen(
+            filled, env=home | extra, stdin=subprocess.DEVNULL, stdout=output
+        )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -184,7 +190,9 @@ def verdicts(medians: Mapping[tuple[str, str], Sample]) -> list[str]:
             lines.append(f"| {name} | {wall:.2f} | {cpu:.2f} | {'MISS' if missed else 'PASS'} |")
     peak = max(taken.peak_mb for (_, name), taken in medians.items() if name in {ENGINE, WHOLE})
     missed = peak > PEAK_MB_BAR
-    lines.append(f"| peak memory ≤ {PEAK_MB_BAR} MB | {peak:.0f} | | {'MISS' if missed else 'PASS'} |")
+    lines.append(
+        f"| peak memory ≤ {PEAK_MB_BAR} MB | {peak:.0f} | | {'MISS' if missed else 'PASS'} |"
+    )
     if taken := medians.get((HELP, WHOLE)):
         missed = min(taken.wall, taken.cpu) > HELP_SECONDS_BAR * TOLERANCE
         name = f"`unstoppable --help` ≤ {HELP_SECONDS_BAR} s"
@@ -197,8 +205,12 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare backups of a local directory.")
     parser.add_argument("--full", action="store_true", help="with the rustic CLI too")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--workdir", type=Path, help="where repositories lie; default: a new folder")
-    parser.add_argument("--data", type=Path, help="what is backed up; default: a 2 GiB set, generated")
+    parser.add_argument(
+        "--workdir", type=Path, help="where repositories lie; default: a new folder"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="what is backed up; default: a 2 GiB set, generated"
+    )
     return parser.parse_args()
 
 

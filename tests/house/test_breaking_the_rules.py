@@ -70,7 +70,9 @@ def test_a_broken_import_contract_is_red(tree, planted_in, line, contract):
     assert f"{contract} BROKEN" in result.stdout
 
 
-@pytest.mark.parametrize(("lines", "findings"), [(60, []), (61, ["src/planted.py: long of 61 lines"])])
+@pytest.mark.parametrize(
+    ("lines", "findings"), [(60, []), (61, ["src/planted.py: long of 61 lines"])]
+)
 def test_a_python_function_of_61_lines_is_red(tmp_path, lines, findings):
     body = "    pass\n" * (lines - 1)
     (tmp_path / "src").mkdir()
@@ -117,7 +119,15 @@ def test_a_skipped_test_is_red(tmp_path):
     )
 
     result = run(
-        *(sys.executable, "-m", "pytest", "-p", "tests.house.strict", "-c", str(ROOT / "pyproject.toml")),
+        *(
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "tests.house.strict",
+            "-c",
+            str(ROOT / "pyproject.toml"),
+        ),
         *("-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)),
         cwd=ROOT,
     )

@@ -1,4 +1,4 @@
-"""install.sh as an unprivileged user, from a dist/ of two tiny wheels; nothing comes from the network."""
+"""install.sh as an unprivileged user, from a dist/ of two tiny wheels and without network."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
+WRITE_CHECKSUMS = "sha256sum *.whl >SHA256SUMS"
 PROGRAM = "import sys\ndef main():\n    print('unstoppable', *sys.argv[1:])\n"
 
 
@@ -37,7 +38,7 @@ class Machine:
         self.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
         public = key.with_suffix(".pub").read_text()
         (self.checkout / "packaging/release-signers").write_text(f"release {public}")
-        self.run("sh", "-c", "sha256sum *.whl >SHA256SUMS", cwd=self.dist)
+        self.run("sh", "-c", WRITE_CHECKSUMS, cwd=self.dist)
         namespace = ("-n", "unstoppable-release", "SHA256SUMS")
         self.run("ssh-keygen", "-q", "-Y", "sign", "-f", str(key), *namespace, cwd=self.dist)
 
@@ -65,7 +66,9 @@ def wheel(folder: Path, name: str, source: str) -> None:
     info = f"{name}-0.1.0.dist-info"
     with zipfile.ZipFile(folder / f"{name}-0.1.0-py3-none-any.whl", "w") as archive:
         archive.writestr(f"{name}.py", source)
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n")
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n"
+        )
         tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         archive.writestr(f"{info}/WHEEL", tags)
         if source:
@@ -106,7 +109,7 @@ def swap_a_wheel(dist: Path) -> None:
 
 def swap_a_wheel_and_its_checksum(dist: Path) -> None:
     swap_a_wheel(dist)
-    subprocess.run("sha256sum *.whl >SHA256SUMS", shell=True, cwd=dist, check=True)
+    subprocess.run(("sh", "-c", WRITE_CHECKSUMS), cwd=dist, check=True)
 
 
 def add_a_wheel(dist: Path) -> None:
