@@ -49,10 +49,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # --- our two wheels, in $work/wheels: released and signed, or built here ---
-pip() { # pip PYTHON ARGUMENT…
+pip() { # pip PYTHON ARGUMENT…: the tools beside PYTHON come first
     python=$1
     shift
-    "$python" -m pip --quiet --disable-pip-version-check --no-input "$@" >&2
+    PATH=${python%/*}:$PATH "$python" -m pip --quiet --disable-pip-version-check --no-input "$@" >&2
 }
 
 verify_release() {
