@@ -29,16 +29,9 @@ impl Birth {
         check_name("customer", customer)?;
         check_name("resource", resource)?;
         if generation == 0 {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "generations start at 1, not 0",
-            ));
+            return Err(Error::new(ErrorKind::InvalidInput, "generations start at 1, not 0"));
         }
-        Ok(Self {
-            customer: customer.to_owned(),
-            resource: resource.to_owned(),
-            generation,
-        })
+        Ok(Self { customer: customer.to_owned(), resource: resource.to_owned(), generation })
     }
 
     /// The customer's name at birth.
@@ -139,11 +132,8 @@ impl BirthCertificate {
                 ),
             ));
         }
-        let birth = Birth::new(
-            &certificate.customer,
-            &certificate.resource,
-            certificate.generation,
-        )?;
+        let birth =
+            Birth::new(&certificate.customer, &certificate.resource, certificate.generation)?;
         Ok((certificate, birth))
     }
 }
@@ -170,10 +160,7 @@ impl Pins {
         }
         Err(Error::new(
             ErrorKind::WrongKey,
-            format!(
-                "the key {} is not the pinned key {}",
-                fingerprint, self.key_fingerprint
-            ),
+            format!("the key {} is not the pinned key {}", fingerprint, self.key_fingerprint),
         ))
     }
 }

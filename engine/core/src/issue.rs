@@ -98,11 +98,7 @@ pub struct Issue {
 impl Issue {
     /// An issue about `path`.
     pub fn new(kind: IssueKind, path: impl AsRef<OsStr>, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            path: path.as_ref().as_bytes().to_vec(),
-            message: message.into(),
-        }
+        Self { kind, path: path.as_ref().as_bytes().to_vec(), message: message.into() }
     }
 }
 
@@ -154,8 +150,6 @@ impl Issues {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
-        self.inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

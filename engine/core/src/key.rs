@@ -29,11 +29,7 @@ impl RootSecret {
     pub fn generate() -> Result<Self> {
         let mut bytes = [0; ROOT_SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| {
-            Error::caused_by(
-                ErrorKind::Internal,
-                "the system gives no random bytes",
-                error,
-            )
+            Error::caused_by(ErrorKind::Internal, "the system gives no random bytes", error)
         })?;
         Ok(Self(bytes))
     }
@@ -41,10 +37,7 @@ impl RootSecret {
     /// Take a secret of exactly 32 bytes; constants, repeats, sequences and text are refused.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         refuse_patterns(bytes, "root secret")?;
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| wrong_length("root secret", ROOT_SECRET_BYTES))
+        bytes.try_into().map(Self).map_err(|_| wrong_length("root secret", ROOT_SECRET_BYTES))
     }
 
     /// The secret's bytes.
@@ -82,9 +75,8 @@ pub struct RepositoryKey([u8; REPOSITORY_KEY_BYTES]);
 impl RepositoryKey {
     /// Take a key of exactly 64 bytes; patterns are refused as for the root secret.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let key: [u8; REPOSITORY_KEY_BYTES] = bytes
-            .try_into()
-            .map_err(|_| wrong_length("repository key", REPOSITORY_KEY_BYTES))?;
+        let key: [u8; REPOSITORY_KEY_BYTES] =
+            bytes.try_into().map_err(|_| wrong_length("repository key", REPOSITORY_KEY_BYTES))?;
         for half in bytes.chunks(ROOT_SECRET_BYTES) {
             refuse_patterns(half, "repository key")?;
         }
@@ -108,10 +100,8 @@ impl RepositoryKey {
                 _ => {}
             }
         }
-        let digest = Sha256::new()
-            .chain_update(b"unstoppable/key/v1\0")
-            .chain_update(clamped.0)
-            .finalize();
+        let digest =
+            Sha256::new().chain_update(b"unstoppable/key/v1\0").chain_update(clamped.0).finalize();
         ObjectId(digest.into())
     }
 }
@@ -132,15 +122,10 @@ fn wrong_length(name: &str, expected: usize) -> Error {
 /// Refuse what a person types instead of generating it. `secret` is 32 bytes (or of wrong length).
 fn refuse_patterns(secret: &[u8], name: &str) -> Result<()> {
     let mut seen = [false; 256];
-    secret
-        .iter()
-        .for_each(|byte| seen[usize::from(*byte)] = true);
+    secret.iter().for_each(|byte| seen[usize::from(*byte)] = true);
     let different = seen.iter().filter(|seen| **seen).count();
     let steps = secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    let is_sequence = steps
-        .clone()
-        .zip(steps.skip(1))
-        .all(|(one, next)| one == next);
+    let is_sequence = steps.clone().zip(steps.skip(1)).all(|(one, next)| one == next);
     let is_text = secret.iter().all(|byte| (0x20..0x7f).contains(byte));
     if different < FEWEST_DIFFERENT_BYTES || is_sequence || is_text {
         return Err(Error::new(

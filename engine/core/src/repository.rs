@@ -11,7 +11,7 @@ use crate::{
     format::{reader::Reader, seal::Seal},
     issue::{IssueKind, Issues},
     key::RepositoryKey,
-    object::{Object, ObjectId, ObjectKind},
+    object::{Object, ObjectId},
     process,
     rustic::open::new_config,
     storage::{
@@ -342,6 +342,7 @@ fn mend_hot_config(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::ObjectKind;
 
     fn key(seed: u8) -> RepositoryKey {
         let bytes: Vec<u8> =

@@ -27,8 +27,7 @@ mod _engine {
             WrongKey,
         },
         repository::{
-            Repository, create_repository, derive_repository_key, fingerprint,
-            generate_root_secret,
+            Repository, create_repository, derive_repository_key, fingerprint, generate_root_secret,
         },
         values::{
             BackupSummary, Birth, CheckSummary, Issue, Pins, Progress, RestoreSummary, Snapshot,

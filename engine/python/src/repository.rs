@@ -1,16 +1,11 @@
 //! The functions and the class that do something.
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf, sync::Arc};
 
 use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
     backup::BackupOptions,
-    check, error, format::reader::Reader,
+    check, error,
     key::{RepositoryKey, RootSecret},
     repository::{self, Mode, Places},
     restore::{self, RestoreOptions},

@@ -4,10 +4,8 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::atomic::Ordering::Relaxed};
 
 use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
-    backup, birth,
-    check,
+    backup, birth, check,
     control::Control,
-    error::Result,
     format::snapshot,
     issue::{self, Collected},
     object::ObjectId,
@@ -310,9 +308,4 @@ impl PathArgument {
             Self::Text(text) => text.as_bytes().to_vec(),
         }
     }
-}
-
-/// A result of the core as Python sees it.
-pub fn returned<T, U: From<T>>(result: Result<T>) -> PyResult<U> {
-    result.map(U::from).map_err(|error| to_python(&error))
 }

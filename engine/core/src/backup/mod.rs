@@ -83,14 +83,15 @@ impl Repository {
     pub fn backup(&self, options: &BackupOptions, control: &Arc<Control>) -> Result<BackupSummary> {
         process::check()?;
         let ledger = Arc::new(Ledger::default());
-        let source = self.open_source(options, &ledger, control)?;
+        let source = self.open_source(options, control)?;
         let backend = Arc::new(self.backend()?);
         let parents = Parents::choose(&self.reader())?;
         let rustic = open_for_backup(backend.clone(), &self.key, control.clone())?;
         control.check()?;
 
         let root = RootIdentity::of(&options.source);
-        let tracked = Tracked::new(source, ledger.clone(), control.clone());
+        self.announce_total(&source, &parents, control);
+        let tracked = Tracked::new(source, self.birth(), ledger.clone(), control.clone());
         let snapshot = self.archive(&rustic, tracked, &parents, options);
         // The first failed write explains all that came after it.
         if let Some(failure) = backend.take_failure() {
@@ -112,7 +113,6 @@ impl Repository {
     fn open_source(
         &self,
         options: &BackupOptions,
-        ledger: &Arc<Ledger>,
         control: &Arc<Control>,
     ) -> Result<DirectorySource> {
         let directory = DirectoryOptions {
@@ -120,8 +120,19 @@ impl Repository {
             own_folders: options.own_folders.clone(),
             one_file_system: options.one_file_system,
         };
-        let path = self.birth().snapshot_path();
-        DirectorySource::open(&options.source, &path, directory, ledger.clone(), control.clone())
+        let name = self.birth().resource();
+        DirectorySource::open(&options.source, name, &directory, control.clone())
+    }
+
+    /// How much there is to do: as much as last time, or, the first time, what a look shows.
+    fn announce_total(&self, source: &DirectorySource, parents: &Parents, control: &Control) {
+        match parents.last_complete() {
+            Some(last) => control.set_total(last.bytes_total.unwrap_or(0), 0),
+            None => {
+                let scan = source.scan();
+                std::thread::spawn(move || scan.run());
+            }
+        }
     }
 
     fn backend(&self) -> Result<Backend> {
@@ -144,12 +155,11 @@ impl Repository {
         rustic_options.parent_opts.parents = parents.ids();
         rustic_options.parent_opts.force = parents.ids().is_empty();
         let path = PathBuf::from(self.birth().snapshot_path());
-        new_snapshot(self.birth().customer(), self.birth().resource(), options)
-            .and_then(|new| {
-                rustic
-                    .archive(&rustic_options, &source, new, &[path])
-                    .map_err(|error| from_rustic("cannot store the source", &error))
-            })
+        new_snapshot(self.birth().customer(), self.birth().resource(), options).and_then(|new| {
+            rustic
+                .archive(&rustic_options, &source, new, &[path])
+                .map_err(|error| from_rustic("cannot store the source", &error))
+        })
     }
 
     /// Write the snapshot, then prove it: what is called stored was seen in cold.

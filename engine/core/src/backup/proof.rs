@@ -29,7 +29,10 @@ pub fn prove(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<Object
 }
 
 fn unproved(object: &Object, what: &str) -> Error {
-    Error::new(ErrorKind::Damaged, format!("not stored: {object} {what} in cold after it was written"))
+    Error::new(
+        ErrorKind::Damaged,
+        format!("not stored: {object} {what} in cold after it was written"),
+    )
 }
 
 #[cfg(test)]
@@ -42,7 +45,11 @@ mod tests {
         local::{Append, LocalDirectory},
     };
 
-    fn stored(kind: ObjectKind, content: &'static [u8], cold: &LocalDirectory<Append>) -> (Object, u64) {
+    fn stored(
+        kind: ObjectKind,
+        content: &'static [u8],
+        cold: &LocalDirectory<Append>,
+    ) -> (Object, u64) {
         let object = Object::Hashed(kind, ObjectId::of(content));
         cold.create(&object, &[Bytes::from_static(content)]).unwrap();
         (object, content.len() as u64)

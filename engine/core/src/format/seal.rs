@@ -26,9 +26,7 @@ pub struct Seal {
 impl Seal {
     /// The seal of `key`.
     pub fn new(key: &RepositoryKey) -> Self {
-        Self {
-            cipher: Aes256CtrPoly1305Aes::new(Key::from_slice(key.as_bytes())),
-        }
+        Self { cipher: Aes256CtrPoly1305Aes::new(Key::from_slice(key.as_bytes())) }
     }
 
     /// The plaintext of `sealed`; [`ErrorKind::Damaged`] when the MAC is not the key's.
@@ -45,11 +43,7 @@ impl Seal {
     pub fn seal(&self, plain: &[u8]) -> Result<Vec<u8>> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| {
-            Error::caused_by(
-                ErrorKind::Internal,
-                "the system gives no random bytes",
-                error,
-            )
+            Error::caused_by(ErrorKind::Internal, "the system gives no random bytes", error)
         })?;
         let body = self
             .cipher
@@ -80,9 +74,7 @@ pub fn decompress(compressed: &[u8], limit_bytes: usize) -> Result<Vec<u8>> {
         .read_to_end(&mut plain)
         .map_err(|error| caused("cannot be decompressed", error))?;
     if plain.len() > limit_bytes {
-        return Err(damaged(&format!(
-            "decompresses to more than {limit_bytes} bytes"
-        )));
+        return Err(damaged(&format!("decompresses to more than {limit_bytes} bytes")));
     }
     Ok(plain)
 }

@@ -91,7 +91,11 @@ impl Backend {
 
     /// Leave out what is not what its name and MAC say. Anybody who can write to cold can put
     /// junk there for ever; it must not stop a backup.
-    fn hide_damaged(&self, kind: ObjectKind, listed: Vec<(ObjectId, u64)>) -> Result<Vec<(ObjectId, u64)>> {
+    fn hide_damaged(
+        &self,
+        kind: ObjectKind,
+        listed: Vec<(ObjectId, u64)>,
+    ) -> Result<Vec<(ObjectId, u64)>> {
         let mut good = Vec::with_capacity(listed.len());
         for (id, size) in listed {
             let object = Object::Hashed(kind, id);

@@ -13,7 +13,8 @@ pub fn into_rustic(error: &Error) -> Box<RusticError> {
 /// What `rustic_core` said, in one line.
 pub fn from_rustic(doing: &str, error: &RusticError) -> Error {
     let log = error.display_log();
-    let text: String = log.trim_start_matches("Error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: String =
+        log.trim_start_matches("Error: ").split_whitespace().collect::<Vec<_>>().join(" ");
     // Its kind is private: C001 is the code of a failed MAC, which only a wrong key or damage gives.
     let kind = if log.contains("C001") { ErrorKind::Damaged } else { ErrorKind::Internal };
     Error::new(kind, format!("{doing}: {text}"))

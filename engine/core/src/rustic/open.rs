@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rustic_core::{
-    BytesList, ConfigOptions, Credentials, ErrorKind as RusticKind, FileType, Id,
-    IndexedIdsStatus, KeyOptions, ReadBackend, Repository, RepositoryBackends, RepositoryOptions,
-    RusticError, RusticResult, WriteBackend, repofile::MasterKey,
+    BytesList, ConfigOptions, Credentials, ErrorKind as RusticKind, FileType, Id, IndexedIdsStatus,
+    KeyOptions, ReadBackend, Repository, RepositoryBackends, RepositoryOptions, RusticError,
+    RusticResult, WriteBackend, repofile::MasterKey,
 };
 use serde_json::json;
 

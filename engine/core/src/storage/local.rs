@@ -56,10 +56,7 @@ impl MayAppend for Maintain {}
 impl<Mode> LocalDirectory<Mode> {
     /// The repository whose `config` lies, or will lie, directly in `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            mode: PhantomData,
-        }
+        Self { root: root.into(), mode: PhantomData }
     }
 
     /// The repository's folder.
@@ -129,15 +126,11 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
         let missing = |error| self.failed("read", object, error);
         // Asked for before memory is: a lying index must not make us reserve gigabytes.
         let size = file.metadata().map_err(missing)?.len();
-        if offset_bytes
-            .checked_add(length_bytes as u64)
-            .is_none_or(|end| end > size)
-        {
+        if offset_bytes.checked_add(length_bytes as u64).is_none_or(|end| end > size) {
             return Err(self.failed("read", object, io::ErrorKind::UnexpectedEof.into()));
         }
         let mut content = vec![0; length_bytes];
-        file.read_exact_at(&mut content, offset_bytes)
-            .map_err(missing)?;
+        file.read_exact_at(&mut content, offset_bytes).map_err(missing)?;
         Ok(content.into())
     }
 
@@ -175,10 +168,7 @@ fn list_folder(folder: &Path, prefix: &str, found: &mut Vec<(ObjectId, u64)>) ->
             Ok(metadata) if metadata.is_file() => found.push((id, metadata.len())),
             Ok(_) => {}
             Err(error) => {
-                return Err(Error::storage(
-                    format!("cannot look at {}", path.display()),
-                    error,
-                ));
+                return Err(Error::storage(format!("cannot look at {}", path.display()), error));
             }
         }
     }
@@ -207,15 +197,13 @@ impl<Mode: MayAppend> LocalDirectory<Mode> {
     fn accept_same(&self, object: &Object, content: &[Bytes]) -> Result<()> {
         let existing = self.read(object)?.unwrap_or_default();
         let mut rest: &[u8] = &existing;
-        let is_same = content
-            .iter()
-            .all(|part| match rest.strip_prefix(part.as_ref()) {
-                Some(after) => {
-                    rest = after;
-                    true
-                }
-                None => false,
-            });
+        let is_same = content.iter().all(|part| match rest.strip_prefix(part.as_ref()) {
+            Some(after) => {
+                rest = after;
+                true
+            }
+            None => false,
+        });
         if is_same && rest.is_empty() {
             return Ok(());
         }
@@ -274,10 +262,7 @@ impl<Mode: MayAppend> AppendStorage for LocalDirectory<Mode> {
         let failed = |error| Error::storage(format!("cannot create {}", root.display()), error);
         let create = |path: &Path| {
             use std::os::unix::fs::DirBuilderExt;
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(FOLDER_MODE)
-                .create(path)
+            fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
         };
         for kind in ObjectKind::ALL {
             create(&root.join(kind.folder())).map_err(failed)?;
@@ -348,17 +333,9 @@ mod tests {
         let (_folder, storage) = repository();
         let object = object(b"alice");
 
-        storage
-            .create(
-                &object,
-                &[Bytes::from_static(b"al"), Bytes::from_static(b"ice")],
-            )
-            .unwrap();
+        storage.create(&object, &[Bytes::from_static(b"al"), Bytes::from_static(b"ice")]).unwrap();
 
-        assert_eq!(
-            storage.list(ObjectKind::Pack).unwrap(),
-            [(ObjectId::of(b"alice"), 5)]
-        );
+        assert_eq!(storage.list(ObjectKind::Pack).unwrap(), [(ObjectId::of(b"alice"), 5)]);
         assert_eq!(storage.read(&object).unwrap().unwrap(), "alice");
         assert_eq!(storage.read_range(&object, 1, 3).unwrap(), "lic");
         assert_eq!(storage.size(&object).unwrap(), Some(5));
@@ -368,13 +345,9 @@ mod tests {
     fn creating_the_same_again_succeeds_and_other_bytes_are_refused() {
         let (_folder, storage) = repository();
         let object = object(b"alice");
-        storage
-            .create(&object, &[Bytes::from_static(b"alice")])
-            .unwrap();
+        storage.create(&object, &[Bytes::from_static(b"alice")]).unwrap();
 
-        storage
-            .create(&object, &[Bytes::from_static(b"alice")])
-            .unwrap();
+        storage.create(&object, &[Bytes::from_static(b"alice")]).unwrap();
         for other in ["mallory", "alic", "alicea", ""] {
             let error = storage.create(&object, &[Bytes::from(other)]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged);
@@ -388,19 +361,14 @@ mod tests {
         let (folder, storage) = repository();
         fs::remove_dir(folder.path().join("g1/snapshots")).unwrap();
 
-        assert_eq!(
-            storage.list(ObjectKind::Snapshot).unwrap_err().kind(),
-            ErrorKind::Storage
-        );
+        assert_eq!(storage.list(ObjectKind::Snapshot).unwrap_err().kind(), ErrorKind::Storage);
     }
 
     #[test]
     fn a_range_beyond_the_end_is_refused_before_memory_is_taken() {
         let (_folder, storage) = repository();
         let object = object(b"alice");
-        storage
-            .create(&object, &[Bytes::from_static(b"alice")])
-            .unwrap();
+        storage.create(&object, &[Bytes::from_static(b"alice")]).unwrap();
 
         assert!(storage.read_range(&object, 0, usize::MAX).is_err());
         assert!(storage.read_range(&object, u64::MAX, 1).is_err());
@@ -411,11 +379,7 @@ mod tests {
     fn names_that_are_no_ids_are_not_listed() {
         let (folder, storage) = repository();
         fs::write(folder.path().join("g1/index/note.txt"), "x").unwrap();
-        fs::write(
-            folder.path().join("g1/data/00").join("f".repeat(64)),
-            "wrong folder",
-        )
-        .unwrap();
+        fs::write(folder.path().join("g1/data/00").join("f".repeat(64)), "wrong folder").unwrap();
 
         assert!(storage.list(ObjectKind::Index).unwrap().is_empty());
         assert!(storage.list(ObjectKind::Pack).unwrap().is_empty());
@@ -438,9 +402,7 @@ mod tests {
     fn only_a_maintainer_removes() {
         let (folder, storage) = repository();
         let object = object(b"alice");
-        storage
-            .create(&object, &[Bytes::from_static(b"alice")])
-            .unwrap();
+        storage.create(&object, &[Bytes::from_static(b"alice")]).unwrap();
 
         let maintainer = LocalDirectory::<Maintain>::new(folder.path().join("g1"));
         maintainer.remove(&object).unwrap();

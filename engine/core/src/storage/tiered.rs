@@ -41,10 +41,7 @@ impl Tiered {
         hot: Option<LocalDirectory<Maintain>>,
         issues: Arc<Issues>,
     ) -> Self {
-        let hot = hot.map(|storage| Hot {
-            storage,
-            packs: Mutex::default(),
-        });
+        let hot = hot.map(|storage| Hot { storage, packs: Mutex::default() });
         Self { cold, hot, issues }
     }
 
@@ -77,8 +74,7 @@ impl Tiered {
             Ok(()) => hot.remember(object, true),
             Err(error) => {
                 let message = format!("the metadata cache does not hold it: {}", error.chain());
-                self.issues
-                    .add(IssueKind::HotIncomplete, object.path(), message);
+                self.issues.add(IssueKind::HotIncomplete, object.path(), message);
             }
         }
     }
@@ -90,12 +86,7 @@ impl Hot {
         let Object::Hashed(ObjectKind::Pack, id) = object else {
             return false;
         };
-        let known = self
-            .packs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .copied();
+        let known = self.packs.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
         known.unwrap_or_else(|| {
             let is_right = self.read(object).is_some();
             self.remember(object, is_right);
@@ -122,10 +113,7 @@ impl Hot {
 
     fn remember(&self, object: &Object, is_right: bool) {
         if let Object::Hashed(ObjectKind::Pack, id) = object {
-            self.packs
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(*id, is_right);
+            self.packs.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, is_right);
         }
     }
 }
@@ -178,11 +166,7 @@ pub fn align_hot(
         for id in cached.keys().filter(|id| !named.contains_key(id)) {
             hot.set_aside(&Object::Hashed(kind, *id))?;
         }
-        for id in named
-            .iter()
-            .filter(|(id, size)| cached.get(id) != Some(size))
-            .map(|(id, _)| id)
-        {
+        for id in named.iter().filter(|(id, size)| cached.get(id) != Some(size)).map(|(id, _)| id) {
             copy_to_hot(cold, hot, &Object::Hashed(kind, *id), issues)?;
         }
     }
@@ -206,9 +190,7 @@ fn copy_to_hot(
     if !object.is_named_rightly(&content) {
         return Ok(());
     }
-    let kept = hot
-        .remove(object)
-        .and_then(|()| hot.create(object, &[content]));
+    let kept = hot.remove(object).and_then(|()| hot.create(object, &[content]));
     if let Err(error) = kept {
         issues.add(IssueKind::HotIncomplete, object.path(), error.chain());
     }
@@ -234,12 +216,7 @@ mod tests {
             let hot = LocalDirectory::new(folder.path().join("hot"));
             cold.create_folders().unwrap();
             hot.create_folders().unwrap();
-            Self {
-                folder,
-                cold,
-                hot,
-                issues: Arc::default(),
-            }
+            Self { folder, cold, hot, issues: Arc::default() }
         }
 
         fn tiered(&self) -> Tiered {
@@ -261,14 +238,8 @@ mod tests {
         let scene = Scene::new();
         let snapshot = object(ObjectKind::Snapshot, b"alice");
         let pack = object(ObjectKind::Pack, b"a pack");
-        scene
-            .cold
-            .create(&snapshot, &[Bytes::from_static(b"alice")])
-            .unwrap();
-        scene
-            .cold
-            .create(&pack, &[Bytes::from_static(b"a pack")])
-            .unwrap();
+        scene.cold.create(&snapshot, &[Bytes::from_static(b"alice")]).unwrap();
+        scene.cold.create(&pack, &[Bytes::from_static(b"a pack")]).unwrap();
         scene.poison(&snapshot, b"mallo");
         scene.poison(&pack, b"poison");
 
@@ -277,21 +248,14 @@ mod tests {
         assert_eq!(tiered.read(&snapshot).unwrap().unwrap(), "alice");
         assert_eq!(tiered.read_range(&pack, 2, 4).unwrap(), "pack");
         assert_eq!(tiered.read_tree_range(&pack, 2, 4).unwrap(), "pack");
-        assert_eq!(
-            scene.hot.read(&pack).unwrap().unwrap(),
-            "a pack",
-            "and mended"
-        );
+        assert_eq!(scene.hot.read(&pack).unwrap().unwrap(), "a pack", "and mended");
     }
 
     #[test]
     fn a_pack_of_trees_is_kept_when_it_is_first_read() {
         let scene = Scene::new();
         let pack = object(ObjectKind::Pack, b"a pack");
-        scene
-            .cold
-            .create(&pack, &[Bytes::from_static(b"a pack")])
-            .unwrap();
+        scene.cold.create(&pack, &[Bytes::from_static(b"a pack")]).unwrap();
 
         scene.tiered().read_tree_range(&pack, 0, 6).unwrap();
 
@@ -303,14 +267,8 @@ mod tests {
         let scene = Scene::new();
         let known = object(ObjectKind::Index, b"known");
         let foreign = object(ObjectKind::Snapshot, b"foreign");
-        scene
-            .cold
-            .create(&known, &[Bytes::from_static(b"known")])
-            .unwrap();
-        scene
-            .hot
-            .create(&foreign, &[Bytes::from_static(b"foreign")])
-            .unwrap();
+        scene.cold.create(&known, &[Bytes::from_static(b"known")]).unwrap();
+        scene.hot.create(&foreign, &[Bytes::from_static(b"foreign")]).unwrap();
 
         align_hot(&scene.cold, &scene.hot, &scene.issues).unwrap();
 
@@ -323,15 +281,9 @@ mod tests {
     #[test]
     fn config_is_never_read_from_hot() {
         let scene = Scene::new();
-        scene
-            .cold
-            .create(&Object::Config, &[Bytes::from_static(b"cold")])
-            .unwrap();
+        scene.cold.create(&Object::Config, &[Bytes::from_static(b"cold")]).unwrap();
         scene.poison(&Object::Config, b"hot");
 
-        assert_eq!(
-            scene.tiered().read(&Object::Config).unwrap().unwrap(),
-            "cold"
-        );
+        assert_eq!(scene.tiered().read(&Object::Config).unwrap().unwrap(), "cold");
     }
 }

@@ -1,0 +1,251 @@
+//! A folder of this machine as a source.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    ops::ControlFlow,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::fs::FileType;
+
+use super::{
+    Entry, Failure, Source,
+    beneath::Root,
+    file::LocalFile,
+    node::NodeMaker,
+    walk::{Found, Identity, Rules, walk},
+};
+use crate::{
+    control::Control,
+    error::{Error, ErrorKind, Result},
+    issue::Issue,
+};
+
+/// How far the listing runs ahead of the archiver: batches of so many entries …
+const BATCH_ENTRIES: usize = 64;
+/// … and so many batches.
+const BATCHES_AHEAD: usize = 32;
+
+type Listed = std::result::Result<Entry<LocalFile>, Issue>;
+
+/// What of a folder belongs to the source.
+#[derive(Debug, Clone, Default)]
+pub struct DirectoryOptions {
+    /// Globs relative to the source, as in gitignore.
+    pub exclude: Vec<String>,
+    /// Folders of our own, left out where they lie inside the source.
+    pub own_folders: Vec<PathBuf>,
+    /// Stay on the source's file system.
+    pub one_file_system: bool,
+}
+
+/// A folder that was found and can be listed.
+pub struct DirectorySource {
+    root: Arc<Root>,
+    rules: Arc<Rules>,
+    control: Arc<Control>,
+    name: std::ffi::OsString,
+}
+
+impl DirectorySource {
+    /// Open the folder `path`; in the snapshot it is called `name`.
+    pub fn open(
+        path: &Path,
+        name: &str,
+        options: &DirectoryOptions,
+        control: Arc<Control>,
+    ) -> Result<Self> {
+        let root = Root::open(path).map_err(|error| unavailable(path, error))?;
+        let own_folders: HashSet<Identity> =
+            options.own_folders.iter().filter_map(|folder| identity_of(folder)).collect();
+        refuse_own(path, &own_folders)?;
+        let rules = Rules {
+            exclude: exclude(&options.exclude)?,
+            own_folders,
+            one_file_system: options.one_file_system,
+        };
+        Ok(Self { root: Arc::new(root), rules: Arc::new(rules), control, name: name.into() })
+    }
+
+    /// Bytes and entries of everything that will be listed; ends early when cancelled.
+    pub fn scan(&self) -> Scan {
+        Scan { root: self.root.clone(), rules: self.rules.clone(), control: self.control.clone() }
+    }
+}
+
+/// A look at how much there is, which can be taken while the source is read.
+pub struct Scan {
+    root: Arc<Root>,
+    rules: Arc<Rules>,
+    control: Arc<Control>,
+}
+
+impl Scan {
+    /// Count and tell the control; nothing is told when cancelled.
+    pub fn run(&self) {
+        let (mut bytes, mut entries) = (0, 0);
+        walk(&self.root, &self.rules, &mut |found| {
+            if let Ok(found) = found {
+                entries += 1;
+                bytes += regular_bytes(&found);
+            }
+            go_on(&self.control)
+        });
+        if !self.control.is_cancelled() {
+            self.control.set_total(bytes, entries);
+        }
+    }
+}
+
+fn regular_bytes(found: &Found<'_>) -> u64 {
+    match FileType::from_raw_mode(found.stat.st_mode) {
+        FileType::RegularFile => u64::try_from(found.stat.st_size).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn go_on(control: &Control) -> ControlFlow<()> {
+    if control.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn unavailable(path: &Path, error: io::Error) -> Error {
+    let place = path.display();
+    let message = match error.kind() {
+        io::ErrorKind::NotFound => format!("the source {place} is missing"),
+        io::ErrorKind::NotADirectory => format!("the source {place} is not a folder"),
+        _ => format!("the source {place} cannot be opened"),
+    };
+    Error::caused_by(ErrorKind::SourceUnavailable, message, error)
+}
+
+fn identity_of(folder: &Path) -> Option<Identity> {
+    fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// A repository that holds itself would grow with every run.
+fn refuse_own(path: &Path, own_folders: &HashSet<Identity>) -> Result<()> {
+    let real = fs::canonicalize(path).map_err(|error| unavailable(path, error))?;
+    let inside = real
+        .ancestors()
+        .find(|above| identity_of(above).is_some_and(|found| own_folders.contains(&found)));
+    match inside {
+        None => Ok(()),
+        Some(own) => Err(Error::new(
+            ErrorKind::SourceUnavailable,
+            format!("the source {} lies in our own folder {}", path.display(), own.display()),
+        )),
+    }
+}
+
+fn exclude(globs: &[String]) -> Result<Gitignore> {
+    let refused = |glob: &str, error| {
+        let message = format!("the exclude pattern {glob:?} cannot be used");
+        Error::caused_by(ErrorKind::InvalidInput, message, error)
+    };
+    let mut builder = GitignoreBuilder::new("");
+    for glob in globs {
+        builder.add_line(None, glob).map_err(|error| refused(glob, error))?;
+    }
+    builder.build().map_err(|error| refused("", error))
+}
+
+impl Source for DirectorySource {
+    type File = LocalFile;
+    type Entries = ReadAhead;
+
+    fn entries(&self) -> ReadAhead {
+        let (sender, batches) = bounded(BATCHES_AHEAD);
+        let lister = Lister {
+            root: self.root.clone(),
+            name: self.name.clone(),
+            nodes: NodeMaker::default(),
+            batch: Vec::with_capacity(BATCH_ENTRIES),
+            sender,
+        };
+        let (rules, control) = (self.rules.clone(), self.control.clone());
+        std::thread::spawn(move || lister.run(&rules, &control));
+        ReadAhead { batches, batch: Vec::new().into_iter() }
+    }
+}
+
+/// The listing, a bounded number of entries ahead of whoever reads it.
+pub struct ReadAhead {
+    batches: Receiver<Vec<Listed>>,
+    batch: std::vec::IntoIter<Listed>,
+}
+
+impl Iterator for ReadAhead {
+    type Item = Listed;
+
+    fn next(&mut self) -> Option<Listed> {
+        loop {
+            if let Some(listed) = self.batch.next() {
+                return Some(listed);
+            }
+            self.batch = self.batches.recv().ok()?.into_iter();
+        }
+    }
+}
+
+/// Turns what the walk finds into entries.
+struct Lister {
+    root: Arc<Root>,
+    name: std::ffi::OsString,
+    nodes: NodeMaker,
+    batch: Vec<Listed>,
+    sender: Sender<Vec<Listed>>,
+}
+
+impl Lister {
+    fn run(mut self, rules: &Rules, control: &Control) {
+        let root = self.root.clone();
+        walk(&root, rules, &mut |found| {
+            match found {
+                Ok(found) => self.entry(&found),
+                Err(issue) => self.batch.push(Err(issue)),
+            }
+            if self.batch.len() >= BATCH_ENTRIES {
+                self.flush()?;
+            }
+            go_on(control)
+        });
+        // Whether the reader is still there no longer matters.
+        let _ = self.flush();
+    }
+
+    fn entry(&mut self, found: &Found<'_>) {
+        let is_root = found.path.as_os_str().is_empty();
+        let stored_name = if is_root { self.name.as_os_str() } else { found.name };
+        let (node, failure) = self.nodes.node(found.folder, found.name, stored_name, found.stat);
+        let path = found.path.to_path_buf();
+        if let Some(failure) = failure {
+            self.batch.push(Err(Issue::new(failure.kind, &path, failure.message)));
+        }
+        self.batch.push(match node {
+            Err(error) => {
+                let failure = Failure::of("read the link", &error);
+                Err(Issue::new(failure.kind, &path, failure.message))
+            }
+            Ok(node) => {
+                let file = node
+                    .is_file()
+                    .then(|| LocalFile::new(self.root.clone(), path.clone(), found.stat));
+                Ok(Entry { path, node, file })
+            }
+        });
+    }
+
+    /// Hand over the batch; breaks when nobody reads any more.
+    fn flush(&mut self) -> ControlFlow<()> {
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_ENTRIES));
+        match self.sender.send(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Regular files of a folder on this machine.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{Advice, FileType, OFlags, Stat},
+    io::Errno,
+};
+
+use super::{
+    Failure, SourceFile, SourceReader,
+    beneath::Root,
+    walk::{Identity, identity},
+};
+use crate::issue::IssueKind;
+
+/// A file as it was listed.
+pub struct LocalFile {
+    root: Arc<Root>,
+    path: PathBuf,
+    identity: Identity,
+    listed_bytes: u64,
+}
+
+/// The content of a file, and what it was when it was opened.
+pub struct LocalReader {
+    file: File,
+    opened: Stat,
+    listed_bytes: u64,
+    /// Bytes still to be given out: what was listed, however much the file grows.
+    left_bytes: u64,
+    is_other: bool,
+}
+
+impl LocalFile {
+    /// The file at `path` below `root`, whose status is `stat`.
+    pub fn new(root: Arc<Root>, path: PathBuf, stat: &Stat) -> Self {
+        let listed_bytes = u64::try_from(stat.st_size).unwrap_or(0);
+        Self { root, path, identity: identity(stat), listed_bytes }
+    }
+
+    fn open_descriptor(&self) -> io::Result<OwnedFd> {
+        // Not blocking, should a pipe stand there by now; reading must not count as access.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let quiet = self.root.open_beneath(&self.path, flags | OFlags::NOATIME);
+        match quiet {
+            Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+                self.root.open_beneath(&self.path, flags)
+            }
+            opened => opened,
+        }
+    }
+}
+
+impl SourceFile for LocalFile {
+    type Reader = LocalReader;
+
+    fn open(self) -> Result<LocalReader, Failure> {
+        let failed = |error: io::Error| Failure::of("open it", &error);
+        let descriptor = self.open_descriptor().map_err(failed)?;
+        let opened = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
+        if !FileType::from_raw_mode(opened.st_mode).is_file() {
+            let message = "was replaced by something that is no file";
+            return Err(Failure::new(IssueKind::Rewritten, message));
+        }
+        // Only a hint; a file system that does not take it reads just the same.
+        let _ = rustix::fs::fadvise(&descriptor, 0, None, Advice::Sequential);
+        let is_other = identity(&opened) != self.identity;
+        Ok(LocalReader {
+            file: descriptor.into(),
+            opened,
+            listed_bytes: self.listed_bytes,
+            // A file that took the other's place is stored whole: half of it would be neither.
+            left_bytes: if is_other { u64::MAX } else { self.listed_bytes },
+            is_other,
+        })
+    }
+}
+
+impl SourceReader for LocalReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() && self.left_bytes > 0 {
+            let rest = buffer.get_mut(filled..).unwrap_or_default();
+            let wanted = rest.len().min(usize::try_from(self.left_bytes).unwrap_or(usize::MAX));
+            match self.file.read(rest.get_mut(..wanted).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(count) => {
+                    filled += count;
+                    self.left_bytes -= count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+
+    fn change(&mut self) -> Option<Failure> {
+        if self.is_other {
+            let message = "another file took its place while the source was read";
+            return Some(Failure::new(IssueKind::Rewritten, message));
+        }
+        if self.left_bytes > 0 {
+            let message = format!("shrank by {} bytes while it was read", self.left_bytes);
+            return Some(Failure::new(IssueKind::Shrunk, message));
+        }
+        let now = match rustix::fs::fstat(&self.file) {
+            Ok(now) => now,
+            Err(error) => return Some(Failure::of("look at it", &error.into())),
+        };
+        let modified = |stat: &Stat| (stat.st_mtime, stat.st_mtime_nsec);
+        if u64::try_from(now.st_size).unwrap_or(0) > self.listed_bytes {
+            let message =
+                format!("grew while it was read; its first {} bytes are stored", self.listed_bytes);
+            return Some(Failure::new(IssueKind::Grew, message));
+        }
+        (modified(&now) != modified(&self.opened))
+            .then(|| Failure::new(IssueKind::Rewritten, "was written to while it was read"))
+    }
+}

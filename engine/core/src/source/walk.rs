@@ -1,0 +1,276 @@
+//! One pass over a folder and all below it, in the order of a tree.
+
+use std::{
+    collections::HashSet,
+    ffi::{OsStr, OsString},
+    io,
+    ops::ControlFlow,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::{OsStrExt, OsStringExt},
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ignore::gitignore::Gitignore;
+use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
+
+use super::{Failure, beneath::Root};
+use crate::issue::{Issue, IssueKind};
+
+/// Folders held open on the way down; those above are opened again when the walk returns.
+const MOST_OPEN_FOLDERS: usize = 64;
+/// File systems made up by the kernel; restoring them would mean nothing.
+const KERNEL_FILE_SYSTEMS: [i64; 20] = [
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+    0x1cd1,      // devpts
+    0x0027_e0eb, // cgroup
+    0x6367_7270, // cgroup2
+    0x7472_6163, // tracefs
+    0x6462_6720, // debugfs
+    0x7363_6673, // securityfs
+    0xcafe_4a11, // bpf
+    0x6265_6570, // configfs
+    0x1980_0202, // mqueue
+    0x6165_676c, // pstore
+    0x0187,      // autofs
+    0x6573_5543, // fusectl
+    0x4249_4e4d, // binfmt_misc
+    0x9584_58f6, // hugetlbfs
+    0xde5e_81e4, // efivarfs
+    0xf97c_ff8c, // selinuxfs
+    0x6759_6969, // rpc_pipefs
+    0x6e66_7364, // nfsd
+];
+
+/// Device and inode: the identity of a file or folder while it exists.
+pub type Identity = (u64, u64);
+
+/// The identity in `stat`.
+pub fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// What to pass over.
+#[derive(Debug)]
+pub struct Rules {
+    /// Paths relative to the root, as in gitignore.
+    pub exclude: Gitignore,
+    /// Folders of our own.
+    pub own_folders: HashSet<Identity>,
+    /// Do not enter other file systems.
+    pub one_file_system: bool,
+}
+
+/// An entry as it was found.
+pub struct Found<'walk> {
+    /// Relative to the root; empty for the root itself.
+    pub path: &'walk Path,
+    /// The folder it lies in; the root lies in itself, as `.`.
+    pub folder: BorrowedFd<'walk>,
+    /// Its name in that folder.
+    pub name: &'walk OsStr,
+    /// Its own status: links are not followed.
+    pub stat: &'walk Stat,
+}
+
+/// Whoever is told what was found; breaks to end the walk.
+pub type Visitor<'visit> = dyn FnMut(Result<Found<'_>, Issue>) -> ControlFlow<()> + 'visit;
+
+/// A folder on the way from the root to where the walk is.
+struct Frame {
+    path: PathBuf,
+    stat: Stat,
+    names: std::vec::IntoIter<OsString>,
+    /// None while the walk is far below; see [`MOST_OPEN_FOLDERS`].
+    folder: Option<OwnedFd>,
+}
+
+struct Walk<'walk> {
+    root: &'walk Arc<Root>,
+    rules: &'walk Rules,
+    frames: Vec<Frame>,
+}
+
+/// Tell `visit` of the root, then of every folder before its content, names in byte order.
+pub fn walk(root: &Arc<Root>, rules: &Rules, visit: &mut Visitor<'_>) {
+    let mut walk = Walk { root, rules, frames: Vec::new() };
+    // Broken off or finished: either way the walk is over.
+    let _ = walk.run(visit);
+}
+
+impl Walk<'_> {
+    fn run(&mut self, visit: &mut Visitor<'_>) -> ControlFlow<()> {
+        self.begin(visit)?;
+        while let Some(frame) = self.frames.last_mut() {
+            match frame.names.next() {
+                Some(name) => self.entry(&name, visit)?,
+                None => {
+                    self.frames.pop();
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn begin(&mut self, visit: &mut Visitor<'_>) -> ControlFlow<()> {
+        let path = PathBuf::new();
+        let opened = self.root.open_beneath(&path, folder_flags());
+        let stat = opened.and_then(|folder| Ok((rustix::fs::fstat(&folder)?, folder)));
+        match stat {
+            Err(error) => visit(Err(listing(&path, &error))),
+            Ok((stat, folder)) => {
+                let name = OsStr::new(".");
+                visit(Ok(Found { path: &path, folder: folder.as_fd(), name, stat: &stat }))?;
+                self.enter(path, stat, folder, visit)
+            }
+        }
+    }
+
+    /// One entry of the folder that the walk is in.
+    fn entry(&mut self, name: &OsStr, visit: &mut Visitor<'_>) -> ControlFlow<()> {
+        let root = self.root;
+        let Some(frame) = self.frames.last_mut() else { return ControlFlow::Continue(()) };
+        let path = frame.path.join(name);
+        let folder = match frame.open(root) {
+            Ok(folder) => folder,
+            Err(error) => {
+                // The folder went away or was replaced: the rest of its names mean nothing.
+                frame.names = Vec::new().into_iter();
+                return visit(Err(listing(&frame.path, &error)));
+            }
+        };
+        let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(error) => {
+                return visit(Err(issue(&path, Failure::of("look at it", &error.into()))));
+            }
+        };
+        let is_folder = FileType::from_raw_mode(stat.st_mode).is_dir();
+        if self.rules.exclude.matched(&path, is_folder).is_ignore() {
+            return ControlFlow::Continue(());
+        }
+        if is_folder && self.rules.own_folders.contains(&identity(&stat)) {
+            let message = "left out: the repository, its cache or the configuration lies there";
+            return visit(Err(issue(&path, Failure::new(IssueKind::OwnFiles, message))));
+        }
+        visit(Ok(Found { path: &path, folder, name, stat: &stat }))?;
+        if is_folder { self.descend(path, &stat, visit) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Enter the folder just found, unless it lies where the walk does not go.
+    fn descend(
+        &mut self,
+        path: PathBuf,
+        listed: &Stat,
+        visit: &mut Visitor<'_>,
+    ) -> ControlFlow<()> {
+        if self.frames.iter().any(|above| identity(&above.stat) == identity(listed)) {
+            let failure = Failure::new(IssueKind::Listing, "this folder contains itself");
+            return visit(Err(issue(&path, failure)));
+        }
+        let opened = self.root.open_beneath(&path, folder_flags());
+        let opened = opened.and_then(|folder| Ok((rustix::fs::fstat(&folder)?, folder)));
+        match opened {
+            Err(error) => visit(Err(listing(&path, &error))),
+            Ok((stat, _)) if identity(&stat) != identity(listed) => {
+                let failure = Failure::new(IssueKind::Listing, "was replaced while it was listed");
+                visit(Err(issue(&path, failure)))
+            }
+            Ok((stat, folder)) if self.is_elsewhere(&stat, &folder) => ControlFlow::Continue(()),
+            Ok((stat, folder)) => {
+                self.close_far_folders();
+                self.enter(path, stat, folder, visit)
+            }
+        }
+    }
+
+    fn enter(
+        &mut self,
+        path: PathBuf,
+        stat: Stat,
+        folder: OwnedFd,
+        visit: &mut Visitor<'_>,
+    ) -> ControlFlow<()> {
+        let (names, failure) = names(&folder);
+        let told = failure.map(|error| visit(Err(listing(&path, &error))));
+        self.frames.push(Frame { path, stat, names: names.into_iter(), folder: Some(folder) });
+        told.unwrap_or(ControlFlow::Continue(()))
+    }
+
+    /// On a file system that is made up by the kernel, or that the walk was told not to enter.
+    fn is_elsewhere(&self, stat: &Stat, folder: &OwnedFd) -> bool {
+        let Some(above) = self.frames.last() else { return false };
+        if stat.st_dev == above.stat.st_dev {
+            return false;
+        }
+        self.rules.one_file_system
+            || rustix::fs::fstatfs(folder)
+                .is_ok_and(|system| KERNEL_FILE_SYSTEMS.contains(&system.f_type))
+    }
+
+    fn close_far_folders(&mut self) {
+        let near = self.frames.len().saturating_sub(MOST_OPEN_FOLDERS);
+        if let Some(far) = near.checked_sub(1).and_then(|place| self.frames.get_mut(place)) {
+            far.folder = None;
+        }
+    }
+}
+
+impl Frame {
+    /// The folder, opened again if it was closed; an error when another one took its place.
+    fn open(&mut self, root: &Root) -> io::Result<BorrowedFd<'_>> {
+        if self.folder.is_none() {
+            let folder = root.open_beneath(&self.path, folder_flags())?;
+            if identity(&rustix::fs::fstat(&folder)?) != identity(&self.stat) {
+                return Err(io::Error::other("was replaced while it was listed"));
+            }
+            self.folder = Some(folder);
+        }
+        self.folder.as_ref().map(AsFd::as_fd).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn folder_flags() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK
+}
+
+/// The folder's names in byte order, and the error that ended the listing early.
+fn names(folder: &OwnedFd) -> (Vec<OsString>, Option<io::Error>) {
+    let mut names = Vec::new();
+    let mut failure = None;
+    match Dir::read_from(folder) {
+        Err(error) => failure = Some(error.into()),
+        Ok(mut entries) => {
+            while let Some(entry) = entries.read() {
+                match entry {
+                    Err(error) => {
+                        failure = Some(error.into());
+                        break;
+                    }
+                    Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                    Ok(entry) => {
+                        names.push(OsString::from_vec(entry.file_name().to_bytes().into()))
+                    }
+                }
+            }
+        }
+    }
+    names.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    // A folder that changes while it is listed may show a name twice.
+    names.dedup();
+    (names, failure)
+}
+
+fn issue(path: &Path, failure: Failure) -> Issue {
+    Issue::new(failure.kind, path, failure.message)
+}
+
+fn listing(path: &Path, error: &io::Error) -> Issue {
+    match error.kind() {
+        io::ErrorKind::NotFound => issue(path, Failure::of("list it", error)),
+        _ => Issue::new(IssueKind::Listing, path, format!("cannot list it: {error}")),
+    }
+}
