@@ -1,0 +1,1 @@
+"""Unstoppable backups: backups that cannot be stopped, swapped or destroyed unnoticed."""

@@ -1,0 +1,1 @@
+"""Facts and rules; nothing here reads a clock, a file or the environment."""

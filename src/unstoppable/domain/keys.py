@@ -1,0 +1,28 @@
+"""How keys are written: hexadecimal digits, nothing else."""
+
+import re
+from enum import Enum
+
+from unstoppable.domain.errors import KeyInvalid
+
+
+class KeyKind(Enum):
+    """The two keys a person may hold; the value is the number of bytes."""
+
+    ROOT = 32
+    REPOSITORY = 64
+
+
+def parse_key(text: str, kind: KeyKind, *, name: str) -> bytes:
+    """Return the bytes of a written key.
+
+    Raises KeyInvalid, which names the setting and never the value.
+    Whether the bytes were generated is the engine's to say.
+    """
+    digits = kind.value * 2
+    if len(text) != digits:
+        reason = f"it has {len(text)} characters"
+        raise KeyInvalid(name=name, reason=reason, digits=digits)
+    if not re.fullmatch(r"[0-9a-fA-F]+", text):
+        raise KeyInvalid(name=name, reason="not every character is one", digits=digits)
+    return bytes.fromhex(text)

@@ -1,0 +1,150 @@
+"""Runs and what is recorded of them."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.snapshot import Issue, Stored
+from unstoppable.domain.text import printable
+
+VERSION = 1
+ISSUES_KEPT = 10
+"""A record stays below 10 kB; the engine's summary holds more."""
+_TEXT_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt to back up one resource."""
+
+    id: str
+    resource: ResourceName
+    slot_at: datetime | None
+    """The due moment it serves; None for a run that a person started."""
+    started_at: datetime
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedIssue:
+    """An issue as a record keeps it: readable, shortened text."""
+
+    kind: str
+    path: str
+    message: str
+
+    @classmethod
+    def of(cls, issue: Issue) -> Self:
+        """Return the issue, fit for a record."""
+        return cls(
+            kind=issue.kind,
+            path=printable(issue.path)[:_TEXT_KEPT],
+            message=printable(issue.message)[:_TEXT_KEPT],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a stored snapshot holds and what the run moved."""
+
+    files_total: int
+    files_new: int
+    files_changed: int
+    files_unchanged: int
+    bytes_total: int
+    bytes_read: int
+    bytes_added: int
+    issues: int
+    notes: int
+
+    @classmethod
+    def of(cls, stored: Stored) -> Self:
+        """Return the numbers of a summary."""
+        return cls(
+            files_total=stored.files_total,
+            files_new=stored.files_new,
+            files_changed=stored.files_changed,
+            files_unchanged=stored.files_unchanged,
+            bytes_total=stored.bytes_total,
+            bytes_read=stored.bytes_read,
+            bytes_added=stored.bytes_added,
+            issues=stored.issue_count,
+            notes=stored.note_count,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What is known of a run; while it runs `ended_at` and `outcome` are None."""
+
+    run: Run
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    message: str | None = None
+    """The error's sentence; None for a run that ended well."""
+    snapshot_id: str | None = None
+    counts: Counts | None = None
+    issues: tuple[RecordedIssue, ...] = ()
+    """The first of them; `counts` has the numbers."""
+
+    def to_json(self) -> str:
+        """Return the record as canonical JSON (RFC 8785): sorted names, integers, no spaces."""
+        fields = {
+            "version": VERSION,
+            "run": self.run.id,
+            "customer": self.run.resource.customer,
+            "resource": self.run.resource.resource,
+            "slot": _seconds(self.run.slot_at),
+            "started_at": _seconds(self.run.started_at),
+            "ended_at": _seconds(self.ended_at),
+            "pid": self.run.pid,
+            "outcome": self.outcome,
+            "exit_code": self.exit_code,
+            "message": None if self.message is None else printable(self.message),
+            "snapshot": self.snapshot_id,
+            "counts": None if self.counts is None else asdict(self.counts),
+            "issues": [asdict(issue) for issue in self.issues],
+        }
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the record written as `text`; raises ValueError, TypeError or KeyError."""
+        found = json.loads(text)
+        if found["version"] != VERSION:
+            raise ValueError("the record's version is not 1")
+        resource = ResourceName(customer=found["customer"], resource=found["resource"])
+        run = Run(
+            id=found["run"],
+            resource=resource,
+            slot_at=_moment(found["slot"]),
+            started_at=datetime.fromtimestamp(found["started_at"], UTC),
+            pid=found["pid"],
+        )
+        return cls(
+            run=run,
+            ended_at=_moment(found["ended_at"]),
+            outcome=None if found["outcome"] is None else Outcome(found["outcome"]),
+            exit_code=found["exit_code"],
+            message=found["message"],
+            snapshot_id=found["snapshot"],
+            counts=None if found["counts"] is None else Counts(**found["counts"]),
+            issues=tuple(RecordedIssue(**issue) for issue in found["issues"]),
+        )
+
+
+def run_id(started_at: datetime, random: str) -> str:
+    """Return an id that sorts by time, such as `20261124-083000-3f9a2b1c`."""
+    return f"{started_at:%Y%m%d-%H%M%S}-{random}"
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

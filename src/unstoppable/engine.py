@@ -1,0 +1,230 @@
+"""The engine in our own values and errors; the only module that knows `unstoppable_engine`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
+
+import unstoppable_engine
+from unstoppable_engine import Cancel
+
+from unstoppable.domain import errors
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import Pins
+from unstoppable.domain.progress import Progress
+from unstoppable.domain.run import Run
+from unstoppable.domain.snapshot import Checked, Issue, Restored, Snapshot, Stored
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    _Value = TypeVar("_Value", bound=DataclassInstance)
+
+__all__ = ["Cancel", "Places", "Repository", "Source", "Watch", "create", "fingerprint"]
+
+_ERRORS: dict[type[unstoppable_engine.EngineError], type[errors.UnstoppableError]] = {
+    unstoppable_engine.WrongKey: errors.WrongKey,
+    unstoppable_engine.PinBroken: errors.PinBroken,
+    unstoppable_engine.NoRepository: errors.NoRepository,
+    unstoppable_engine.RepositoryExists: errors.RepositoryExists,
+    unstoppable_engine.SourceUnavailable: errors.SourceUnavailable,
+    unstoppable_engine.StorageFull: errors.StorageFull,
+    unstoppable_engine.StorageError: errors.StorageFailed,
+    unstoppable_engine.RepositoryDamaged: errors.RepositoryDamaged,
+    unstoppable_engine.Cancelled: errors.Cancelled,
+    unstoppable_engine.InvalidInput: errors.Refused,
+}
+"""What is not in it is a fault of the engine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the repository of a resource lies: its own folders, generation included."""
+
+    resource: ResourceName
+    generation: int
+    cold: Path
+    hot: Path | None
+    """None to do without the cache."""
+
+    @property
+    def birth(self) -> unstoppable_engine.Birth:
+        """Who the repository was made for."""
+        return unstoppable_engine.Birth(
+            self.resource.customer, self.resource.resource, self.generation
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is backed up and how it is read."""
+
+    folder: Path
+    exclude: tuple[str, ...] = ()
+    """Globs as in gitignore, relative to the folder."""
+    own_folders: tuple[Path, ...] = ()
+    """Ours, left out where they lie inside."""
+    one_file_system: bool = False
+    max_shrink_percent: int | None = None
+    """None accepts any shrinking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who follows a call and who may stop it."""
+
+    cancel: Cancel
+    progress: Callable[[Progress], None]
+
+    def tell(self, progress: unstoppable_engine.Progress) -> None:
+        """Pass the engine's progress on."""
+        self.progress(_copy(Progress, progress))
+
+
+def generate_root_secret() -> bytes:
+    """Return 32 bytes from the operating system's generator."""
+    return unstoppable_engine.generate_root_secret()
+
+
+def derive_key(root_secret: bytes, places: Places) -> bytes:
+    """Return the 64-byte key of the repository; raises Refused for a secret nobody generated."""
+    with _translated(places.resource):
+        return unstoppable_engine.derive_repository_key(root_secret, places.birth)
+
+
+def fingerprint(key: bytes, resource: ResourceName) -> str:
+    """Return the 64 hex digits that name a key without telling it; raises Refused."""
+    with _translated(resource):
+        return unstoppable_engine.fingerprint(key)
+
+
+def create(places: Places, key: bytes, created_at: datetime) -> Pins:
+    """Create the repository; returns the pins to keep.
+
+    Goes on where an earlier creation was interrupted; raises RepositoryExists where one is done.
+    """
+    with _translated(places.resource):
+        pins = unstoppable_engine.create_repository(
+            cold=str(places.cold),
+            hot=None if places.hot is None else str(places.hot),
+            key=key,
+            birth=places.birth,
+            created_at_seconds=int(created_at.timestamp()),
+        )
+    return _copy(Pins, pins)
+
+
+class Repository:
+    """An open repository."""
+
+    def __init__(self, opened: unstoppable_engine.Repository, resource: ResourceName) -> None:
+        self._opened = opened
+        self._resource = resource
+
+    @classmethod
+    def open(
+        cls, places: Places, key: bytes, pins: Pins | None, *, mode: Literal["read", "append"]
+    ) -> Self:
+        """Open what lies there, if key, birth names and pins are right; None learns the pins.
+
+        Raises NoRepository, WrongKey, PinBroken, StorageFailed or RepositoryDamaged.
+        """
+        with _translated(places.resource):
+            opened = unstoppable_engine.Repository.open(
+                cold=str(places.cold),
+                hot=None if places.hot is None else str(places.hot),
+                key=key,
+                pins=None if pins is None else unstoppable_engine.Pins(**asdict(pins)),
+                birth=places.birth,
+                mode=mode,
+            )
+        return cls(opened, places.resource)
+
+    @property
+    def pins(self) -> Pins:
+        """The pins as found."""
+        return _copy(Pins, self._opened.pins)
+
+    def backup(self, source: Source, run: Run, watch: Watch) -> Stored:
+        """Store the source as a snapshot and prove it on cold.
+
+        Cancelled while reading it still stores one, tagged `incomplete`.
+        Raises SourceUnavailable, StorageFailed, RepositoryDamaged or Cancelled.
+        """
+        with _translated(self._resource):
+            summary = self._opened.backup(
+                bytes(source.folder),
+                run_id=run.id,
+                started_at_seconds=int(run.started_at.timestamp()),
+                exclude=source.exclude,
+                own_folders=[str(folder) for folder in source.own_folders],
+                one_file_system=source.one_file_system,
+                max_shrink_percent=source.max_shrink_percent,
+                progress=watch.tell,
+                cancel=watch.cancel,
+            )
+        issues, tags = _issues(summary.issues), tuple(summary.tags)
+        return _copy(Stored, summary, issues=issues, tags=tags)
+
+    def snapshots(self) -> tuple[list[Snapshot], tuple[Issue, ...]]:
+        """Return the snapshots, oldest first, and what among them cannot be trusted."""
+        with _translated(self._resource):
+            snapshots, issues = self._opened.snapshots()
+        found = [
+            _copy(
+                Snapshot,
+                snapshot,
+                time=datetime.fromtimestamp(snapshot.time_seconds, UTC),
+                tags=tuple(snapshot.tags),
+            )
+            for snapshot in snapshots
+        ]
+        return found, _issues(issues)
+
+    def restore(
+        self, snapshot_id: str, target: Path, *, path: bytes | None, exact: bool, watch: Watch
+    ) -> Restored:
+        """Write what a snapshot holds, or `path` within it, directly into `target`.
+
+        Raises Refused for an unknown path, StorageFailed, RepositoryDamaged or Cancelled.
+        """
+        with _translated(self._resource):
+            summary = self._opened.restore(
+                snapshot_id,
+                bytes(target),
+                path=path,
+                exact=exact,
+                progress=watch.tell,
+                cancel=watch.cancel,
+            )
+        return _copy(Restored, summary, issues=_issues(summary.issues))
+
+    def check(self, *, read_data: bool, watch: Watch) -> Checked:
+        """Check snapshots, trees and index; with `read_data` every byte that is stored."""
+        with _translated(self._resource):
+            summary = self._opened.check(
+                read_data=read_data, progress=watch.tell, cancel=watch.cancel
+            )
+        return _copy(Checked, summary, issues=_issues(summary.issues))
+
+
+@contextmanager
+def _translated(resource: ResourceName) -> Iterator[None]:
+    try:
+        yield
+    except unstoppable_engine.EngineError as error:
+        kind = _ERRORS.get(type(error), errors.Fault)
+        raise kind(resource=resource, cause=error) from error
+
+
+def _issues(found: Sequence[unstoppable_engine.Issue]) -> tuple[Issue, ...]:
+    return tuple(_copy(Issue, issue) for issue in found)
+
+
+def _copy(value: "type[_Value]", found: object, **changed: object) -> "_Value":
+    """Return the engine's object as our value, which has the same names; `changed` goes first."""
+    names = [field.name for field in fields(value)]
+    taken = {name: getattr(found, name) for name in names if name not in changed}
+    return value(**taken, **changed)

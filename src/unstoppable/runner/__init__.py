@@ -1,0 +1,1 @@
+"""Makes backups; may add to cold storage, never delete from it."""

@@ -1,0 +1,68 @@
+"""Folders nobody else enters and files that are whole or not there."""
+
+import os
+import secrets
+from pathlib import Path
+
+from unstoppable.domain.errors import FolderUnusable
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it, for this user alone; raises FolderUnusable."""
+    try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(path.parent)
+        if not folder.is_dir():
+            raise FolderUnusable(path=folder, cause="it is not a folder")
+    except OSError as error:
+        raise FolderUnusable(path=error.filename or folder, cause=error.strerror) from error
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that was not there, 0600, whole and on disk, or not at all.
+
+    Raises FileExistsError and touches nothing if it is there.
+    """
+    draft = _write_draft(path, content)
+    try:
+        path.hardlink_to(draft)
+    finally:
+        draft.unlink()
+    sync_folder(path.parent)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file, 0600, whole and on disk, in place of what is there."""
+    _write_draft(path, content).replace(path)
+    sync_folder(path.parent)
+
+
+def remove_drafts(path: Path) -> None:
+    """Remove what a killed writer of `path` left beside it; only while nobody else writes it."""
+    for draft in path.parent.glob(f".{path.name}.draft-*"):
+        draft.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _write_draft(path: Path, content: bytes) -> Path:
+    draft = path.with_name(f".{path.name}.draft-{secrets.token_hex(8)}")
+    opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        draft.unlink()
+        raise
+    return draft

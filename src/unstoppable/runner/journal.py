@@ -1,0 +1,109 @@
+"""The journal: every run of this machine, on disk before anything else is told."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from unstoppable.domain.errors import JournalUnusable
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.run import RunRecord
+from unstoppable.runner.files import make_private_folder
+
+FILE_NAME = "journal.sqlite3"
+VERSION = 1
+_BUSY_SECONDS = 30
+_SCHEMA = (
+    """
+    CREATE TABLE runs (
+        run        TEXT PRIMARY KEY,
+        customer   TEXT NOT NULL,
+        resource   TEXT NOT NULL,
+        started_at INTEGER NOT NULL,  -- seconds since 1970, UTC
+        outcome    TEXT,              -- NULL while it runs
+        record     TEXT NOT NULL      -- canonical JSON, the truth; the columns are for searching
+    ) STRICT
+    """,
+    "CREATE INDEX runs_by_resource ON runs (customer, resource, started_at)",
+    "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
+)
+_WRITE = """
+INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (run) DO UPDATE SET outcome = excluded.outcome, record = excluded.record
+"""
+
+
+class Journal:
+    """The journal of one installation; opened anew for each use, so a long run keeps no lock."""
+
+    def __init__(self, state: Path) -> None:
+        self.path = state / FILE_NAME
+
+    def write(self, record: RunRecord) -> None:
+        """Keep the record, in place of the one its run has; on disk when this returns.
+
+        Raises JournalUnusable or FolderUnusable.
+        """
+        row = (
+            record.run.id,
+            record.run.resource.customer,
+            record.run.resource.resource,
+            int(record.run.started_at.timestamp()),
+            record.outcome,
+            record.to_json(),
+        )
+        make_private_folder(self.path.parent)
+        self._make_private()
+        with self._opened() as connection:
+            connection.execute(_WRITE, row)
+
+    def going_on(self, customer: str) -> list[RunRecord]:
+        """Return the customer's runs that have no outcome; raises JournalUnusable."""
+        return self._select("customer = ? AND outcome IS NULL ORDER BY started_at", (customer,))
+
+    def runs(self, resource: ResourceName, *, limit: int) -> list[RunRecord]:
+        """Return the last runs of a resource, newest first; raises JournalUnusable."""
+        return self._select(
+            "customer = ? AND resource = ? ORDER BY started_at DESC, run DESC LIMIT ?",
+            (resource.customer, resource.resource, limit),
+        )
+
+    def _select(self, condition: str, values: tuple[str | int, ...]) -> list[RunRecord]:
+        if not self.path.exists():
+            return []
+        with self._opened() as connection:
+            query = f"SELECT record FROM runs WHERE {condition}"  # noqa: S608 - our own words
+            found = connection.execute(query, values).fetchall()
+            return [RunRecord.from_json(text) for (text,) in found]
+
+    def _make_private(self) -> None:
+        """SQLite gives its other files the permissions of this one."""
+        try:
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            raise JournalUnusable(path=self.path, cause=error.strerror) from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; whatever is wrong with the file becomes JournalUnusable."""
+        try:
+            with closing(sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None)) as opened:
+                opened.execute("PRAGMA journal_mode = WAL")
+                opened.execute("PRAGMA synchronous = FULL")
+                opened.execute("BEGIN IMMEDIATE")
+                _upgrade(opened)
+                yield opened
+                opened.execute("COMMIT")
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            raise JournalUnusable(path=self.path, cause=error) from error
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise ValueError("a newer version of this program wrote it")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")

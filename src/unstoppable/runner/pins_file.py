@@ -1,0 +1,49 @@
+"""The pins of an installation, in a file beside its settings."""
+
+from pathlib import Path
+
+from unstoppable.domain.errors import FolderUnusable, PinsInvalid, PinsMissing
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import Pins, PinsMalformed, read_pins, write_pins
+from unstoppable.runner.files import remove_drafts, replace
+from unstoppable.secrets.reference import refuse_unsafe
+
+_LARGEST_FILE_BYTES = 16 * 2**20
+
+
+def find(path: Path, resource: ResourceName) -> Pins | None:
+    """Return the pins of a resource, None if there are none; raises PinsInvalid, FileUnsafe."""
+    return _read(path).get(resource)
+
+
+def require(path: Path, resource: ResourceName) -> Pins:
+    """Return the pins of a resource; raises PinsMissing, PinsInvalid or FileUnsafe."""
+    pins = find(path, resource)
+    if pins is None:
+        raise PinsMissing(path=path, resource=resource)
+    return pins
+
+
+def add(path: Path, resource: ResourceName, pins: Pins) -> None:
+    """Keep the pins of a resource that had none; only while the lane is held."""
+    kept = _read(path)
+    if kept.setdefault(resource, pins) != pins:
+        raise PinsInvalid(path=path, reason=f"{resource} is pinned to another repository")
+    try:
+        remove_drafts(path)
+        replace(path, write_pins(kept).encode())
+    except OSError as error:
+        raise FolderUnusable(path=path, cause=error.strerror) from error
+
+
+def _read(path: Path) -> dict[ResourceName, Pins]:
+    try:
+        refuse_unsafe(path, path.stat(), is_secret=False)
+        with path.open("rb") as file:
+            return read_pins(file.read(_LARGEST_FILE_BYTES).decode())
+    except FileNotFoundError:
+        return {}
+    except (PinsMalformed, UnicodeDecodeError) as error:
+        raise PinsInvalid(path=path, reason=error) from error
+    except OSError as error:
+        raise PinsInvalid(path=path, reason=error.strerror) from error

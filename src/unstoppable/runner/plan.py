@@ -1,0 +1,50 @@
+"""What a run needs to know, before any secret is read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from unstoppable import engine
+from unstoppable.domain.keys import KeyKind, parse_key
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import Pins
+from unstoppable.secrets.reference import Secret
+
+FIRST_GENERATION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """Where the key comes from, and which of the two it is."""
+
+    name: str
+    """The setting, for sentences."""
+    kind: KeyKind
+    secret: Secret
+
+    def of_repository(self, places: engine.Places) -> bytes:
+        """Return the key of a repository; raises KeyInvalid, SecretUnreadable or Refused."""
+        key = parse_key(self.secret.resolve(), self.kind, name=self.name)
+        return engine.derive_key(key, places) if self.kind is KeyKind.ROOT else key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """A resource's repository on this machine and what opens it."""
+
+    resource: ResourceName
+    hot: Path
+    cold: Path
+    state: Path
+    pins_file: Path
+    key: Key
+
+    def places(self, pins: Pins | None, *, uses_hot: bool = True) -> engine.Places:
+        """Return where the repository lies; without pins it is that of the first generation."""
+        generation = FIRST_GENERATION if pins is None else pins.generation
+        below = Path(self.resource.customer, self.resource.resource, f"g{generation}")
+        return engine.Places(
+            resource=self.resource,
+            generation=generation,
+            cold=self.cold / below,
+            hot=self.hot / below if uses_hot else None,
+        )

@@ -1,0 +1,161 @@
+"""One backup run, from the lane to the journal."""
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from unstoppable.domain import errors
+from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
+from unstoppable.domain.run import ISSUES_KEPT, Counts, RecordedIssue, Run, RunRecord, run_id
+from unstoppable.domain.snapshot import Stored
+from unstoppable.engine import Repository, Source, Watch
+from unstoppable.runner import lane, pins_file
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.plan import Installation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a run ended."""
+
+    record: RunRecord
+    stored: Stored | None
+    error: errors.UnstoppableError | None
+    unrecorded: errors.UnstoppableError | None
+    """Why the journal does not know of it; None if it does."""
+
+    @property
+    def exit_code(self) -> int:
+        """The run's own; a success that is not on record is none."""
+        if self.unrecorded and self.record.outcome is Outcome.SUCCEEDED:
+            return ExitCode.FAILED
+        return self.record.exit_code or ExitCode.SUCCEEDED
+
+
+def now() -> datetime:
+    """Return the time, UTC, in whole seconds as records and snapshots keep it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def new_run(installation: Installation) -> Run:
+    """Return a run that a person starts now."""
+    started_at = now()
+    return Run(
+        id=run_id(started_at, secrets.token_hex(4)),
+        resource=installation.resource,
+        slot_at=None,
+        started_at=started_at,
+        pid=os.getpid(),
+    )
+
+
+def back_up(installation: Installation, source: Source, watch: Watch) -> Verdict:
+    """Make a backup and return how it ended, whatever happens.
+
+    1. The lane is taken; runs of this customer without an outcome are dead, and recorded so.
+    2. The run is recorded as going on.
+    3. Key, pins, source, backup, proof on cold.
+    4. The outcome is recorded while the lane is still held, so that no other run calls this dead.
+
+    A journal that cannot be written stops no backup; the verdict says so.
+    """
+    run = new_run(installation)
+    pen = _Pen(Journal(installation.state))
+    try:
+        with lane.hold(lane.lane_file(installation.hot, run.resource), run):
+            pen.bury(run)
+            pen.write(RunRecord(run=run))
+            verdict = _attempt(run, lambda: _store(installation, source, run, watch), watch)
+            pen.write(verdict.record)
+    except (errors.Busy, errors.FolderUnusable) as error:
+        verdict = _failed(run, error)
+        pen.write(verdict.record)
+    return Verdict(
+        record=verdict.record,
+        stored=verdict.stored,
+        error=verdict.error,
+        unrecorded=pen.failure,
+    )
+
+
+def _store(installation: Installation, source: Source, run: Run, watch: Watch) -> Stored:
+    pins = pins_file.require(installation.pins_file, installation.resource)
+    places = installation.places(pins)
+    key = installation.key.of_repository(places)
+    repository = Repository.open(places, key, pins, mode="append")
+    if watch.cancel.is_set():
+        raise errors.Cancelled(resource=installation.resource)
+    return repository.backup(source, run, watch)
+
+
+def _attempt(run: Run, store: Callable[[], Stored], watch: Watch) -> Verdict:
+    try:
+        return _stored(run, store(), is_cancelled=watch.cancel.is_set())
+    except errors.UnstoppableError as error:
+        return _failed(run, error)
+    except Exception as error:  # noqa: BLE001 - the outermost place: it becomes a record
+        fault = errors.Fault(cause=f"{type(error).__name__}: {error}")
+        fault.__cause__ = error
+        return _failed(run, fault)
+
+
+def _stored(run: Run, stored: Stored, *, is_cancelled: bool) -> Verdict:
+    # The engine counts all problems but keeps only the first issues.
+    kinds = {issue.kind for issue in stored.issues} | ({"more"} if stored.issue_count else set())
+    outcome = outcome_of_backup(issue_kinds=kinds, tags=stored.tags, is_cancelled=is_cancelled)
+    error = None
+    if outcome is Outcome.FAILED:
+        error = errors.SourceLost(resource=run.resource, snapshot=stored.snapshot_id[:8])
+    problems = [issue for issue in stored.issues if not issue.is_note]
+    record = RunRecord(
+        run=run,
+        ended_at=now(),
+        outcome=outcome,
+        exit_code=EXIT_CODES[outcome],
+        message=str(error) if error else None,
+        snapshot_id=stored.snapshot_id,
+        counts=Counts.of(stored),
+        issues=tuple(RecordedIssue.of(issue) for issue in problems[:ISSUES_KEPT]),
+    )
+    return Verdict(record=record, stored=stored, error=error, unrecorded=None)
+
+
+def _failed(run: Run, error: errors.UnstoppableError) -> Verdict:
+    outcomes = {ExitCode.CANCELLED: Outcome.CANCELLED, ExitCode.SKIPPED: Outcome.SKIPPED}
+    record = RunRecord(
+        run=run,
+        ended_at=now(),
+        outcome=outcomes.get(error.exit_code, Outcome.FAILED),
+        exit_code=error.exit_code,
+        message=str(error),
+    )
+    return Verdict(record=record, stored=None, error=error, unrecorded=None)
+
+
+class _Pen:
+    """Writes into the journal and remembers why it could not."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.failure: errors.UnstoppableError | None = None
+
+    def write(self, record: RunRecord) -> None:
+        """Write a whole record: the last one that succeeds makes up for those before it."""
+        try:
+            self._journal.write(record)
+        except (errors.JournalUnusable, errors.FolderUnusable) as error:
+            self.failure = error
+        else:
+            self.failure = None
+
+    def bury(self, run: Run) -> None:
+        """Record runs as killed that have no outcome though the lane was free."""
+        try:
+            dead = self._journal.going_on(run.resource.customer)
+        except errors.JournalUnusable as error:
+            self.failure = error
+            return
+        for record in dead:
+            self.write(_failed(record.run, errors.Killed(pid=record.run.pid)).record)

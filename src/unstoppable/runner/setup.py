@@ -1,0 +1,73 @@
+"""Setting a resource up: its repository and its pins, from whatever state an earlier try left."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from unstoppable import engine
+from unstoppable.domain import errors
+from unstoppable.domain.pins import Pins
+from unstoppable.runner import lane, pins_file
+from unstoppable.runner.plan import Installation
+from unstoppable.runner.run import new_run, now
+
+
+class Found(StrEnum):
+    """What lies there."""
+
+    NOTHING = "nothing"
+    UNPINNED = "unpinned"
+    """A repository that our key opens and that was made for this resource, but no pins."""
+    READY = "ready"
+
+
+def examine(installation: Installation, *, key_is_new: bool) -> Found:
+    """Return what lies there; changes nothing.
+
+    Raises WrongKey, PinBroken or RepositoryExists for a repository that is not ours, and
+    NoRepository where pins say that there was one.
+    """
+    pins = pins_file.find(installation.pins_file, installation.resource)
+    try:
+        _open(installation, pins)
+    except errors.NoRepository:
+        if pins is None:
+            return Found.NOTHING
+        raise
+    except errors.WrongKey as error:
+        if not key_is_new:
+            raise
+        cause = "there is one already, and no key for it in the settings"
+        raise errors.RepositoryExists(resource=installation.resource, cause=cause) from error
+    return Found.UNPINNED if pins is None else Found.READY
+
+
+def set_up(
+    installation: Installation, *, key_is_new: bool, keep_settings: Callable[[], None]
+) -> Found:
+    """Create and pin what is missing; returns what was there before.
+
+    1. Look, and refuse before anything is written.
+    2. Keep the settings: the key is on disk before a repository exists that needs it.
+    3. Create the repository; a creation that was interrupted goes on.
+    4. Write the pins; between 3 and 4 a killed set-up leaves an unpinned repository, which the
+       next one pins: our key opens it, so nobody without the key made it.
+    """
+    lane_file = lane.lane_file(installation.hot, installation.resource)
+    with lane.hold(lane_file, new_run(installation)):
+        found = examine(installation, key_is_new=key_is_new)
+        keep_settings()
+        if found is not Found.READY:
+            pins = _create(installation) if found is Found.NOTHING else _open(installation, None)
+            pins_file.add(installation.pins_file, installation.resource, pins)
+    return found
+
+
+def _open(installation: Installation, pins: Pins | None) -> Pins:
+    places = installation.places(pins, uses_hot=False)
+    key = installation.key.of_repository(places)
+    return engine.Repository.open(places, key, pins, mode="read").pins
+
+
+def _create(installation: Installation) -> Pins:
+    places = installation.places(None)
+    return engine.create(places, installation.key.of_repository(places), now())

@@ -1,0 +1,75 @@
+"""A secret that a setting holds, or the file that holds it."""
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from unstoppable.domain.errors import FileUnsafe, SecretUnreadable
+
+_LARGEST_SECRET_BYTES = 65_536
+
+
+class Secret(Protocol):
+    """Something that gives a secret when a run needs it; its `repr` never shows one."""
+
+    def resolve(self) -> str:
+        """Return the secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A secret that was written down as it is."""
+
+    text: str = field(repr=False)
+
+    def resolve(self) -> str:
+        """Return the secret."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFile:
+    """A secret that a file holds alone; one line break at its end is not part of it."""
+
+    name: str
+    """The setting it is for, without `_FILE`."""
+    path: Path
+
+    def resolve(self) -> str:
+        """Return the secret; raises SecretUnreadable or FileUnsafe."""
+        return read_private(self.path, name=self.name).removesuffix("\n")
+
+
+def read_private(path: Path, *, name: str) -> str:
+    """Return the text of a file that only its owner may change and no stranger may read.
+
+    Raises SecretUnreadable or FileUnsafe.
+    """
+    try:
+        with path.open("rb") as file:
+            refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
+            content = file.read(_LARGEST_SECRET_BYTES + 1)
+        if len(content) > _LARGEST_SECRET_BYTES:
+            raise SecretUnreadable(path=path, name=name, cause="it is too large")
+        return content.decode()
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise SecretUnreadable(path=path, name=name, cause=cause) from error
+
+
+def refuse_unsafe(path: Path, found: os.stat_result, *, is_secret: bool) -> None:
+    """Raise FileUnsafe if somebody but root and this user can change the file, or read a secret.
+
+    A group may read: that is how services and clusters hand out secrets.
+    """
+    if found.st_uid not in {0, os.geteuid()}:
+        reason, remedy = "it belongs to another user", f"chown {os.geteuid()} {path}"
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        reason, remedy = "others may write it", f"chmod go-w {path}"
+    elif is_secret and found.st_mode & stat.S_IROTH:
+        reason, remedy = "others may read it", f"chmod o-rwx {path}"
+    else:
+        return
+    raise FileUnsafe(path=path, reason=reason, remedy=remedy)
