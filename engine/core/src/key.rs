@@ -1,6 +1,6 @@
 //! Secrets and keys: derivation, fingerprint, and the refusal of secrets nobody generated.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
@@ -121,10 +121,8 @@ fn wrong_length(name: &str, expected: usize) -> Error {
 
 /// Refuse what a person types instead of generating it. `secret` is 32 bytes (or of wrong length).
 fn refuse_patterns(secret: &[u8], name: &str) -> Result<()> {
-    let mut seen = [false; 256];
-    secret.iter().for_each(|byte| seen[usize::from(*byte)] = true);
-    let different = seen.iter().filter(|seen| **seen).count();
-    let steps = secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    let different = secret.iter().collect::<HashSet<_>>().len();
+    let steps = secret.iter().zip(secret.iter().skip(1)).map(|(one, next)| next.wrapping_sub(*one));
     let is_sequence = steps.clone().zip(steps.skip(1)).all(|(one, next)| one == next);
     let is_text = secret.iter().all(|byte| (0x20..0x7f).contains(byte));
     if different < FEWEST_DIFFERENT_BYTES || is_sequence || is_text {

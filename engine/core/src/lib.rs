@@ -4,6 +4,8 @@
 //! sources, the commit point, reading and restoring are our own. No type of `rustic_core`
 //! leaves this crate.
 
+#![cfg_attr(test, allow(clippy::cast_possible_truncation))]
+
 pub mod backup;
 pub mod birth;
 pub mod check;

@@ -41,7 +41,8 @@ impl Verdict<'_> {
         let is_partial = self.ledger.issues.collected().problem_count > 0;
         Ok([(is_incomplete, INCOMPLETE), (is_partial, PARTIAL)]
             .into_iter()
-            .filter_map(|(holds, tag)| holds.then(|| tag.to_owned()))
+            .filter(|(holds, _)| *holds)
+            .map(|(_, tag)| tag.to_owned())
             .collect())
     }
 

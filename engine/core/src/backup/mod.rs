@@ -90,9 +90,9 @@ impl Repository {
         control.check()?;
 
         let root = RootIdentity::of(&options.source);
-        self.announce_total(&source, &parents, control);
+        announce_total(&source, &parents, control);
         let tracked = Tracked::new(source, self.birth(), ledger.clone(), control.clone());
-        let snapshot = self.archive(&rustic, tracked, &parents, options);
+        let snapshot = self.archive(&rustic, &tracked, &parents, options);
         // The first failed write explains all that came after it.
         if let Some(failure) = backend.take_failure() {
             return Err(failure);
@@ -124,17 +124,6 @@ impl Repository {
         DirectorySource::open(&options.source, name, &directory, control.clone())
     }
 
-    /// How much there is to do: as much as last time, or, the first time, what a look shows.
-    fn announce_total(&self, source: &DirectorySource, parents: &Parents, control: &Control) {
-        match parents.last_complete() {
-            Some(last) => control.set_total(last.bytes_total.unwrap_or(0), 0),
-            None => {
-                let scan = source.scan();
-                std::thread::spawn(move || scan.run());
-            }
-        }
-    }
-
     fn backend(&self) -> Result<Backend> {
         let append = self.append.clone().ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "a backup needs a repository opened to append")
@@ -146,7 +135,7 @@ impl Repository {
     fn archive(
         &self,
         rustic: &RusticRepository<IndexedIdsStatus>,
-        source: Tracked<DirectorySource>,
+        source: &Tracked<DirectorySource>,
         parents: &Parents,
         options: &BackupOptions,
     ) -> Result<SnapshotFile> {
@@ -157,7 +146,7 @@ impl Repository {
         let path = PathBuf::from(self.birth().snapshot_path());
         new_snapshot(self.birth().customer(), self.birth().resource(), options).and_then(|new| {
             rustic
-                .archive(&rustic_options, &source, new, &[path])
+                .archive(&rustic_options, source, new, &[path])
                 .map_err(|error| from_rustic("cannot store the source", &error))
         })
     }
@@ -194,6 +183,16 @@ impl Repository {
     }
 }
 
+/// How much there is to do: as much as last time, or, the first time, what a look shows.
+fn announce_total(source: &DirectorySource, parents: &Parents, control: &Control) {
+    if let Some(last) = parents.last_complete() {
+        control.set_total(last.bytes_total.unwrap_or(0), 0);
+    } else {
+        let scan = source.scan();
+        std::thread::spawn(move || scan.run());
+    }
+}
+
 fn new_snapshot(customer: &str, resource: &str, options: &BackupOptions) -> Result<SnapshotFile> {
     let time = Timestamp::from_second(options.started_at_seconds).map_err(|error| {
         Error::caused_by(ErrorKind::InvalidInput, "the run's start is no point in time", error)
@@ -205,7 +204,7 @@ fn new_snapshot(customer: &str, resource: &str, options: &BackupOptions) -> Resu
     new.command = Some(options.run_id.clone());
     let mut snapshot =
         new.to_snapshot().map_err(|error| from_rustic("cannot make a snapshot", &error))?;
-    snapshot.program_version = concat!("unstoppable ", env!("CARGO_PKG_VERSION")).to_owned();
+    snapshot.program_version = format!("unstoppable {}", env!("CARGO_PKG_VERSION"));
     Ok(snapshot)
 }
 

@@ -24,7 +24,7 @@ impl Parents {
     /// Choose among the sound snapshots of the repository.
     pub fn choose(reader: &Reader) -> Result<Self> {
         let (snapshots, _) = reader.snapshots()?;
-        Ok(Self { chosen: choose(snapshots) })
+        Ok(Self { chosen: choose(&snapshots) })
     }
 
     /// The snapshot to compare the size of the source with.
@@ -44,7 +44,7 @@ fn is_complete(snapshot: &Snapshot) -> bool {
 
 /// The last complete snapshot and the newest after it: each run that was cut short knows a part
 /// of what was read since. `snapshots` are oldest first.
-fn choose(snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
+fn choose(snapshots: &[Snapshot]) -> Vec<Snapshot> {
     let complete = snapshots.iter().rposition(is_complete);
     let after = complete.map_or(0, |place| place + 1);
     let mut chosen: Vec<Snapshot> =

@@ -77,7 +77,7 @@ impl NodeMaker {
     fn metadata(&mut self, stat: &Stat) -> Metadata {
         let kind = FileType::from_raw_mode(stat.st_mode);
         let is_folder = kind.is_dir();
-        let links = u64::from(stat.st_nlink);
+        let links = stat.st_nlink;
         let is_linked = !is_folder && links > 1;
         let mtime = timestamp(stat.st_mtime, stat.st_mtime_nsec);
         Metadata {

@@ -252,7 +252,7 @@ fn names(folder: &OwnedFd) -> (Vec<OsString>, Option<io::Error>) {
                     }
                     Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
                     Ok(entry) => {
-                        names.push(OsString::from_vec(entry.file_name().to_bytes().into()))
+                        names.push(OsString::from_vec(entry.file_name().to_bytes().into()));
                     }
                 }
             }

@@ -177,7 +177,7 @@ fn list_folder(folder: &Path, prefix: &str, found: &mut Vec<(ObjectId, u64)>) ->
 
 impl<Mode: MayAppend> LocalDirectory<Mode> {
     /// Write, sync, name, sync: whole or not at all.
-    fn write(&self, path: &Path, content: &[Bytes]) -> io::Result<()> {
+    fn write(path: &Path, content: &[Bytes]) -> io::Result<()> {
         let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         match rustix::fs::open(folder, flags, FILE_MODE) {
@@ -280,7 +280,7 @@ impl<Mode: MayAppend> AppendStorage for LocalDirectory<Mode> {
     }
 
     fn create(&self, object: &Object, content: &[Bytes]) -> Result<()> {
-        match self.write(&self.path(object), content) {
+        match Self::write(&self.path(object), content) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.accept_same(object, content)
