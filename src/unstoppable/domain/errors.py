@@ -106,6 +106,20 @@ class ResourceUnknown(UsageError):
     hint_form = "configured is {configured}"
 
 
+class DirectoryMissing(UsageError):
+    """Init was asked for something that is no directory."""
+
+    sentence_form = "{path} is not a directory"
+    hint_form = "name the directory that is to be backed up"
+
+
+class DirectoryUnwritable(UsageError):
+    """A directory whose name no settings file can hold."""
+
+    sentence_form = "{path} has a name that is no UTF-8 text"
+    hint_form = "rename it, or back up the directory above it"
+
+
 class SourceConflict(UsageError):
     """Init was asked for another directory than the one configured."""
 

@@ -1,0 +1,71 @@
+"""`unstoppable backup`."""
+
+import click
+
+from unstoppable.cli import output, records
+from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.watch import following
+from unstoppable.domain.text import printable
+from unstoppable.engine import Repository, Source
+from unstoppable.runner import pins_file
+from unstoppable.runner.run import back_up
+
+
+@click.command(cls=Speaking)
+@resource_argument
+@click.option("--dry-run", is_flag=True, help="Check settings, key, pins and source; read nothing.")
+@click.option("--accept-shrink", is_flag=True, help="However much smaller the source became.")
+@click.pass_obj
+def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink: bool) -> int:
+    """Make a backup now.
+
+    Stopped by Ctrl-C or SIGTERM it keeps what it has, and the next one goes on from there.
+
+    Example:
+      unstoppable backup
+      unstoppable backup --accept-shrink
+
+    Exit codes:
+      0 succeeded    1 failed    2 wrong usage    3 partial: some paths could not be stored
+      10 no repository    11 skipped, another run is going on
+      12 wrong key or broken pin    130 cancelled
+    """
+    configuration = load(session.env_file)
+    check_resource(asked, configuration.resource)
+    if dry_run:
+        return _rehearse(session, configuration)
+    return run_now(session, configuration, accept_shrink=accept_shrink)
+
+
+def run_now(session: Session, configuration: Configuration, *, accept_shrink: bool = False) -> int:
+    """Make a backup, tell how it ended and return its exit code."""
+    settings = configuration.settings
+    source = Source(
+        folder=configuration.source,
+        exclude=settings.exclude,
+        own_folders=(settings.hot, settings.cold, settings.state),
+        one_file_system=settings.one_file_system,
+        max_shrink_percent=None if accept_shrink else settings.max_shrink,
+    )
+    with following("read") as watch:
+        verdict = back_up(configuration.installation(), source, watch)
+        # Still deaf to signals: the verdict is told whole.
+        shown = printable(str(source.folder))
+        return records.tell(verdict, source=shown, is_json=session.is_json)
+
+
+def _rehearse(session: Session, configuration: Configuration) -> int:
+    installation, source = configuration.installation(), configuration.source
+    pins = pins_file.require(installation.pins_file, installation.resource)
+    places = installation.places(pins, uses_hot=False)
+    Repository.open(places, installation.key.of_repository(places), pins, mode="read")
+    next(source.iterdir(), None)
+    if session.is_json:
+        output.document({"resource": str(installation.resource), "source": str(source)})
+    else:
+        output.data(
+            f"would back up {printable(str(source))} to {printable(str(places.cold))}; "
+            "key, pins and source are in order, no file was read"
+        )
+    return 0

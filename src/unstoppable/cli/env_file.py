@@ -1,0 +1,115 @@
+"""The settings file: where it is, what it says, and how it is written."""
+
+import os
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, FileUnsafe
+from unstoppable.secrets.reference import refuse_unsafe
+
+ENV_FILE = "UNSTOPPABLE_ENV_FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one line of a settings file says."""
+
+    value: str
+    number: int
+
+
+def locate(named: Path | None) -> Path:
+    """Return the settings file: named by option or environment, else this user's own.
+
+    Raises EnvFileMissing if one was named as a folder.
+    """
+    chosen = named or (Path(os.environ[ENV_FILE]) if os.environ.get(ENV_FILE) else None)
+    path = (chosen or configuration_folder() / ".env").absolute()
+    if path.is_dir():
+        raise EnvFileMissing(path=path)
+    return path
+
+
+def is_named(named: Path | None) -> bool:
+    """Return whether somebody asked for a settings file, so that its absence is an error."""
+    return bool(named or os.environ.get(ENV_FILE))
+
+
+def configuration_folder() -> Path:
+    """Return where the settings of root or of this user are."""
+    if os.geteuid() == 0:
+        return Path("/etc/unstoppable")
+    return _xdg("XDG_CONFIG_HOME", ".config") / "unstoppable"
+
+
+def data_folder() -> Path:
+    """Return where hot, cold and state of root or of this user are."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/unstoppable")
+    return _xdg("XDG_DATA_HOME", ".local/share") / "unstoppable"
+
+
+def _xdg(name: str, default: str) -> Path:
+    # The specification has relative values ignored.
+    given = Path(os.environ.get(name, ""))
+    return given if given.is_absolute() else Path.home() / default
+
+
+def read(path: Path) -> dict[str, Line]:
+    """Return what the settings file says; nothing is interpolated.
+
+    Raises EnvFileMissing, EnvFileInvalid or FileUnsafe.
+    """
+    try:
+        _refuse_unsafe_folder(path.parent)
+        with path.open("rb") as file:
+            refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
+            text = file.read().decode()
+    except FileNotFoundError as error:
+        raise EnvFileMissing(path=path) from error
+    except OSError as error:
+        raise EnvFileInvalid(path=path, line=1, reason=error.strerror) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise EnvFileInvalid(path=path, line=line, reason="it is no UTF-8 text") from error
+    return _parse(text, path)
+
+
+def _parse(text: str, path: Path) -> dict[str, Line]:
+    found: dict[str, Line] = {}
+    for binding in parse_stream(StringIO(text)):
+        number = binding.original.line
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise EnvFileInvalid(path=path, line=number, reason="it is not NAME=VALUE")
+        if binding.key is None or binding.value is None:
+            continue  # a comment or an empty line
+        if binding.key in found:
+            reason = f"{binding.key} stands there a second time"
+            raise EnvFileInvalid(path=path, line=number, reason=reason)
+        found[binding.key] = Line(value=binding.value, number=number)
+    return found
+
+
+def _refuse_unsafe_folder(folder: Path) -> None:
+    """Whoever may write the folder may put another file in place of ours."""
+    found = folder.stat()
+    sticky = found.st_mode & 0o1000
+    if found.st_uid not in {0, os.geteuid()}:
+        remedy = f"chown {os.geteuid()} {folder}"
+        raise FileUnsafe(path=folder, reason="it belongs to another user", remedy=remedy)
+    if found.st_mode & 0o022 and not sticky:
+        remedy = f"chmod go-w {folder}"
+        raise FileUnsafe(path=folder, reason="others may write it", remedy=remedy)
+
+
+def render(settings: dict[str, str]) -> str:
+    """Return the text of a settings file that `read` gives back as it is."""
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items())
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

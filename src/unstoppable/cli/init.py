@@ -1,0 +1,128 @@
+"""`unstoppable init`."""
+
+from pathlib import Path
+
+import click
+
+from unstoppable import engine
+from unstoppable.cli import env_file, output
+from unstoppable.cli.backup import run_now
+from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.settings import Configuration, load
+from unstoppable.domain import errors
+from unstoppable.domain.keys import KeyKind
+from unstoppable.domain.text import printable
+from unstoppable.runner.files import make_private_folder, remove_drafts, write_new
+from unstoppable.runner.plan import Key
+from unstoppable.runner.setup import Found, examine, set_up
+from unstoppable.secrets.reference import InFile, Literal
+
+
+@click.command(cls=Speaking)
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
+@click.pass_obj
+def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
+    """Set up backups of a directory and make the first one.
+
+    Writes a settings file with a fresh key, a repository and its pins, whatever of them is
+    missing; what is there is never changed. Without DIR the settings name the directory.
+
+    Example:
+      unstoppable init /srv/data
+
+    Exit codes:
+      0 set up, first backup succeeded    1 failed    2 wrong usage    3 first backup partial
+      10 the pinned repository is gone    11 another run is going on
+      12 wrong key or broken pin    130 cancelled
+    """
+    before = load(session.env_file, may_be_missing=True)
+    source = _source(before, directory)
+    key = before.key or _new_key(before)
+    if dry_run:
+        return _rehearse(before, source, key)
+    installation = before.installation(key)
+    set_up(
+        installation,
+        key_is_new=before.key is None,
+        keep_settings=lambda: _keep_settings(before, source, key),
+    )
+    if before.key is None:
+        output.say(f"note: the key is in {printable(str(before.env_file))}; keep a copy elsewhere")
+        output.say("note: without it nothing can be restored, and nobody else has it")
+    return run_now(session, load(session.env_file))
+
+
+def _source(before: Configuration, directory: Path | None) -> Path:
+    """Return the directory to back up, whole and real; raises UsageError."""
+    configured = before.settings.source
+    asked = directory.resolve() if directory else None
+    if asked is None:
+        return before.source
+    if not asked.is_dir():
+        raise errors.DirectoryMissing(path=directory)
+    if configured is not None and configured.resolve() != asked:
+        raise errors.SourceConflict(env_file=before.env_file, configured=configured, asked=asked)
+    if configured is None and before.env_file.exists():
+        raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=before.env_file)
+    try:
+        str(asked).encode()
+    except UnicodeEncodeError as error:
+        raise errors.DirectoryUnwritable(path=asked) from error
+    return before.with_source(asked).source
+
+
+def _new_key(before: Configuration) -> Key:
+    """Return a fresh key, which has to go into a new settings file: an old one is never changed."""
+    if before.env_file.exists():
+        raise errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=before.env_file)
+    secret = Literal(engine.generate_root_secret().hex())
+    return Key(name="UNSTOPPABLE_KEY", kind=KeyKind.ROOT, secret=secret)
+
+
+def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
+    path = before.env_file
+    if path.exists():
+        return
+    make_private_folder(path.parent)
+    try:
+        remove_drafts(path)
+        write_new(path, env_file.render(_settings_to_keep(before, source, key)).encode())
+    except OSError as error:
+        raise errors.FolderUnusable(path=path, cause=error.strerror) from error
+
+
+def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str, str]:
+    """Return what a later run needs: a scheduler will not have this environment.
+
+    A key that the environment holds is the operator's to bring and is not written down.
+    """
+    settings = before.settings
+    kept = {
+        "UNSTOPPABLE_SOURCE": str(source),
+        "UNSTOPPABLE_HOT": str(settings.hot),
+        "UNSTOPPABLE_COLD": str(settings.cold),
+        "UNSTOPPABLE_STATE": str(settings.state),
+    }
+    for name, given in before.given.items():
+        if isinstance(given.value, InFile):
+            kept[f"{name}_FILE"] = str(given.value.path)
+        elif isinstance(given.value, str):
+            kept.setdefault(name, given.value)
+    if before.key is None:
+        kept["UNSTOPPABLE_KEY"] = key.secret.resolve()
+    return kept
+
+
+def _rehearse(before: Configuration, source: Path, key: Key) -> int:
+    installation = before.installation(key)
+    found = examine(installation, key_is_new=before.key is None)
+    missing = [
+        (not before.env_file.exists(), f"settings with a key in {before.env_file}"),
+        (found is Found.NOTHING, f"a repository in {installation.places(None).cold}"),
+        (found is not Found.READY, f"its pins in {installation.pins_file}"),
+        (True, f"a backup of {source}"),
+    ]
+    for _, what in filter(lambda item: item[0], missing):
+        output.data(f"would make {printable(what)}")
+    return 0

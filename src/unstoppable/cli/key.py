@@ -1,0 +1,36 @@
+"""`unstoppable key`."""
+
+import click
+
+from unstoppable import engine
+from unstoppable.cli import output
+from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.settings import load
+from unstoppable.runner import pins_file
+
+
+@click.group()
+def key() -> None:
+    """Name the key without telling it."""
+
+
+@key.command(cls=Speaking)
+@click.pass_obj
+def fingerprint(session: Session) -> int:
+    """Show the name of the repository's key, which is no secret.
+
+    Example:
+      unstoppable key fingerprint
+
+    Exit codes:
+      0 shown    1 failed    2 wrong usage    12 broken pins file
+    """
+    installation = load(session.env_file).installation()
+    pins = pins_file.find(installation.pins_file, installation.resource)
+    repository_key = installation.key.of_repository(installation.places(pins))
+    name = engine.fingerprint(repository_key, installation.resource)
+    if session.is_json:
+        output.document({"resource": str(installation.resource), "key_fingerprint": name})
+    else:
+        output.data(name)
+    return 0

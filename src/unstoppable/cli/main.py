@@ -1,0 +1,175 @@
+"""The command `unstoppable`."""
+# ruff: noqa: PLC0415 - what a command needs is imported when it is called, so that help is quick
+
+import sys
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from unstoppable.cli import output
+from unstoppable.cli.command import Session, Verbatim
+from unstoppable.domain.errors import Fault, UnstoppableError
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.text import printable
+
+SUMMARIES = {
+    "init": "Set up backups of a directory and make the first one.",
+    "backup": "Make a backup now.",
+    "status": "Show what happened last.",
+    "snapshots": "List what can be restored.",
+    "restore": "Bring back what a snapshot holds.",
+    "check": "Check what is stored, and that it can be read.",
+    "runs": "List past runs.",
+    "key": "Name the key without telling it.",
+    "config": "Show the settings and where each comes from.",
+}
+"""The first line of each command's help, so that the list needs none of them."""
+
+
+def _load(name: str) -> click.Command | None:  # noqa: PLR0911 - one for each command
+    match name:
+        case "init":
+            from unstoppable.cli.init import init
+
+            return init
+        case "backup":
+            from unstoppable.cli.backup import backup
+
+            return backup
+        case "status":
+            from unstoppable.cli.status import status
+
+            return status
+        case "snapshots":
+            from unstoppable.cli.snapshots import snapshots
+
+            return snapshots
+        case "restore":
+            from unstoppable.cli.restore import restore
+
+            return restore
+        case "check":
+            from unstoppable.cli.check import check
+
+            return check
+        case "runs":
+            from unstoppable.cli.runs import runs
+
+            return runs
+        case "key":
+            from unstoppable.cli.key import key
+
+            return key
+        case "config":
+            from unstoppable.cli.config import config
+
+            return config
+        case _:
+            return None
+
+
+class Commands(Verbatim, click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of a first hour."""
+        del ctx
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now."""
+        del ctx
+        return _load(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: object) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        output.data(f"unstoppable {version('unstoppable-backups')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path),
+    help="Settings file, instead of UNSTOPPABLE_ENV_FILE or this user's own.",
+)
+@click.option("--json", "is_json", is_flag=True, help="Write results as JSON, times in UTC.")
+@click.option("-v", "--verbose", "is_verbose", is_flag=True, help="Show where an error came from.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version.",
+)
+@click.pass_context
+def unstoppable(
+    ctx: click.Context, *, env_file: Path | None, is_json: bool, is_verbose: bool
+) -> None:
+    """Back up a directory, and bring it back.
+
+    Example:
+      unstoppable init /srv/data
+      unstoppable backup
+      unstoppable restore --to /tmp/back
+
+    Exit codes:
+      0 succeeded    1 failed    2 wrong usage    3 partial    10 no repository
+      11 skipped, another run is going on    12 wrong key or broken pin    130 cancelled
+    """
+    session = ctx.ensure_object(Session)
+    session.env_file, session.is_json, session.is_verbose = env_file, is_json, is_verbose
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code and shows a traceback only to who asked for it."""
+    session = Session()
+    try:
+        result = unstoppable.main(arguments, "unstoppable", standalone_mode=False, obj=session)
+        return int(result or ExitCode.SUCCEEDED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        output.say(error.format_message())
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        output.say(f"error: {printable(_lower(error.format_message()))}")
+        output.say(f"hint: see `{path or 'unstoppable'} --help`")
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        output.say("error: cancelled")
+        return ExitCode.CANCELLED
+    except UnstoppableError as error:
+        return _complain(error, session)
+    except Exception as error:  # noqa: BLE001 - the outermost place
+        fault = Fault(cause=f"{type(error).__name__}: {error}")
+        fault.__cause__ = error
+        return _complain(fault, session)
+
+
+def _complain(error: UnstoppableError, session: Session) -> int:
+    if session.is_verbose:
+        output.say("".join(traceback.format_exception(error)).rstrip())
+    output.complain(error)
+    return error.exit_code
+
+
+def _lower(message: str) -> str:
+    """Return click's sentence in the form of ours."""
+    return message[:1].lower() + message[1:].rstrip(".")

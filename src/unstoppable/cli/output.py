@@ -1,0 +1,97 @@
+"""How commands speak: data on stdout, talk on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from unstoppable.domain.errors import OutputFailed, UnstoppableError
+from unstoppable.domain.snapshot import Issue
+from unstoppable.domain.text import printable
+
+ISSUES_SHOWN = 10
+
+
+def data(text: str) -> None:
+    """Write what was asked for.
+
+    A reader who left, as in `| head`, changes nothing about the work or its exit code.
+    Raises OutputFailed.
+    """
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python still holds for stdout goes nowhere, or it would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputFailed(cause=error.strerror) from error
+
+
+def document(found: Any) -> None:  # noqa: ANN401 - anything JSON knows
+    """Write a value as JSON; times in UTC."""
+    data(json.dumps(found, indent=2, default=_plain))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write rows under their columns; nothing for no rows."""
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        data("  ".join(cells).rstrip())
+
+
+def say(text: str) -> None:
+    """Tell a person; somebody who no longer listens stops nothing."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def complain(error: UnstoppableError) -> None:
+    """Tell what went wrong and what to do."""
+    say(f"error: {printable(str(error))}")
+    say(f"hint: {printable(error.hint)}")
+
+
+def issues(found: Sequence[Issue], total: int) -> None:
+    """Tell the first issues, and how many more there are; notes come last."""
+    shown = sorted(found, key=lambda issue: issue.is_note)[:ISSUES_SHOWN]
+    for issue in shown:
+        word = "note" if issue.is_note else issue.kind
+        where = f"{printable(issue.path)}: " if issue.path else ""
+        say(f"  {word}: {where}{printable(issue.message)}")
+    if total > len(shown):
+        say(f"  … and {total - len(shown):,} more")
+
+
+def issue_list(found: Sequence[Issue]) -> list[dict[str, object]]:
+    """Return issues for JSON; paths as text a terminal may show."""
+    return [
+        {
+            "kind": issue.kind,
+            "path": printable(issue.path),
+            "message": printable(issue.message),
+            "is_note": issue.is_note,
+        }
+        for issue in found
+    ]
+
+
+def local(moment: datetime) -> str:
+    """Return a moment in the reader's zone, with its offset."""
+    return moment.astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)

@@ -1,0 +1,97 @@
+"""Runs and their verdicts, in words and as JSON."""
+
+from typing import Any
+
+from unstoppable.cli import output
+from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.run import Counts, RunRecord
+from unstoppable.domain.text import count, duration, size
+from unstoppable.runner.run import Verdict
+
+SHORT_ID = 8
+UNWATCHED = "not yet watched by another machine"
+
+
+def tell(verdict: Verdict, *, source: str, is_json: bool) -> int:
+    """Tell how a run ended: one sentence on stdout, the rest on stderr; returns its exit code."""
+    stored = verdict.stored
+    if stored is not None:
+        output.issues(stored.issues, stored.issue_count + stored.note_count)
+    if verdict.error is not None:
+        output.complain(verdict.error)
+    if verdict.unrecorded is not None:
+        output.say("error: this run could not be recorded")
+        output.complain(verdict.unrecorded)
+    if is_json:
+        output.document(as_document(verdict.record))
+    elif verdict.error is None:
+        output.data(sentence(verdict.record, source))
+    return verdict.exit_code
+
+
+def sentence(record: RunRecord, source: str) -> str:
+    """Return the verdict on a run that left a snapshot, in one sentence."""
+    resource, snapshot = record.run.resource, (record.snapshot_id or "")[:SHORT_ID]
+    if record.outcome is Outcome.PARTIAL:
+        return (
+            f"partial: {resource}: {_issues(record.counts)} of {source}; "
+            f"the rest is snapshot {snapshot}"
+        )
+    if record.outcome is Outcome.CANCELLED:
+        return (
+            f"cancelled: {resource}: what was read until then is incomplete snapshot {snapshot}, "
+            "where the next run goes on"
+        )
+    return (
+        f"stored: {source} ({amount(record.counts)}) as snapshot {snapshot} "
+        f"in {took(record)}; {UNWATCHED}"
+    )
+
+
+def amount(counts: Counts | None) -> str:
+    """Return how much a snapshot holds, such as `12,345 files, 1.2 GiB`."""
+    if counts is None:
+        return ""
+    return f"{count(counts.files_total, 'file')}, {size(counts.bytes_total)}"
+
+
+def took(record: RunRecord) -> str:
+    """Return how long a run took."""
+    return duration(record.ended_at - record.run.started_at) if record.ended_at else ""
+
+
+def outcome(record: RunRecord, *, lane_is_held: bool) -> str:
+    """Return a run's outcome in a word; one without, whose lane is free, was killed."""
+    if record.outcome is not None:
+        return record.outcome
+    return "running" if lane_is_held else "killed"
+
+
+def as_document(record: RunRecord) -> dict[str, Any]:
+    """Return a record for JSON."""
+    counts, run = record.counts, record.run
+    return {
+        "run": run.id,
+        "resource": str(run.resource),
+        "slot": run.slot_at,
+        "started_at": run.started_at,
+        "ended_at": record.ended_at,
+        "outcome": record.outcome,
+        "exit_code": record.exit_code,
+        "message": record.message,
+        "snapshot": record.snapshot_id,
+        "counts": counts and {name: getattr(counts, name) for name in Counts.__slots__},
+        "issues": [
+            {"kind": issue.kind, "path": issue.path, "message": issue.message}
+            for issue in record.issues
+        ],
+    }
+
+
+def _issues(counts: Counts | None) -> str:
+    number = counts.issues if counts else 0
+    return (
+        "1 path was not stored as it is"
+        if number == 1
+        else (f"{number:,} paths were not stored as they are")
+    )

@@ -1,0 +1,100 @@
+"""`unstoppable status`."""
+
+from dataclasses import dataclass
+
+import click
+
+from unstoppable.cli import output, records
+from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.settings import Configuration, load
+from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.run import RunRecord
+from unstoppable.domain.text import printable
+from unstoppable.runner import lane
+from unstoppable.runner.journal import Journal
+
+_RUNS_LOOKED_AT = 1000
+_KEPT = (Outcome.SUCCEEDED, Outcome.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Status:
+    last_run: RunRecord | None
+    last_stored: RunRecord | None
+    is_running: bool
+
+
+@click.command(cls=Speaking)
+@resource_argument
+@click.pass_obj
+def status(session: Session, *, asked: str | None) -> int:
+    """Show what happened last.
+
+    This is what this machine says of itself; no other one confirms it yet.
+
+    Example:
+      unstoppable status
+
+    Exit codes:
+      0 shown, whatever it shows    1 failed    2 wrong usage
+    """
+    configuration = load(session.env_file)
+    check_resource(asked, configuration.resource)
+    found = _look(configuration)
+    if session.is_json:
+        output.document(_document(configuration, found))
+    else:
+        for name, value in _lines(configuration, found):
+            output.data(f"{name:<12} {value}")
+    return 0
+
+
+def _look(configuration: Configuration) -> _Status:
+    settings, resource = configuration.settings, configuration.resource
+    runs = Journal(settings.state).runs(resource, limit=_RUNS_LOOKED_AT)
+    return _Status(
+        last_run=next(iter(runs), None),
+        last_stored=next((run for run in runs if run.outcome in _KEPT), None),
+        is_running=lane.is_held(lane.lane_file(settings.hot, resource)),
+    )
+
+
+def _lines(configuration: Configuration, found: _Status) -> list[tuple[str, str]]:
+    settings = configuration.settings
+    return [
+        ("resource", str(configuration.resource)),
+        ("source", printable(str(settings.source or "not set"))),
+        ("cold", printable(str(settings.cold))),
+        ("last run", _last_run(found)),
+        ("last stored", _last_stored(found.last_stored)),
+        ("watched", "not yet watched by another machine"),
+    ]
+
+
+def _last_run(found: _Status) -> str:
+    record = found.last_run
+    if record is None:
+        return "none"
+    word = records.outcome(record, lane_is_held=found.is_running)
+    text = f"{output.local(record.run.started_at)}  {word}"
+    return f"{text}: {record.message}" if record.message else text
+
+
+def _last_stored(record: RunRecord | None) -> str:
+    if record is None:
+        return "none"
+    when, snapshot = output.local(record.run.started_at), (record.snapshot_id or "")[:8]
+    return f"{when}  snapshot {snapshot} ({records.amount(record.counts)})"
+
+
+def _document(configuration: Configuration, found: _Status) -> dict[str, object]:
+    last_run, last_stored = found.last_run, found.last_stored
+    return {
+        "resource": str(configuration.resource),
+        "source": configuration.settings.source,
+        "cold": configuration.settings.cold,
+        "is_running": found.is_running,
+        "last_run": last_run and records.as_document(last_run),
+        "last_stored": last_stored and records.as_document(last_stored),
+        "is_watched": False,
+    }
