@@ -5,13 +5,11 @@
 
 mod call;
 mod errors;
+mod memory;
 mod repository;
 mod values;
 
 use pyo3::prelude::*;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[pymodule]
 mod _engine {
@@ -36,6 +34,7 @@ mod _engine {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::memory::tune();
         crate::call::install();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -7,7 +7,7 @@ The module works only in the process that imported it: after a fork every call r
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, final
+from typing import Final, Literal, Self, final
 
 __version__: Final[str]
 
@@ -76,7 +76,7 @@ class EngineBug(EngineError):
 class Cancel:
     """A wish to stop, shared with a running call; it stops within a second."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def set(self) -> None:
         """Ask the work to stop; may be called from any thread and from a signal handler."""
     def is_set(self) -> bool: ...
@@ -103,7 +103,7 @@ class Birth:
     customer: str
     resource: str
     generation: int
-    def __init__(self, customer: str, resource: str, generation: int) -> None: ...
+    def __new__(cls, customer: str, resource: str, generation: int) -> Self: ...
 
 @final
 class Pins:
@@ -113,9 +113,9 @@ class Pins:
     config_sha256: str
     key_fingerprint: str
     generation: int
-    def __init__(
-        self, *, repository_id: str, config_sha256: str, key_fingerprint: str, generation: int
-    ) -> None: ...
+    def __new__(
+        cls, *, repository_id: str, config_sha256: str, key_fingerprint: str, generation: int
+    ) -> Self: ...
 
 @final
 class Issue:
