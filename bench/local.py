@@ -24,16 +24,18 @@ HERE = Path(__file__).parent
 TOLERANCE = 1.1
 ENGINE, WHOLE, RESTIC, RUSTIC = "engine call", "unstoppable", "restic", "rustic"
 FIRST, UNCHANGED, HELP = "first backup", "unchanged", "--help"
-KEY = "9c1fa70b5ee2d84376b8f10c2d93ae6157047fcb8e3da92614b05cf8e1732d6a"  # of no real repository
+UNSTOPPABLE = str(Path(sys.executable).with_name("unstoppable"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """How to create a repository in the folder `{repository}`, and how to back up into it."""
+    """How a program works on a repository below the folder `{repository}`."""
 
     name: str
     create: tuple[str, ...]
-    backup: tuple[str, ...]
+    """Not measured; nothing if the first backup creates the repository."""
+    first: tuple[str, ...]
+    again: tuple[str, ...]
     environment: Mapping[str, str]
 
 
@@ -84,20 +86,30 @@ def _engine(data: Path) -> Program:
     return Program(
         name=ENGINE,
         create=(*call, "create", "{repository}"),
-        backup=(*call, "backup", "{repository}", str(data)),
+        first=(*call, "backup", "{repository}", str(data)),
+        again=(*call, "backup", "{repository}", str(data)),
         environment={},
     )
 
 
 def _whole(data: Path) -> Program:
-    return Program(name=WHOLE, create=(), backup=(), environment={})
+    call = (UNSTOPPABLE, "--env-file", "{repository}/.env")
+    places = ("hot", "cold", "state")
+    return Program(
+        name=WHOLE,
+        create=(),
+        first=(*call, "init", str(data)),
+        again=(*call, "backup"),
+        environment={f"UNSTOPPABLE_{place.upper()}": f"{{repository}}/{place}" for place in places},
+    )
 
 
 def _restic(path: str, data: Path) -> Program:
     return Program(
         name=RESTIC,
         create=(path, "init", "--quiet"),
-        backup=(path, "backup", "--quiet", str(data)),
+        first=(path, "backup", "--quiet", str(data)),
+        again=(path, "backup", "--quiet", str(data)),
         environment={"RESTIC_REPOSITORY": "{repository}/cold", "RESTIC_PASSWORD": "bench"},
     )
 
@@ -107,7 +119,8 @@ def _rustic(path: str, data: Path) -> Program:
     return Program(
         name=RUSTIC,
         create=(*quiet, "init"),
-        backup=(*quiet, "backup", str(data)),
+        first=(*quiet, "backup", str(data)),
+        again=(*quiet, "backup", str(data)),
         environment={"RUSTIC_REPOSITORY": "{repository}/cold", "RUSTIC_PASSWORD": "bench"},
     )
 
@@ -150,10 +163,11 @@ def one_round(program: Program, workdir: Path, samples: Samples) -> None:
     (folder / "repository").mkdir()
     (folder / "home").mkdir()
     try:
-        measure(program.create, program.environment, folder)
-        for work in (FIRST, UNCHANGED):
+        if program.create:
+            measure(program.create, program.environment, folder)
+        for work, argv in ((FIRST, program.first), (UNCHANGED, program.again)):
             os.sync()
-            sample = measure(program.backup, program.environment, folder)
+            sample = measure(argv, program.environment, folder)
             samples.setdefault((work, program.name), []).append(sample)
     finally:
         shutil.rmtree(folder)
@@ -225,7 +239,7 @@ def run(options: argparse.Namespace, workdir: Path) -> int:
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
         for program in taking_part:
             one_round(program, workdir, samples)
-        helped = measure(("unstoppable", "--help"), {}, workdir)
+        helped = measure((UNSTOPPABLE, "--help"), {}, workdir)
         samples.setdefault((HELP, WHOLE), []).append(helped)
     medians = {key: median(taken) for key, taken in samples.items()}
     judged = verdicts(medians)
