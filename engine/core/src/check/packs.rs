@@ -151,12 +151,13 @@ fn open(
     start_bytes: u64,
     bytes: &[u8],
 ) -> Result<()> {
-    let start = usize::try_from(u64::from(location.offset_bytes) - start_bytes).unwrap_or(usize::MAX);
+    let start =
+        usize::try_from(u64::from(location.offset_bytes) - start_bytes).unwrap_or(usize::MAX);
     let sealed = bytes.get(start..).and_then(|rest| rest.get(..location.length_bytes as usize));
     let opened = blob.open(reader.seal(), location, sealed.unwrap_or_default());
-    opened.map(drop).map_err(|error| {
-        Error::caused_by(ErrorKind::Damaged, format!("blob {}", blob.id), error)
-    })
+    opened
+        .map(drop)
+        .map_err(|error| Error::caused_by(ErrorKind::Damaged, format!("blob {}", blob.id), error))
 }
 
 /// How many of `blobs` are read together with the first, at `first`.

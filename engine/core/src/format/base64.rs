@@ -35,7 +35,8 @@ mod tests {
 
     #[test]
     fn the_vectors_of_rfc_4648_decode() {
-        let vectors = [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob")];
+        let vectors =
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob")];
         for (text, plain) in vectors {
             assert_eq!(decode(text).as_deref(), Some(plain.as_bytes()));
         }

@@ -128,7 +128,10 @@ mod tests {
         let sealed = seal().seal(&plain).unwrap();
         assert_eq!(data(&plain).open(&seal(), &location(&sealed, None), &sealed).unwrap(), plain);
         let sealed = seal().seal(&zstd::bulk::compress(&plain, 0).unwrap()).unwrap();
-        assert_eq!(data(&plain).open(&seal(), &location(&sealed, Some(700)), &sealed).unwrap(), plain);
+        assert_eq!(
+            data(&plain).open(&seal(), &location(&sealed, Some(700)), &sealed).unwrap(),
+            plain
+        );
     }
 
     #[test]

@@ -66,7 +66,9 @@ mod tests {
     }
 
     fn json(version: u32, polynomial: &str) -> String {
-        format!(r#"{{"version":{version},"id":"{ID}","chunker_polynomial":"{polynomial}","new":[]}}"#)
+        format!(
+            r#"{{"version":{version},"id":"{ID}","chunker_polynomial":"{polynomial}","new":[]}}"#
+        )
     }
 
     #[test]

@@ -26,10 +26,12 @@ fn unescape_one<'a>(text: &'a str, name: &mut Vec<u8>) -> Option<&'a str> {
         'v' => 0x0b,
         'f' => 0x0c,
         'r' => b'\r',
-        'x' => return hex_digits(rest, 2).map(|(value, rest)| {
-            name.extend_from_slice(value.to_be_bytes().get(3..).unwrap_or_default());
-            rest
-        }),
+        'x' => {
+            return hex_digits(rest, 2).map(|(value, rest)| {
+                name.extend_from_slice(value.to_be_bytes().get(3..).unwrap_or_default());
+                rest
+            });
+        }
         'u' => return push_character(hex_digits(rest, 4)?, name),
         'U' => return push_character(hex_digits(rest, 8)?, name),
         _ => return None,
@@ -86,7 +88,9 @@ mod tests {
 
     #[test]
     fn broken_escapes_are_refused() {
-        for escaped in [r"\", r"\q", r"\x", r"\x4", r"\x+4", r"\xé", r"\u12", r"\ud800", r"\U00110000"] {
+        for escaped in
+            [r"\", r"\q", r"\x", r"\x4", r"\x+4", r"\xé", r"\u12", r"\ud800", r"\U00110000"]
+        {
             assert_eq!(unescape(escaped), None, "{escaped}");
         }
     }

@@ -54,7 +54,8 @@ impl PackHeader {
         let mut blobs = Vec::new();
         let mut offset_bytes = 0;
         while !rest.is_empty() {
-            let (mut entry, after) = parse_entry(rest, pack).ok_or_else(|| damaged("broken header"))?;
+            let (mut entry, after) =
+                parse_entry(rest, pack).ok_or_else(|| damaged("broken header"))?;
             entry.1.offset_bytes = offset_bytes;
             offset_bytes = u32::try_from(entry.1.end_bytes())
                 .map_err(|_| damaged("its blobs are longer than a pack can be"))?;

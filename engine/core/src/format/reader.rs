@@ -108,8 +108,7 @@ impl Reader {
         let issues = Mutex::new(Vec::new());
         for_each(threads, self.storage.list(kind)?, |(id, _)| {
             let object = Object::Hashed(kind, id);
-            let taken =
-                self.open_json(&object).and_then(|(json, stored)| take(id, &json, stored));
+            let taken = self.open_json(&object).and_then(|(json, stored)| take(id, &json, stored));
             match taken {
                 Err(error) if error.kind() == ErrorKind::Damaged => {
                     lock(&issues).push(damage(&object, &error));
@@ -202,7 +201,10 @@ impl<'a> BlobReader<'a> {
     fn read_at(&self, blob: Blob, location: &Location) -> Result<Vec<u8>> {
         // Before the bytes are fetched: a claim must not decide how much memory is taken.
         if location.length_bytes as usize > blob.most_sealed_bytes() {
-            return Err(damaged(format!("blob {} claims {} bytes", blob.id, location.length_bytes)));
+            return Err(damaged(format!(
+                "blob {} claims {} bytes",
+                blob.id, location.length_bytes
+            )));
         }
         let storage = self.reader.storage();
         let sealed = match blob.kind {

@@ -4,10 +4,7 @@
 
 use std::io::Read;
 
-use aes256ctr_poly1305aes::{
-    Aes256CtrPoly1305Aes, Key, Nonce,
-    aead::Aead,
-};
+use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce, aead::Aead};
 
 use crate::{
     error::{Error, ErrorKind, Result},

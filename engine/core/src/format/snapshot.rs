@@ -72,9 +72,8 @@ struct RawSummary {
 impl Snapshot {
     /// Read the JSON of the snapshot named `id`.
     pub fn parse(id: ObjectId, json: &[u8]) -> Result<Self> {
-        let raw: RawSnapshot = serde_json::from_slice(json).map_err(|error| {
-            Error::caused_by(ErrorKind::Damaged, "not a snapshot", error)
-        })?;
+        let raw: RawSnapshot = serde_json::from_slice(json)
+            .map_err(|error| Error::caused_by(ErrorKind::Damaged, "not a snapshot", error))?;
         let time: Timestamp = raw.time.parse().map_err(|error| {
             Error::caused_by(ErrorKind::Damaged, "its time cannot be read", error)
         })?;
@@ -119,7 +118,10 @@ mod tests {
             "total_files_processed":7,"total_bytes_processed":70}}}}"#
         );
         let snapshot = Snapshot::parse(ObjectId([9; 32]), json.as_bytes()).unwrap();
-        assert_eq!((snapshot.time_seconds, snapshot.time_nanoseconds), (1_795_478_400, 500_000_000));
+        assert_eq!(
+            (snapshot.time_seconds, snapshot.time_nanoseconds),
+            (1_795_478_400, 500_000_000)
+        );
         assert_eq!((snapshot.hostname.as_str(), snapshot.label.as_str()), ("acme", "www"));
         assert_eq!((snapshot.files_total, snapshot.bytes_total), (Some(7), Some(70)));
         assert_eq!((snapshot.command.as_str(), snapshot.parents.len()), ("run-1", 1));
@@ -127,7 +129,9 @@ mod tests {
 
     #[test]
     fn a_snapshot_of_restic_without_summary_is_read() {
-        let json = format!(r#"{{"time":"1969-12-31T23:59:59.75Z","tree":"{TREE}","paths":["/"],"tags":null}}"#);
+        let json = format!(
+            r#"{{"time":"1969-12-31T23:59:59.75Z","tree":"{TREE}","paths":["/"],"tags":null}}"#
+        );
         let snapshot = Snapshot::parse(ObjectId([9; 32]), json.as_bytes()).unwrap();
         assert_eq!((snapshot.time_seconds, snapshot.time_nanoseconds), (-1, 750_000_000));
         assert_eq!((snapshot.files_total, snapshot.bytes_total), (None, None));

@@ -312,7 +312,9 @@ mod tests {
 
     #[test]
     fn what_is_no_tree_is_damage() {
-        for json in ["", "[]", r#"{"nodes":[{}]}"#, r#"{"nodes":[{"name":"a","type":"file","size":-1}]}"#] {
+        for json in
+            ["", "[]", r#"{"nodes":[{}]}"#, r#"{"nodes":[{"name":"a","type":"file","size":-1}]}"#]
+        {
             assert_eq!(Tree::parse(json.as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
         }
         assert_eq!(Tree::parse(br#"{"nodes":null}"#).unwrap(), Tree::default());

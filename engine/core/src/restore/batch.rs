@@ -89,7 +89,9 @@ impl<'a> Batch<'a> {
         content: &[ObjectId],
     ) -> Result<()> {
         let identity = identity(&node.metadata, content);
-        if let Some(identity) = identity.filter(|identity| lock(&self.places).contains_key(identity)) {
+        if let Some(identity) =
+            identity.filter(|identity| lock(&self.places).contains_key(identity))
+        {
             self.links.push(Link { folder: Arc::clone(folder), name: node.name, identity });
         } else {
             if let Some(identity) = identity {

@@ -45,7 +45,8 @@ impl Folder {
         std::fs::create_dir_all(path).map_err(cannot)?;
         // The caller's own path may hold links.
         let flags = FOLDER.difference(OFlags::NOFOLLOW);
-        let handle = openat(CWD, path, flags, Mode::empty()).map_err(|errno| cannot(errno.into()))?;
+        let handle =
+            openat(CWD, path, flags, Mode::empty()).map_err(|errno| cannot(errno.into()))?;
         Ok(Arc::new(Self { handle, parent: None }))
     }
 

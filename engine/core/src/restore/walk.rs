@@ -179,9 +179,8 @@ impl<'a> Walk<'a> {
     /// Make a link or a special file; returns what of its metadata could not be set.
     fn write_special(&self, folder: &Arc<Folder>, node: &Node) -> IoResult<Vec<String>> {
         let temporary = Temporary::new(folder, self.names);
-        let make = |kind, device| {
-            mknodat(folder, temporary.name(), kind, Mode::RUSR | Mode::WUSR, device)
-        };
+        let make =
+            |kind, device| mknodat(folder, temporary.name(), kind, Mode::RUSR | Mode::WUSR, device);
         match &node.kind {
             // A NUL cannot be passed to the system and is refused here.
             NodeKind::Symlink(target) => symlinkat(target.as_slice(), folder, temporary.name())?,
