@@ -11,8 +11,13 @@ use std::{
         fs::{MetadataExt, PermissionsExt, symlink},
     },
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
 };
 
+use bytes::Bytes;
 use common::{Fixture, told};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, chown, getxattr, mknodat,
@@ -20,9 +25,12 @@ use rustix::fs::{
 };
 use unstoppable_engine_core::{
     control::Control,
-    error::ErrorKind,
+    error::{ErrorKind, Result},
+    format::reader::Reader,
     issue::IssueKind,
+    object::{Object, ObjectId, ObjectKind},
     restore::{RestoreOptions, restore},
+    storage::ReadStorage,
 };
 
 const OLD: &[u8] = b"not utf-8 \xff\xfe \\ \" \n";
@@ -97,10 +105,10 @@ fn describe(root: &Path, mode_mask: u32) -> Vec<String> {
 }
 
 fn hash(content: &[u8]) -> [u8; 32] {
-    unstoppable_engine_core::object::ObjectId::of(content).0
+    ObjectId::of(content).0
 }
 
-fn backed_up() -> (Fixture, unstoppable_engine_core::object::ObjectId, tempfile::TempDir) {
+fn backed_up() -> (Fixture, ObjectId, tempfile::TempDir) {
     let source = tempfile::tempdir().unwrap();
     awkward(source.path());
     let fixture = Fixture::new();
@@ -202,7 +210,7 @@ fn a_damaged_blob_costs_its_file_alone() {
         .collect();
     let snapshot = fixture.forge(&nodes.join(","));
     let (index, _) = fixture.reader().index().unwrap();
-    let damaged = unstoppable_engine_core::object::ObjectId::of(&[8; 5000]);
+    let damaged = ObjectId::of(&[8; 5000]);
     let (_, location) = index.all().find(|(blob, _)| blob.id == damaged).unwrap();
     fixture.memory.flip(&location.object().path(), 20);
 
@@ -240,6 +248,62 @@ fn a_cancelled_restore_leaves_nothing_half_done() {
         restore(&fixture.reader(), snapshot, target.path(), &options, &control).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+}
+
+/// Cancels when it is read for the `left`th time.
+struct Cancelling {
+    memory: common::Memory,
+    control: Arc<Control>,
+    left: AtomicI64,
+}
+
+impl ReadStorage for Cancelling {
+    fn location(&self) -> String {
+        ReadStorage::location(&self.memory)
+    }
+
+    fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
+        ReadStorage::list(&self.memory, kind)
+    }
+
+    fn read(&self, object: &Object) -> Result<Option<Bytes>> {
+        self.memory.read(object)
+    }
+
+    fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
+        if self.left.fetch_sub(1, Relaxed) == 1 {
+            self.control.cancel();
+        }
+        self.memory.read_range(object, offset_bytes, length_bytes)
+    }
+
+    fn size(&self, object: &Object) -> Result<Option<u64>> {
+        self.memory.size(object)
+    }
+}
+
+#[test]
+fn a_restore_cancelled_in_its_middle_leaves_only_whole_files() {
+    let fixture = Fixture::new();
+    let nodes: Vec<_> = (0..2000)
+        .map(|number: u32| fixture.file(&format!("f{number:04}"), &number.to_le_bytes()))
+        .collect();
+    let snapshot = fixture.forge(&nodes.join(","));
+    let control = Arc::new(Control::default());
+    let memory = fixture.memory.clone();
+    let left = AtomicI64::new(1200);
+    let storage = Cancelling { memory, control: Arc::clone(&control), left };
+    let reader = Reader::new(Arc::new(storage), &fixture.key);
+    let target = tempfile::tempdir().unwrap();
+
+    let options = RestoreOptions::default();
+    let error = restore(&reader, snapshot, target.path(), &options, &control).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let names: Vec<_> = fs::read_dir(target.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert!((512..2000).contains(&names.len()), "{}", names.len());
+    assert!(names.iter().all(|entry| entry.file_name().as_bytes().starts_with(b"f")));
+    assert!(names.iter().all(|entry| entry.metadata().unwrap().len() == 4));
 }
 
 #[test]
