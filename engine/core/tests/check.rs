@@ -1,5 +1,5 @@
 //! Check finds and names every kind of damage.
-#![allow(missing_docs, clippy::pedantic)]
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What rustic_core backed up comes back as it was.
-#![allow(missing_docs, clippy::pedantic)]
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
 

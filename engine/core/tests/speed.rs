@@ -1,12 +1,17 @@
 //! Numbers, on demand: `cargo test --release --test speed -- --ignored --nocapture --test-threads 1`.
-#![allow(missing_docs, clippy::pedantic)]
+#![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
 
 use std::{fs, path::Path, time::Instant};
 
 use common::Fixture;
-use unstoppable_engine_core::{check::check, control::Control};
+use unstoppable_engine_core::{
+    check::check,
+    control::Control,
+    format::index::{IndexBuilder, IndexObject},
+    object::ObjectId,
+};
 
 /// Bytes that do not compress, different for every seed.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
@@ -75,4 +80,27 @@ fn fifty_thousand_small_files() {
         fs::write(folder.join(number.to_string()), noise(number, length)).unwrap();
     }
     measure("small files", source.path());
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn an_index_of_three_million_blobs_takes_at_most_200_mib() {
+    let before_mib = peak_mib();
+    let start = Instant::now();
+    let mut builder = IndexBuilder::default();
+    for number in 0..60 {
+        let ids = noise(number, 50_000 * 32);
+        let entries: Vec<_> = ids
+            .chunks(32)
+            .map(|id| common::entry("data", ObjectId(id.try_into().unwrap()), 0, 40, 10))
+            .collect();
+        let pack = ObjectId::of(&number.to_le_bytes());
+        let entries = entries.join(",");
+        let json = format!(r#"{{"packs":[{{"id":"{pack}","blobs":[{entries}]}}]}}"#);
+        builder.add(&IndexObject::parse(json.as_bytes(), json.len()).unwrap());
+    }
+    let index = builder.build();
+    let grown_mib = peak_mib() - before_mib;
+    println!("index of {}: {grown_mib} MiB, {:.1} s", index.len(), start.elapsed().as_secs_f64());
+    assert!(index.len() == 3_000_000 && grown_mib <= 200);
 }

@@ -1,5 +1,6 @@
 //! A repository in memory: written by `rustic_core` itself, or forged with the real key.
-#![allow(dead_code, missing_docs, clippy::pedantic)]
+#![allow(dead_code, missing_docs)]
+#![allow(clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::{
     collections::HashMap,
