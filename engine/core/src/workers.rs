@@ -21,8 +21,10 @@ pub fn for_each<T: Send>(
     let threads = threads.min(items.len());
     let queue = Mutex::new(items.into_iter());
     let first_error = Mutex::new(Ok(()));
+    // In the loop's own head the lock would be held while the work is done.
+    let next = || lock(&queue).next();
     let drain = || {
-        while let Some(item) = lock(&queue).next() {
+        while let Some(item) = next() {
             if let Err(error) = work(item) {
                 *lock(&queue) = Vec::new().into_iter();
                 let mut first_error = lock(&first_error);

@@ -60,7 +60,9 @@ pub fn check(reader: &Reader, read_data: bool, control: &Control) -> Result<Chec
     control.check()?;
     let (index, index_issues) = reader.index()?;
     let check = Check::new(reader, &index, control);
-    snapshot_issues.into_iter().chain(index_issues).for_each(|issue| check.issues.push(issue));
+    for issue in snapshot_issues.into_iter().chain(index_issues) {
+        check.issues.push(issue);
+    }
     let packs = reader.storage().list(ObjectKind::Pack)?;
     let small_objects = check.small_objects(reader)?;
     let claims = check.claims(&packs);
@@ -94,7 +96,7 @@ impl<'a> Check<'a> {
         }
         let mut objects = reader.storage().list(ObjectKind::Snapshot)?;
         objects.extend(reader.storage().list(ObjectKind::Index)?);
-        objects.iter().for_each(|(_, size_bytes)| self.add_bytes(*size_bytes));
+        self.add_bytes(objects.iter().map(|(_, size_bytes)| size_bytes).sum());
         Ok(objects.len() as u64)
     }
 

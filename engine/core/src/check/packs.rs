@@ -48,39 +48,45 @@ impl Check<'_> {
     }
 
     fn pack(&self, reader: &Reader, id: ObjectId, size_bytes: u64, claim: Claims) -> Result<()> {
-        let object = Object::Hashed(ObjectKind::Pack, id);
-        let mut pass = Pass::new(reader.storage(), object);
         let header = PackHeader::read(reader.storage(), reader.seal(), id, size_bytes);
-        let result = match &header {
-            Ok(header) => self.pack_blobs(reader, &mut pass, header),
+        let mut pass = Pass::new(reader.storage(), Object::Hashed(ObjectKind::Pack, id));
+        let blobs = match &header {
+            Ok(header) => self.pack_blobs(reader, &mut pass, header)?,
             Err(_) => Ok(()),
         };
         self.pass_to_end(&mut pass, size_bytes)?;
-        let header = match pass.is_named_rightly(id) {
-            true => header?,
-            false => return Err(explain(result, header.err())),
-        };
-        result?;
-        self.compare(&header, claim)
+        if !pass.is_named_rightly(id) {
+            return Err(explain(blobs.err().or(header.err())));
+        }
+        blobs?;
+        self.compare(&header?, claim)
     }
 
-    /// Open every blob that the header lists; the first that cannot be opened is the error, but
-    /// the pass goes on.
-    fn pack_blobs(&self, reader: &Reader, pass: &mut Pass<'_>, header: &PackHeader) -> Result<()> {
+    /// Open every blob that the header lists. The inner result is the first that is damaged: the
+    /// pass goes on to the end, so that the pack's name is checked as well.
+    fn pack_blobs(
+        &self,
+        reader: &Reader,
+        pass: &mut Pass<'_>,
+        header: &PackHeader,
+    ) -> Result<Result<()>> {
         let mut result = Ok(());
         let mut rest = header.blobs.as_slice();
-        while let Some((_, first)) = rest.first() {
+        while let Some((blob, first)) = rest.first() {
+            if first.length_bytes as usize > blob.most_sealed_bytes() {
+                let message = format!("blob {} takes {} bytes", blob.id, first.length_bytes);
+                return Ok(Err(Error::new(ErrorKind::Damaged, message)));
+            }
             let (run, after) = rest.split_at(run_length(first, rest));
             let start_bytes = pass.place_bytes;
             let end_bytes = run.last().map_or(start_bytes, |(_, last)| last.end_bytes());
             let bytes = self.pass_to(pass, end_bytes)?;
             for (blob, location) in run {
-                let opened = open(reader, *blob, location, start_bytes, &bytes);
-                result = result.and(opened);
+                result = result.and(open(reader, *blob, location, start_bytes, &bytes));
             }
             rest = after;
         }
-        result
+        Ok(result)
     }
 
     fn pass_to_end(&self, pass: &mut Pass<'_>, size_bytes: u64) -> Result<()> {
@@ -136,10 +142,10 @@ impl<'a> Pass<'a> {
 }
 
 /// Say that the name is wrong, and what is wrong inside where that is known.
-fn explain(blobs: Result<()>, header: Option<Error>) -> Error {
+fn explain(cause: Option<Error>) -> Error {
     let message = "its SHA-256 is not its name";
-    match blobs.err().or(header) {
-        Some(error) => Error::caused_by(ErrorKind::Damaged, message, error),
+    match cause {
+        Some(cause) => Error::caused_by(ErrorKind::Damaged, message, cause),
         None => Error::new(ErrorKind::Damaged, message),
     }
 }

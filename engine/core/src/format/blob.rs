@@ -109,12 +109,14 @@ mod tests {
     use crate::key::RepositoryKey;
 
     fn seal() -> Seal {
-        let key = std::array::from_fn::<_, 64, _>(|place| (place as u8).wrapping_mul(73) ^ 5);
+        let key = std::array::from_fn::<_, 64, _>(|place| {
+            u8::try_from(place).unwrap().wrapping_mul(73) ^ 5
+        });
         Seal::new(&RepositoryKey::from_bytes(&key).unwrap())
     }
 
     fn location(sealed: &[u8], decompressed_bytes: Option<u32>) -> Location {
-        let length_bytes = sealed.len() as u32;
+        let length_bytes = u32::try_from(sealed.len()).unwrap();
         Location { pack: ObjectId([0; 32]), offset_bytes: 0, length_bytes, decompressed_bytes }
     }
 

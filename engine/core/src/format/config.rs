@@ -61,7 +61,9 @@ mod tests {
     const ID: &str = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
 
     fn seal(step: u8) -> Seal {
-        let key = std::array::from_fn::<_, 64, _>(|place| (place as u8).wrapping_mul(73) ^ step);
+        let key = std::array::from_fn::<_, 64, _>(|place| {
+            u8::try_from(place).unwrap().wrapping_mul(73) ^ step
+        });
         Seal::new(&RepositoryKey::from_bytes(&key).unwrap())
     }
 

@@ -226,7 +226,9 @@ mod tests {
 
     fn build(objects: &[IndexObject]) -> Index {
         let mut builder = IndexBuilder::default();
-        objects.iter().for_each(|object| builder.add(object));
+        for object in objects {
+            builder.add(object);
+        }
         builder.build()
     }
 

@@ -191,15 +191,14 @@ impl<'a> Batch<'a> {
     fn finish_link(&self, link: &Link) {
         let path = link.folder.path_of(&link.name);
         let place = lock(&self.places).get(&link.identity).cloned().flatten();
-        match place {
-            Some(first) => match self.make_link(link, &first) {
+        if let Some(first) = place {
+            match self.make_link(link, &first) {
                 Ok(()) => self.report.file(0),
                 Err(errno) => self.report.not_written(&path, errno),
-            },
-            None => {
-                let message = "the file that it is another name of was not written";
-                self.report.issue(IssueKind::NotWritten, &path, message);
             }
+        } else {
+            let message = "the file that it is another name of was not written";
+            self.report.issue(IssueKind::NotWritten, &path, message);
         }
         self.report.control.add_entry();
     }

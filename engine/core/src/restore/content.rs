@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_read_at_once() {
-        let near = 100 + MOST_GAP_BYTES as u32;
+        let near = 100 + u32::try_from(MOST_GAP_BYTES).unwrap();
         assert_eq!(lengths(&[piece(1, 0, 100), piece(1, 100, 50), piece(1, 151, 9)]), [3]);
         assert_eq!(lengths(&[piece(1, 0, 100), piece(1, near, 50)]), [2]);
         assert_eq!(lengths(&[piece(1, 0, 100), piece(1, near + 1, 50)]), [1, 1]);

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use self::{
     report::Report,
-    target::{Folder, TemporaryNames},
+    target::{Folder, TemporaryNames, allow_many_handles},
     walk::Walk,
 };
 use crate::{
@@ -92,7 +92,10 @@ pub fn restore(
         control.set_total(snapshot.bytes_total.unwrap_or_default(), 0);
     }
     let report = Report::new(control);
-    index_issues.into_iter().for_each(|issue| report.push(issue));
+    for issue in index_issues {
+        report.push(issue);
+    }
+    allow_many_handles();
     let names = TemporaryNames::new()?;
     let target = Folder::target(target)?;
     Walk::new(&target, &blobs, &report, &names, options).run(&target, node)?;

@@ -16,6 +16,7 @@ use std::{
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, linkat, mkdirat, openat, renameat, unlinkat},
     io::{Errno, Result as IoResult},
+    process::{Resource, getrlimit, setrlimit},
 };
 
 use crate::error::{Error, ErrorKind, Result};
@@ -108,6 +109,15 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
     }
+}
+
+/// Allow this process as many handles as the system lets it have, as Go programs do: each level
+/// of a deep tree and each file of a batch holds one. Where that fails, fewer must do, and what
+/// cannot be opened is reported.
+pub fn allow_many_handles() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Names for what is not complete; nobody can guess them, so no snapshot can hold them.

@@ -164,20 +164,24 @@ impl<'a> Walk<'a> {
             let message = "devices, pipes and sockets are restored with exact only";
             self.report.issue(IssueKind::NotRestored, &path, message);
         } else {
-            match self.write_special(folder, &node) {
-                Ok(failures) => {
-                    self.report.metadata(&path, failures);
-                    self.report.other();
-                }
-                Err(errno) => self.report.not_written(&path, errno),
-            }
+            self.write_other(folder, &node, &path);
         }
         self.report.control.add_entry();
         Ok(())
     }
 
+    fn write_other(&self, folder: &Arc<Folder>, node: &Node, path: &[u8]) {
+        match self.make_other(folder, node) {
+            Ok(failures) => {
+                self.report.metadata(path, failures);
+                self.report.other();
+            }
+            Err(errno) => self.report.not_written(path, errno),
+        }
+    }
+
     /// Make a link or a special file; returns what of its metadata could not be set.
-    fn write_special(&self, folder: &Arc<Folder>, node: &Node) -> IoResult<Vec<String>> {
+    fn make_other(&self, folder: &Arc<Folder>, node: &Node) -> IoResult<Vec<String>> {
         let temporary = Temporary::new(folder, self.names);
         let make =
             |kind, device| mknodat(folder, temporary.name(), kind, Mode::RUSR | Mode::WUSR, device);
