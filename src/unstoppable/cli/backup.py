@@ -6,6 +6,7 @@ from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.cli.watch import following
+from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, Source
 from unstoppable.runner import pins_file
@@ -60,7 +61,10 @@ def _rehearse(session: Session, configuration: Configuration) -> int:
     pins = pins_file.require(installation.pins_file, installation.resource)
     places = installation.places(pins, uses_hot=False)
     Repository.open(places, installation.key.of_repository(places), pins, mode="read")
-    next(source.iterdir(), None)
+    try:
+        next(source.iterdir(), None)
+    except OSError as error:
+        raise SourceUnavailable(resource=installation.resource, cause=error) from error
     if session.is_json:
         output.document({"resource": str(installation.resource), "source": str(source)})
     else:

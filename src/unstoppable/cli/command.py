@@ -1,6 +1,7 @@
 """What every command has in common: how it speaks and which resource it is about."""
 
 from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ class Verbatim(click.Command):
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text."""
         del ctx
-        for line in (self.help or "").splitlines():
+        for line in ["", *cleandoc(self.help or "").splitlines()]:
             formatter.write(f"  {line}".rstrip() + "\n")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, FileUnsafe
+from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, EnvFileUnreadable, FileUnsafe
 from unstoppable.secrets.reference import refuse_unsafe
 
 ENV_FILE = "UNSTOPPABLE_ENV_FILE"
@@ -22,15 +22,10 @@ class Line:
 
 
 def locate(named: Path | None) -> Path:
-    """Return the settings file: named by option or environment, else this user's own.
-
-    Raises EnvFileMissing if one was named as a folder.
-    """
-    chosen = named or (Path(os.environ[ENV_FILE]) if os.environ.get(ENV_FILE) else None)
-    path = (chosen or configuration_folder() / ".env").absolute()
-    if path.is_dir():
-        raise EnvFileMissing(path=path)
-    return path
+    """Return the settings file: named by option or environment, else this user's own."""
+    in_environment = os.environ.get(ENV_FILE)
+    chosen = named or (Path(in_environment) if in_environment else configuration_folder() / ".env")
+    return chosen.absolute()
 
 
 def is_named(named: Path | None) -> bool:
@@ -61,7 +56,7 @@ def _xdg(name: str, default: str) -> Path:
 def read(path: Path) -> dict[str, Line]:
     """Return what the settings file says; nothing is interpolated.
 
-    Raises EnvFileMissing, EnvFileInvalid or FileUnsafe.
+    Raises EnvFileMissing, EnvFileUnreadable, EnvFileInvalid or FileUnsafe.
     """
     try:
         _refuse_unsafe_folder(path.parent)
@@ -71,7 +66,7 @@ def read(path: Path) -> dict[str, Line]:
     except FileNotFoundError as error:
         raise EnvFileMissing(path=path) from error
     except OSError as error:
-        raise EnvFileInvalid(path=path, line=1, reason=error.strerror) from error
+        raise EnvFileUnreadable(path=path, cause=error.strerror) from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise EnvFileInvalid(path=path, line=line, reason="it is no UTF-8 text") from error

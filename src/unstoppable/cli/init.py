@@ -40,7 +40,7 @@ def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
     source = _source(before, directory)
     key = before.key or _new_key(before)
     if dry_run:
-        return _rehearse(before, source, key)
+        return _rehearse(session, before, source, key)
     installation = before.installation(key)
     set_up(
         installation,
@@ -114,15 +114,18 @@ def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str
     return kept
 
 
-def _rehearse(before: Configuration, source: Path, key: Key) -> int:
+def _rehearse(session: Session, before: Configuration, source: Path, key: Key) -> int:
     installation = before.installation(key)
     found = examine(installation, key_is_new=before.key is None)
-    missing = [
+    steps = [
         (not before.env_file.exists(), f"settings with a key in {before.env_file}"),
         (found is Found.NOTHING, f"a repository in {installation.places(None).cold}"),
         (found is not Found.READY, f"its pins in {installation.pins_file}"),
         (True, f"a backup of {source}"),
     ]
-    for _, what in filter(lambda item: item[0], missing):
-        output.data(f"would make {printable(what)}")
+    missing = [what for is_missing, what in steps if is_missing]
+    if session.is_json:
+        output.document({"would_make": missing})
+    else:
+        output.data("\n".join(f"would make {printable(what)}" for what in missing))
     return 0

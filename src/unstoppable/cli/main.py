@@ -2,7 +2,6 @@
 # ruff: noqa: PLC0415 - what a command needs is imported when it is called, so that help is quick
 
 import sys
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,7 +9,7 @@ import click
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Verbatim
-from unstoppable.domain.errors import Fault, UnstoppableError
+from unstoppable.domain.errors import UnstoppableError, unexpected
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import printable
 
@@ -158,13 +157,13 @@ def run(arguments: list[str]) -> int:
     except UnstoppableError as error:
         return _complain(error, session)
     except Exception as error:  # noqa: BLE001 - the outermost place
-        fault = Fault(cause=f"{type(error).__name__}: {error}")
-        fault.__cause__ = error
-        return _complain(fault, session)
+        return _complain(unexpected(error), session)
 
 
 def _complain(error: UnstoppableError, session: Session) -> int:
     if session.is_verbose:
+        import traceback
+
         output.say("".join(traceback.format_exception(error)).rstrip())
     output.complain(error)
     return error.exit_code

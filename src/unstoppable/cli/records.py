@@ -9,6 +9,7 @@ from unstoppable.domain.text import count, duration, size
 from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
+_SHRANK = "source-shrank"
 UNWATCHED = "not yet watched by another machine"
 
 
@@ -17,6 +18,8 @@ def tell(verdict: Verdict, *, source: str, is_json: bool) -> int:
     stored = verdict.stored
     if stored is not None:
         output.issues(stored.issues, stored.issue_count + stored.note_count)
+        if any(issue.kind == _SHRANK for issue in stored.issues):
+            output.say("hint: if that is as it should be, `unstoppable backup --accept-shrink`")
     if verdict.error is not None:
         output.complain(verdict.error)
     if verdict.unrecorded is not None:
@@ -33,10 +36,7 @@ def sentence(record: RunRecord, source: str) -> str:
     """Return the verdict on a run that left a snapshot, in one sentence."""
     resource, snapshot = record.run.resource, (record.snapshot_id or "")[:SHORT_ID]
     if record.outcome is Outcome.PARTIAL:
-        return (
-            f"partial: {resource}: {_issues(record.counts)} of {source}; "
-            f"the rest is snapshot {snapshot}"
-        )
+        return f"partial: {resource}: {_problem(record)}; what there is is snapshot {snapshot}"
     if record.outcome is Outcome.CANCELLED:
         return (
             f"cancelled: {resource}: what was read until then is incomplete snapshot {snapshot}, "
@@ -88,10 +88,11 @@ def as_document(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _issues(counts: Counts | None) -> str:
-    number = counts.issues if counts else 0
-    return (
-        "1 path was not stored as it is"
-        if number == 1
-        else (f"{number:,} paths were not stored as they are")
-    )
+def _problem(record: RunRecord) -> str:
+    """Return what makes a run partial: the source as a whole, or how many of its paths."""
+    number = record.counts.issues if record.counts else 0
+    whole = [issue.message for issue in record.issues if not issue.path]
+    if whole:
+        more = f" (and {count(number - 1, 'other issue')})" if number > 1 else ""
+        return whole[0] + more
+    return f"{count(number, 'path')} {'was' if number == 1 else 'were'} not stored as is"

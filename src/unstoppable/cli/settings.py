@@ -164,9 +164,13 @@ def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
     Raises the errors of settings, each naming the place and the setting.
     """
     path = env_file.locate(named)
-    given = _from_environment()
-    if path.exists() or (env_file.is_named(named) and not may_be_missing):
-        given = {**_from_file(path), **given}
+    in_environment, in_file = _from_environment(), {}
+    try:
+        in_file = _from_file(path)
+    except errors.EnvFileMissing:
+        if env_file.is_named(named) and not may_be_missing:
+            raise
+    given = {**in_file, **in_environment}
     return Configuration(settings=_settings(given), given=given, env_file=path)
 
 

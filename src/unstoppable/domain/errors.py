@@ -64,6 +64,13 @@ class EnvFileMissing(UsageError):
     hint_form = "name another one with --env-file, or make it with `unstoppable init DIR`"
 
 
+class EnvFileUnreadable(UsageError):
+    """The settings file is there but cannot be read."""
+
+    sentence_form = "cannot read {path}: {cause}"
+    hint_form = "root's settings are root's alone; run this as the user they belong to"
+
+
 class EnvFileInvalid(UsageError):
     """A line of the settings file that says nothing."""
 
@@ -303,8 +310,27 @@ class OutputFailed(UnstoppableError):
     hint_form = "is the disk full that it goes to? what was done stands in `unstoppable runs`"
 
 
+class SystemRefused(UnstoppableError):
+    """The operating system refused something nobody expected it to refuse."""
+
+    sentence_form = "the system refused: {cause}"
+    hint_form = "run it again with -v to see where"
+    is_permanent = False
+
+
 class Fault(UnstoppableError):
     """A mistake of the program itself."""
 
     sentence_form = "a fault in the program, not in your data: {cause}"
     hint_form = "run it again with -v and report what it shows"
+
+
+def unexpected(error: Exception) -> UnstoppableError:
+    """Return the error for an exception that nobody translated, which it keeps as its cause."""
+    found: UnstoppableError
+    if isinstance(error, OSError):
+        found = SystemRefused(cause=error)
+    else:
+        found = Fault(cause=f"{type(error).__name__}: {error}")
+    found.__cause__ = error
+    return found

@@ -96,9 +96,7 @@ def _attempt(run: Run, store: Callable[[], Stored], watch: Watch) -> Verdict:
     except errors.UnstoppableError as error:
         return _failed(run, error)
     except Exception as error:  # noqa: BLE001 - the outermost place: it becomes a record
-        fault = errors.Fault(cause=f"{type(error).__name__}: {error}")
-        fault.__cause__ = error
-        return _failed(run, fault)
+        return _failed(run, errors.unexpected(error))
 
 
 def _stored(run: Run, stored: Stored, *, is_cancelled: bool) -> Verdict:

@@ -1,0 +1,15 @@
+"""What all tests share."""
+
+import pytest
+
+pytest_plugins = ["tests.stories.world"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=20, help="how often a backup is killed")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often the story of interruptions kills a backup."""
+    return int(request.config.getoption("--kills"))
