@@ -1,6 +1,6 @@
 //! The values that go in and out: frozen classes over those of the core.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::atomic::Ordering::Relaxed};
+use std::{os::unix::ffi::OsStrExt, sync::atomic::Ordering::Relaxed};
 
 use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
@@ -161,7 +161,7 @@ impl Issue {
     }
 
     fn __repr__(&self) -> String {
-        let path = OsStr::from_bytes(&self.0.path);
+        let path = String::from_utf8_lossy(&self.0.path);
         format!("Issue({}, {path:?}, {:?})", self.0.kind.as_str(), self.0.message)
     }
 }

@@ -156,13 +156,13 @@ fn timestamp(seconds: i64, nanoseconds: impl TryInto<i32>) -> Option<Timestamp> 
 /// The entry's ctime, by which the next run decides whether the entry changed.
 ///
 /// An entry that changes twice within one tick of its file system's clock shows the same time
-/// both times, and the second change would be missed for ever. So what changed just now gets a
-/// ctime that no entry has, and the next run reads it anew.
+/// both times, and the second change would be missed for ever. So what changed just now gets the
+/// moment of its listing instead: no other listing has that, and the next run reads it anew.
 fn safe_ctime(stat: &Stat, now: Timestamp) -> Option<Timestamp> {
     let changed = timestamp(stat.st_ctime, stat.st_ctime_nsec)?;
     let age = now.as_nanosecond() - changed.as_nanosecond();
     match age < RACY_NANOSECONDS {
-        true => Timestamp::from_nanosecond(changed.as_nanosecond() - 1).ok(),
+        true => Some(now),
         false => Some(changed),
     }
 }
@@ -185,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_just_now_gets_a_ctime_that_no_entry_has() {
+    fn what_changed_just_now_is_never_matched_by_another_listing() {
         let folder = tempfile::tempdir().unwrap();
         let stat = rustix::fs::stat(folder.path()).unwrap();
         let changed = timestamp(stat.st_ctime, stat.st_ctime_nsec).unwrap();
         let after = |seconds| Timestamp::from_second(changed.as_second() + seconds).unwrap();
 
-        assert!(safe_ctime(&stat, after(1)).unwrap() < changed);
-        assert!(safe_ctime(&stat, after(-3600)).unwrap() < changed, "a clock set back");
-        assert_eq!(safe_ctime(&stat, after(3)).unwrap(), changed);
+        assert_eq!(safe_ctime(&stat, after(1)), Some(after(1)));
+        assert_eq!(safe_ctime(&stat, after(-3600)), Some(after(-3600)), "a clock set back");
+        assert_eq!(safe_ctime(&stat, after(3)), Some(changed));
     }
 }
