@@ -181,7 +181,7 @@ class Repository:
             )
             for snapshot in snapshots
         ]
-        return found, _issues(issues)
+        return sorted(found, key=lambda snapshot: snapshot.age_key), _issues(issues)
 
     def restore(
         self, snapshot_id: str, target: Path, *, path: bytes | None, exact: bool, watch: Watch

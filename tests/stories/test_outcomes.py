@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -131,17 +132,17 @@ def test_the_second_run_at_the_same_time_is_told_who_is_at_it_and_since_when(wel
 
 
 def test_two_real_runs_at_once_never_overlap(well):
-    big(well, mebibytes=64)
-    running = well.start("backup")
-    while not well.lane.read_text():
-        time.sleep(0.01)
+    with well.start("backup") as running:
+        while not (well.lane.exists() and well.lane.read_text()):
+            time.sleep(0.001)
+        running.send_signal(signal.SIGSTOP)
 
-    second = well.run("backup")
+        second = well.run("backup")
 
+        running.send_signal(signal.SIGCONT)
     assert second.returncode == 11
     assert f"by pid {running.pid}" in sentence(second)
-    assert running.wait() == 0
-    close(running)
+    assert running.returncode == 0
 
 
 def test_a_file_that_may_not_be_read_makes_the_run_partial(nobody):
@@ -160,14 +161,16 @@ def test_a_file_that_may_not_be_read_makes_the_run_partial(nobody):
 
 
 def test_a_file_that_shrinks_while_it_is_read_makes_the_run_partial(well):
-    large = big(well, mebibytes=192)
-    running = well.start("backup")
-    wait_until_reading(running, large)
-    os.truncate(large, 1 << 20)
+    large = big(well, mebibytes=64)
+    with well.start("backup") as running:
+        wait_until_reading(running, large)
+        running.send_signal(signal.SIGSTOP)
+        os.truncate(large, 1 << 20)
+        running.send_signal(signal.SIGCONT)
+        _, talk = running.communicate()
 
-    assert running.wait() == 3
-    assert "  shrunk: large: " in (running.stderr.read() if running.stderr else "")
-    close(running)
+    assert running.returncode == 3
+    assert "  shrunk: large: " in talk
 
 
 def test_a_missing_source_fails_and_touches_nothing(well):
@@ -293,7 +296,8 @@ def test_lost_hot_is_made_anew(well):
 
 
 def test_damage_in_cold_is_found(well):
-    pack = max((well.repository / "data").rglob("*"), key=lambda path: path.stat().st_size)
+    packs = (path for path in (well.repository / "data").rglob("*") if path.is_file())
+    pack = max(packs, key=lambda path: path.stat().st_size)
     damaged = bytearray(pack.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     pack.chmod(0o600)
@@ -326,9 +330,3 @@ def wait_until_reading(running: subprocess.Popen[str], path: Path) -> None:
             except OSError:
                 continue
     raise AssertionError("it ended before it read the file")
-
-
-def close(running: subprocess.Popen[str]) -> None:
-    for stream in (running.stdout, running.stderr):
-        if stream:
-            stream.close()

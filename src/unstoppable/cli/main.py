@@ -17,10 +17,10 @@ SUMMARIES = {
     "init": "Set up backups of a directory and make the first one.",
     "backup": "Make a backup now.",
     "status": "Show what happened last.",
-    "snapshots": "List what can be restored.",
+    "snapshots": "List what can be restored, oldest first.",
     "restore": "Bring back what a snapshot holds.",
     "check": "Check what is stored, and that it can be read.",
-    "runs": "List past runs.",
+    "runs": "List past runs, newest first.",
     "key": "Name the key without telling it.",
     "config": "Show the settings and where each comes from.",
 }

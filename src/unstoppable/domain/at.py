@@ -37,7 +37,7 @@ def choose(
     ]
     if not complete:
         raise SnapshotUnknown(resource=resource, at=at)
-    return max(complete, key=lambda snapshot: snapshot.time)
+    return max(complete, key=lambda snapshot: snapshot.age_key)
 
 
 def moment(at: str, localize: Callable[[datetime], datetime]) -> datetime:

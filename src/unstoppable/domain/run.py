@@ -138,8 +138,11 @@ class RunRecord:
 
 
 def run_id(started_at: datetime, random: str) -> str:
-    """Return an id that sorts by time, such as `20261124-083000-3f9a2b1c`."""
-    return f"{started_at:%Y%m%d-%H%M%S}-{random}"
+    """Return an id that sorts by time, such as `20261124-083000-012345-3f9a2b1c`.
+
+    The microseconds tell apart which of two snapshots of the same second is the newer one.
+    """
+    return f"{started_at:%Y%m%d-%H%M%S-%f}-{random}"
 
 
 def _seconds(moment: datetime | None) -> int | None:

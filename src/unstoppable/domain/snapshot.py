@@ -33,6 +33,11 @@ class Snapshot:
     bytes_total: int | None
 
     @property
+    def age_key(self) -> tuple[datetime, str]:
+        """What snapshots are ordered by, oldest first; run ids tell those of one second apart."""
+        return self.time, self.run_id
+
+    @property
     def is_incomplete(self) -> bool:
         """Whether its run ended early."""
         return INCOMPLETE in self.tags

@@ -24,7 +24,7 @@ _SCHEMA = (
         record     TEXT NOT NULL      -- canonical JSON, the truth; the columns are for searching
     ) STRICT
     """,
-    "CREATE INDEX runs_by_resource ON runs (customer, resource, started_at)",
+    "CREATE INDEX runs_by_resource ON runs (customer, resource)",
     "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
 )
 _WRITE = """
@@ -59,12 +59,12 @@ class Journal:
 
     def going_on(self, customer: str) -> list[RunRecord]:
         """Return the customer's runs that have no outcome; raises JournalUnusable."""
-        return self._select("customer = ? AND outcome IS NULL ORDER BY started_at", (customer,))
+        return self._select("customer = ? AND outcome IS NULL ORDER BY rowid", (customer,))
 
     def runs(self, resource: ResourceName, *, limit: int) -> list[RunRecord]:
         """Return the last runs of a resource, newest first; raises JournalUnusable."""
         return self._select(
-            "customer = ? AND resource = ? ORDER BY started_at DESC, run DESC LIMIT ?",
+            "customer = ? AND resource = ? ORDER BY rowid DESC LIMIT ?",
             (resource.customer, resource.resource, limit),
         )
 

@@ -41,12 +41,12 @@ def now() -> datetime:
 
 def new_run(installation: Installation) -> Run:
     """Return a run that a person starts now."""
-    started_at = now()
+    started_at = datetime.now(UTC)
     return Run(
         id=run_id(started_at, secrets.token_hex(4)),
         resource=installation.resource,
         slot_at=None,
-        started_at=started_at,
+        started_at=started_at.replace(microsecond=0),
         pid=os.getpid(),
     )
 

@@ -1,0 +1,140 @@
+"""Runs that are cut off: whatever the moment, nothing is lost and nothing is claimed."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.stories.world import Machine, contents, differences, is_untouched
+
+SEED = 20240229
+
+
+def fill(machine: Machine, chance: random.Random) -> None:
+    """Write 16 MiB in 64 files, anew each time so that every run has something to do."""
+    for number in range(64):
+        machine.write(f"{number % 8}/{number}.bin", chance.randbytes(256 << 10))
+
+
+def how_long_a_backup_takes(machine: Machine) -> float:
+    began = time.monotonic()
+    machine.done("backup")
+    return time.monotonic() - began
+
+
+def test_a_backup_killed_at_any_moment_harms_nothing(well, kills):
+    chance = random.Random(SEED)  # noqa: S311
+    fill(well, chance)
+    longest_seconds = how_long_a_backup_takes(well)
+
+    for _ in range(kills):
+        fill(well, chance)
+        before, listed = contents(well.cold), well.snapshots()
+        with well.start("backup") as running:
+            time.sleep(chance.uniform(0, longest_seconds))
+            running.kill()
+        assert is_untouched(before, well.cold)
+        now = well.snapshots()
+        assert now[: len(listed)] == listed
+        assert well.run("check", "--read-data").returncode == 0
+
+    well.done("backup")
+    outcomes = [(run["outcome"], run["message"]) for run in well.asked("runs", "--last", "999")]
+    assert {outcome for outcome, _ in outcomes} <= {"succeeded", "failed"}
+    assert all(message.startswith("killed: ") for outcome, message in outcomes if message)
+    assert differences(well.data, well.restored()) == ""
+
+
+def test_every_snapshot_that_a_killed_run_left_can_be_restored_whole(well):
+    chance = random.Random(SEED + 1)  # noqa: S311
+    fill(well, chance)
+    with well.start("backup") as running:
+        while len(list((well.repository / "snapshots").iterdir())) < 2:
+            time.sleep(0.001)
+        running.kill()
+
+    assert differences(well.data, well.restored()) == ""
+    assert well.asked("status")["last_run"]["outcome"] is None
+    assert "killed" in well.done("status")
+    well.done("backup")
+    assert [run["outcome"] for run in well.asked("runs")][:2] == ["succeeded", "failed"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_backup_that_is_stopped_keeps_what_it_has_and_the_next_goes_on_from_there(well, stop):
+    for number in range(24):
+        well.write(f"{number:02}.bin", os.urandom(16 << 20))
+    with well.start("backup") as running:
+        wait_for_packs(well, megabytes=64)
+        running.send_signal(stop)
+        running.send_signal(stop)
+        told, _ = running.communicate()
+
+    assert running.returncode == 130
+    assert told.startswith("cancelled: default/default: what was read until then is incomplete ")
+    cancelled = well.last_run()
+    assert (cancelled["outcome"], cancelled["exit_code"]) == ("cancelled", 130)
+    assert [snapshot["tags"] for snapshot in well.snapshots()] == [[], ["incomplete"]]
+    next_run = well.asked("backup")
+    kept = cancelled["counts"]["bytes_total"]
+    assert kept > 0
+    assert next_run["outcome"] == "succeeded"
+    assert next_run["counts"]["bytes_read"] <= next_run["counts"]["bytes_total"] - kept
+    assert differences(well.data, well.restored()) == ""
+
+
+def wait_for_packs(machine: Machine, *, megabytes: int) -> None:
+    """Wait until a run has stored so much."""
+    data = machine.repository / "data"
+    while sum(p.stat().st_size for p in data.rglob("*") if p.is_file()) < megabytes * 1_000_000:
+        time.sleep(0.01)
+
+
+def test_an_incomplete_snapshot_is_never_the_latest(well):
+    well.write("large.bin", os.urandom(64 << 20))
+    with well.start("backup") as running:
+        wait_for_packs(well, megabytes=16)
+        running.terminate()
+        running.communicate()
+    assert well.snapshots()[-1]["tags"] == ["incomplete"]
+
+    told = well.run("restore", "--dry-run", "--to", str(well.root / "back"))
+
+    assert well.snapshots()[0]["snapshot"][:8] in told.stdout
+
+
+def killed_init(machine: Machine, *, missing: str) -> None:
+    """Leave what an init leaves that was killed before it made `missing`."""
+    machine.done("init", str(machine.data))
+    for made_later in {"pins": (), "config": ("config",)}[missing]:
+        (machine.repository / made_later).unlink()
+        (machine.hot / "default/default/g1" / made_later).unlink()
+    machine.pins_file.unlink()
+
+
+@pytest.mark.parametrize("missing", ["pins", "config"])
+def test_an_init_that_was_killed_is_completed_by_the_next(alice, missing):
+    killed_init(alice, missing=missing)
+    key = alice.key()
+
+    alice.done("init", str(alice.data))
+
+    assert alice.key() == key
+    alice.done("backup")
+    assert alice.run("check", "--read-data").returncode == 0
+
+
+def test_init_killed_at_random_moments_ends_well(alice):
+    chance = random.Random(SEED + 2)  # noqa: S311
+
+    for _ in range(10):
+        with alice.start("init", str(alice.data)) as running:
+            time.sleep(chance.uniform(0, 0.8))
+            running.kill()
+
+    alice.done("init", str(alice.data))
+    assert differences(alice.data, alice.restored()) == ""
+    leftovers = [path.name for path in alice.env_file.parent.iterdir()]
+    assert sorted(leftovers) == [".env", "pins.json"]

@@ -1,0 +1,71 @@
+"""Every error can say what it has to say."""
+
+import ast
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from unstoppable.domain import errors
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.outcome import ExitCode
+
+SOURCE = Path(__file__).parents[3] / "src/unstoppable"
+
+
+def leaves(kind: type[UnstoppableError] = UnstoppableError) -> Iterator[type[UnstoppableError]]:
+    for child in kind.__subclasses__():
+        if hasattr(child, "sentence_form"):
+            yield child
+        yield from leaves(child)
+
+
+def facts(kind: type[UnstoppableError]) -> set[str]:
+    """Return what an error has to be told."""
+    forms = kind.sentence_form + kind.hint_form
+    return {name for _, name, _, _ in string.Formatter().parse(forms) if name}
+
+
+def raises() -> Iterator[tuple[str, str, set[str]]]:
+    """Return every place that makes an error: where, which, and the facts it gives."""
+    names = {kind.__name__ for kind in leaves()}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in names and node.keywords:
+                    given = {word.arg for word in node.keywords if word.arg}
+                    yield f"{path.name}:{node.lineno}", name, given
+
+
+@pytest.mark.parametrize("kind", list(leaves()), ids=lambda kind: kind.__name__)
+def test_every_error_is_one_lower_case_sentence_with_a_hint(kind):
+    error = kind(**dict.fromkeys(facts(kind), "x"))
+
+    for text in (str(error), error.hint):
+        assert text == text.strip()
+        assert not text.endswith(".")
+        assert "\n" not in text
+        assert text[0] == text[0].lower()
+    assert isinstance(error.exit_code, ExitCode)
+    assert error.exit_code is not ExitCode.SUCCEEDED
+
+
+@pytest.mark.parametrize(("place", "name", "given"), list(raises()))
+def test_every_place_gives_an_error_the_facts_it_needs(place, name, given):
+    assert place
+    assert facts(getattr(errors, name)) <= given
+
+
+def test_facts_with_braces_are_only_text():
+    assert str(errors.NameInvalid(name="{x}")) == "'{x}' is not a name"
+
+
+def test_a_refusal_of_the_system_is_no_fault_of_the_program():
+    refused = errors.unexpected(PermissionError(13, "Permission denied", "/x"))
+    fault = errors.unexpected(KeyError("x"))
+
+    assert isinstance(refused, errors.SystemRefused)
+    assert isinstance(fault, errors.Fault)
+    assert isinstance(fault.__cause__, KeyError)

@@ -1,0 +1,119 @@
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from unstoppable.domain.errors import FolderUnusable, JournalUnusable
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.run import Run, RunRecord
+from unstoppable.runner.journal import Journal
+
+ALICE = ResourceName(customer="alice", resource="www")
+BOB = ResourceName(customer="bob", resource="www")
+
+
+def record(name: str, resource: ResourceName = ALICE, outcome: Outcome | None = None) -> RunRecord:
+    started_at = datetime(2026, 11, 24, tzinfo=UTC)
+    run = Run(id=name, resource=resource, slot_at=None, started_at=started_at, pid=1)
+    return RunRecord(run=run, outcome=outcome)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "state")
+
+
+def test_an_empty_journal_knows_no_runs_and_is_not_made_by_asking(journal):
+    assert journal.runs(ALICE, limit=9) == []
+    assert journal.going_on("alice") == []
+    assert not journal.path.exists()
+
+
+def test_a_run_is_there_while_it_runs_and_has_one_record_after(journal):
+    journal.write(record("r"))
+    assert journal.going_on("alice") == [record("r")]
+
+    journal.write(record("r", outcome=Outcome.PARTIAL))
+
+    assert journal.going_on("alice") == []
+    assert journal.runs(ALICE, limit=9) == [record("r", outcome=Outcome.PARTIAL)]
+
+
+def test_runs_come_newest_first_and_bobs_are_his(journal):
+    for name in ("b", "a", "c"):
+        journal.write(record(name))
+    journal.write(record("z", BOB))
+
+    assert [found.run.id for found in journal.runs(ALICE, limit=2)] == ["c", "a"]
+    assert [found.run.id for found in journal.going_on("bob")] == ["z"]
+
+
+def test_the_journal_is_private_durable_and_knows_its_version(journal):
+    journal.write(record("r"))
+
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    assert journal.path.parent.stat().st_mode & 0o777 == 0o700
+    with closing(sqlite3.connect(journal.path)) as opened:
+        assert opened.execute("PRAGMA user_version").fetchone() == (1,)
+        assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(journal):
+    journal.write(record("r"))
+    with closing(sqlite3.connect(journal.path)) as opened:
+        opened.execute("PRAGMA user_version = 2")
+
+    with pytest.raises(JournalUnusable, match="newer version"):
+        journal.write(record("s"))
+
+
+@pytest.mark.parametrize("content", [b"mallory" * 1000, b"SQLite format 3\0" + b"x" * 5000])
+def test_a_damaged_journal_is_an_error_and_stays_as_it_is(journal, content):
+    journal.path.parent.mkdir()
+    journal.path.write_bytes(content)
+
+    with pytest.raises(JournalUnusable):
+        journal.write(record("r"))
+    with pytest.raises(JournalUnusable):
+        journal.runs(ALICE, limit=1)
+
+    assert journal.path.read_bytes() == content
+
+
+def test_a_record_that_is_garbage_is_an_error(journal):
+    journal.write(record("r"))
+    with closing(sqlite3.connect(journal.path)) as opened:
+        opened.execute("UPDATE runs SET record = '{}'")
+        opened.commit()
+
+    with pytest.raises(JournalUnusable):
+        journal.runs(ALICE, limit=1)
+
+
+def test_a_state_folder_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(FolderUnusable):
+        Journal(tmp_path / "file/state").write(record("r"))
+
+
+def test_writers_wait_for_each_other(journal):
+    journal.write(record("r"))
+    other = Journal(journal.path.parent)
+
+    for number in range(20):
+        (journal if number % 2 else other).write(record(str(number)))
+
+    assert len(journal.runs(ALICE, limit=99)) == 21
+
+
+def test_a_record_keeps_everything(journal):
+    full = replace(record("r"), message="killed: …", exit_code=1, snapshot_id="f" * 64)
+
+    journal.write(full)
+
+    assert journal.runs(ALICE, limit=1) == [full]
