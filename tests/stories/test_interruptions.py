@@ -10,6 +10,8 @@ import pytest
 from tests.stories.world import Machine, contents, differences, is_untouched
 
 SEED = 20240229
+SETTLED_SECONDS = 2.1
+"""What changed less than two seconds before it is read is read again by the next run."""
 
 
 def fill(machine: Machine, chance: random.Random) -> None:
@@ -66,6 +68,7 @@ def test_every_snapshot_that_a_killed_run_left_can_be_restored_whole(well):
 def test_a_backup_that_is_stopped_keeps_what_it_has_and_the_next_goes_on_from_there(well, stop):
     for number in range(24):
         well.write(f"{number:02}.bin", os.urandom(16 << 20))
+    time.sleep(SETTLED_SECONDS)
     with well.start("backup") as running:
         wait_for_packs(well, megabytes=64)
         running.send_signal(stop)

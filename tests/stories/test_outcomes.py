@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.world import Machine, contents, is_untouched
+from tests.stories.world import PROGRAM, Machine, contents, is_untouched
 
 MALLORYS_KEY = "9f3c1b7e5a2d4860f1e2d3c4b5a6978812345678deadbeefcafe0badf00dfeed"
 
@@ -307,6 +307,46 @@ def test_damage_in_cold_is_found(well):
 
     assert result.returncode == 1
     assert sentence(result).startswith("repository of default/default is damaged: ")
+
+
+def test_our_own_folders_inside_the_source_are_left_out_and_it_says_so(alice):
+    alice.hot, alice.cold = alice.data / "hot", alice.data / "cold"
+
+    result = alice.run("init", str(alice.data))
+
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"stored: {alice.data} (2 files, ")
+    assert "  note: cold: " in result.stderr
+    assert alice.run("backup").returncode == 0
+
+
+def test_a_fault_shows_where_it_came_from_only_to_who_asks(well):
+    quiet, loud = (
+        well.run("restore", "--at", "ffff", "--to", "x"),
+        well.run("-v", "restore", "--at", "ffff", "--to", "x"),
+    )
+
+    assert quiet.returncode == loud.returncode == 1
+    assert sentence(quiet) == "no snapshot of default/default matches ffff"
+    assert "Traceback" in loud.stderr
+
+
+def test_a_terminal_shows_a_bar_that_leaves_nothing_behind(well):
+    big(well, mebibytes=64)
+    argv = ("script", "--quiet", "--return", "--command", f"{PROGRAM} backup", "/dev/null")
+
+    result = subprocess.run(
+        argv,
+        env=well.environment({"TERM": "xterm", "COLUMNS": "120"}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "entries" in result.stdout
+    assert "read " in result.stdout
+    assert result.stdout.rstrip().endswith("not yet watched by another machine")
 
 
 def make_folder(path: Path) -> Path:

@@ -5,7 +5,7 @@ import click
 from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
-from unstoppable.cli.watch import following
+from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, Source
@@ -49,11 +49,11 @@ def run_now(session: Session, configuration: Configuration, *, accept_shrink: bo
         one_file_system=settings.one_file_system,
         max_shrink_percent=None if accept_shrink else settings.max_shrink,
     )
-    with following("read") as watch:
-        verdict = back_up(configuration.installation(), source, watch)
-        # Still deaf to signals: the verdict is told whole.
-        shown = printable(str(source.folder))
-        return records.tell(verdict, source=shown, is_json=session.is_json)
+    with stoppable() as cancel:
+        with showing("read", cancel) as watch:
+            verdict = back_up(configuration.installation(), source, watch)
+        # Signals still only wish: the verdict is told whole.
+        return records.tell(session, verdict, source=printable(str(source.folder)))
 
 
 def _rehearse(session: Session, configuration: Configuration) -> int:

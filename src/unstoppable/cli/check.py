@@ -6,7 +6,7 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import load
-from unstoppable.cli.watch import following
+from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import RepositoryDamaged
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, size
@@ -32,7 +32,7 @@ def check(session: Session, *, asked: str | None, read_data: bool) -> int:
     resource = configuration.resource
     check_resource(asked, resource)
     repository = open_to_read(configuration)
-    with following("checked") as watch:
+    with stoppable() as cancel, showing("checked", cancel) as watch:
         found = repository.check(read_data=read_data, watch=watch)
     output.issues(found.issues, found.issue_count)
     amounts = f"{count(found.snapshots, 'snapshot')}, {count(found.objects, 'object')}"

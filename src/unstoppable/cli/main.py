@@ -155,18 +155,12 @@ def run(arguments: list[str]) -> int:
         output.say("error: cancelled")
         return ExitCode.CANCELLED
     except UnstoppableError as error:
-        return _complain(error, session)
+        output.complain(error, is_verbose=session.is_verbose)
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost place
-        return _complain(unexpected(error), session)
-
-
-def _complain(error: UnstoppableError, session: Session) -> int:
-    if session.is_verbose:
-        import traceback
-
-        output.say("".join(traceback.format_exception(error)).rstrip())
-    output.complain(error)
-    return error.exit_code
+        found = unexpected(error)
+        output.complain(found, is_verbose=session.is_verbose)
+        return found.exit_code
 
 
 def _lower(message: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -56,8 +57,10 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def complain(error: UnstoppableError) -> None:
-    """Tell what went wrong and what to do."""
+def complain(error: UnstoppableError, *, is_verbose: bool = False) -> None:
+    """Tell what went wrong and what to do; verbose also where in the program."""
+    if is_verbose:
+        say("".join(traceback.format_exception(error)).rstrip())
     say(f"error: {printable(str(error))}")
     say(f"hint: {printable(error.hint)}")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from unstoppable.cli import output
+from unstoppable.cli.command import Session
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
@@ -13,7 +14,7 @@ _SHRANK = "source-shrank"
 UNWATCHED = "not yet watched by another machine"
 
 
-def tell(verdict: Verdict, *, source: str, is_json: bool) -> int:
+def tell(session: Session, verdict: Verdict, *, source: str) -> int:
     """Tell how a run ended: one sentence on stdout, the rest on stderr; returns its exit code."""
     stored = verdict.stored
     if stored is not None:
@@ -21,11 +22,11 @@ def tell(verdict: Verdict, *, source: str, is_json: bool) -> int:
         if any(issue.kind == _SHRANK for issue in stored.issues):
             output.say("hint: if that is as it should be, `unstoppable backup --accept-shrink`")
     if verdict.error is not None:
-        output.complain(verdict.error)
+        output.complain(verdict.error, is_verbose=session.is_verbose)
     if verdict.unrecorded is not None:
         output.say("error: this run could not be recorded")
-        output.complain(verdict.unrecorded)
-    if is_json:
+        output.complain(verdict.unrecorded, is_verbose=session.is_verbose)
+    if session.is_json:
         output.document(as_document(verdict.record))
     elif verdict.error is None:
         output.data(sentence(verdict.record, source))

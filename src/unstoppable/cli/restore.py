@@ -11,7 +11,7 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import load
-from unstoppable.cli.watch import following
+from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.at import LATEST, choose
 from unstoppable.domain.errors import TargetNotEmpty
 from unstoppable.domain.outcome import ExitCode
@@ -65,7 +65,7 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     if options["dry_run"]:
         return _tell_plan(session, snapshot, options["to"])
     path = None if options["path"] is None else os.fsencode(options["path"])
-    with following("restored") as watch:
+    with stoppable() as cancel, showing("restored", cancel) as watch:
         restored = repository.restore(
             snapshot.id, options["to"], path=path, exact=options["exact"], watch=watch
         )

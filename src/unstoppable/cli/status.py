@@ -67,7 +67,7 @@ def _lines(configuration: Configuration, found: _Status) -> list[tuple[str, str]
         ("cold", printable(str(settings.cold))),
         ("last run", _last_run(found)),
         ("last stored", _last_stored(found.last_stored)),
-        ("watched", "not yet watched by another machine"),
+        ("watched", records.UNWATCHED),
     ]
 
 

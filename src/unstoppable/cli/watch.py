@@ -20,24 +20,29 @@ _LINE_EVERY_SECONDS = 10.0
 
 
 @contextmanager
-def following(verb: str) -> Iterator[Watch]:
-    """Give a watch for one call; a signal asks the engine to stop, a second one asks again.
-
-    `verb` says what happens to the bytes, such as `read`.
-    """
+def stoppable() -> Iterator[Cancel]:
+    """Turn signals to stop into a wish; a second one wishes the same again."""
     cancel = Cancel()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         cancel.set()
 
     before = {number: signal.signal(number, stop) for number in _STOPPING}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def showing(verb: str, cancel: Cancel) -> Iterator[Watch]:
+    """Show how far a call is, on stderr; `verb` says what happens to the bytes."""
     display: _Display = _Bar(verb) if sys.stderr.isatty() else _Lines(verb)
     try:
         yield Watch(cancel=cancel, progress=_Pace(display).show)
     finally:
         display.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Display(Protocol):
