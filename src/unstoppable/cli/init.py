@@ -63,7 +63,7 @@ def _source(before: Configuration, directory: Path | None) -> Path:
         raise errors.DirectoryMissing(path=directory)
     if configured is not None and configured.resolve() != asked:
         raise errors.SourceConflict(env_file=before.env_file, configured=configured, asked=asked)
-    if configured is None and before.env_file.exists():
+    if configured is None and before.has_file:
         raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=before.env_file)
     try:
         str(asked).encode()
@@ -74,20 +74,26 @@ def _source(before: Configuration, directory: Path | None) -> Path:
 
 def _new_key(before: Configuration) -> Key:
     """Return a fresh key, which has to go into a new settings file: an old one is never changed."""
-    if before.env_file.exists():
+    if before.has_file:
         raise errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=before.env_file)
     secret = Literal(engine.generate_root_secret().hex())
     return Key(name="UNSTOPPABLE_KEY", kind=KeyKind.ROOT, secret=secret)
 
 
 def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
+    """Write the settings file where there was none.
+
+    One that appeared since holds another key: going on would make a repository whose key is lost.
+    """
     path = before.env_file
-    if path.exists():
+    if before.has_file:
         return
     make_private_folder(path.parent)
     try:
         remove_drafts(path)
         write_new(path, env_file.render(_settings_to_keep(before, source, key)).encode())
+    except FileExistsError as error:
+        raise errors.EnvFileAppeared(path=path) from error
     except OSError as error:
         raise errors.FolderUnusable(path=path, cause=error.strerror) from error
 
@@ -118,7 +124,7 @@ def _rehearse(session: Session, before: Configuration, source: Path, key: Key) -
     installation = before.installation(key)
     found = examine(installation, key_is_new=before.key is None)
     steps = [
-        (not before.env_file.exists(), f"settings with a key in {before.env_file}"),
+        (not before.has_file, f"settings with a key in {before.env_file}"),
         (found is Found.NOTHING, f"a repository in {installation.places(None).cold}"),
         (found is not Found.READY, f"its pins in {installation.pins_file}"),
         (True, f"a backup of {source}"),

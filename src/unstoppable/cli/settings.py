@@ -100,6 +100,8 @@ class Configuration:
     settings: Settings
     given: Mapping[str, Given]
     env_file: Path
+    has_file: bool
+    """Whether the settings file was there when it was read."""
 
     @property
     def pins_file(self) -> Path:
@@ -164,14 +166,16 @@ def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
     Raises the errors of settings, each naming the place and the setting.
     """
     path = env_file.locate(named)
-    in_environment, in_file = _from_environment(), {}
+    in_environment, in_file = _from_environment(), None
     try:
         in_file = _from_file(path)
     except errors.EnvFileMissing:
         if env_file.is_named(named) and not may_be_missing:
             raise
-    given = {**in_file, **in_environment}
-    return Configuration(settings=_settings(given), given=given, env_file=path)
+    given = {**(in_file or {}), **in_environment}
+    return Configuration(
+        settings=_settings(given), given=given, env_file=path, has_file=in_file is not None
+    )
 
 
 def _from_environment() -> dict[str, Given]:

@@ -71,6 +71,14 @@ class EnvFileUnreadable(UsageError):
     hint_form = "root's settings are root's alone; run this as the user they belong to"
 
 
+class EnvFileAppeared(UsageError):
+    """Somebody else wrote the settings file while this set-up went on."""
+
+    sentence_form = "{path} was written by somebody else just now"
+    hint_form = "run `unstoppable init` again; it goes on with what is there"
+    is_permanent = False
+
+
 class EnvFileInvalid(UsageError):
     """A line of the settings file that says nothing."""
 

@@ -5,18 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstoppable.cli import env_file
-from unstoppable.cli.settings import NAMES, load
+from unstoppable.cli.settings import load
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
 
 KEY = bytes(range(100, 132)).hex()
-
-
-@pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch):
-    """Give the tests none of the settings of whoever runs them."""
-    for name in (*NAMES, *(f"{name}_FILE" for name in NAMES), "UNSTOPPABLE_ENV_FILE"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
