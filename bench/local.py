@@ -137,15 +137,21 @@ def measure(argv: tuple[str, ...], environment: Mapping[str, str], folder: Path)
     began = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            filled, env=home | extra, stdin=subprocess.DEVNULL, stdout=output
+            filled,
+            env=home | extra,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, filled)
         output.seek(0)
-        told = _told(output.read())
+        said = output.read()
+    if process.returncode:
+        sys.stderr.buffer.write(said)
+        raise subprocess.CalledProcessError(process.returncode, filled)
+    told = _told(said)
     cpu = usage.ru_utime + usage.ru_stime
     peak_mb = usage.ru_maxrss * 1024 / 1e6
     return Sample(wall=told.get("wall", wall), cpu=told.get("cpu", cpu), peak_mb=peak_mb)
