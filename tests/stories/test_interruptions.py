@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.stories.world import Machine, contents, differences, is_untouched
+from tests.stories.world import Machine, contents, differences, is_untouched, wait_for_lane
 
 SEED = 20240229
 SETTLED_SECONDS = 2.1
@@ -34,7 +34,7 @@ def test_a_backup_killed_at_any_moment_harms_nothing(well, kills):
     for _ in range(kills):
         fill(well, chance)
         before, listed = contents(well.cold), well.snapshots()
-        with well.start("backup") as running:
+        with well.start("backup", to_be_killed=True) as running:
             time.sleep(chance.uniform(0, longest_seconds))
             running.kill()
         assert is_untouched(before, well.cold)
@@ -49,19 +49,28 @@ def test_a_backup_killed_at_any_moment_harms_nothing(well, kills):
     assert differences(well.data, well.restored()) == ""
 
 
-def test_every_snapshot_that_a_killed_run_left_can_be_restored_whole(well):
-    chance = random.Random(SEED + 1)  # noqa: S311
-    fill(well, chance)
-    with well.start("backup") as running:
+def test_a_snapshot_that_a_killed_run_left_can_be_restored_whole(well):
+    fill(well, random.Random(SEED + 1))  # noqa: S311
+    with well.start("backup", to_be_killed=True) as running:
         while len(list((well.repository / "snapshots").iterdir())) < 2:
             time.sleep(0.001)
         running.kill()
 
+    assert len(well.snapshots()) == 2
     assert differences(well.data, well.restored()) == ""
-    assert well.asked("status")["last_run"]["outcome"] is None
+
+
+def test_a_run_that_was_killed_is_called_so_at_once_and_recorded_by_the_next(well):
+    well.write("large.bin", os.urandom(64 << 20))
+    with well.start("backup", to_be_killed=True) as running:
+        wait_for_lane(well, running)
+        running.kill()
+
     assert "killed" in well.done("status")
+    assert well.asked("status")["is_running"] is False
     well.done("backup")
-    assert [run["outcome"] for run in well.asked("runs")][:2] == ["succeeded", "failed"]
+    assert [run["outcome"] for run in well.asked("runs")] == ["succeeded", "failed", "succeeded"]
+    assert well.asked("runs")[1]["message"].startswith("killed: the process ")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -133,7 +142,7 @@ def test_init_killed_at_random_moments_ends_well(alice):
     chance = random.Random(SEED + 2)  # noqa: S311
 
     for _ in range(10):
-        with alice.start("init", str(alice.data)) as running:
+        with alice.start("init", str(alice.data), to_be_killed=True) as running:
             time.sleep(chance.uniform(0, 0.8))
             running.kill()
 

@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stories.world import PROGRAM, Machine, contents, is_untouched
+from tests.stories.world import PROGRAM, Machine, contents, is_untouched, wait_for_lane
 
 MALLORYS_KEY = "9f3c1b7e5a2d4860f1e2d3c4b5a6978812345678deadbeefcafe0badf00dfeed"
 
@@ -132,9 +131,9 @@ def test_the_second_run_at_the_same_time_is_told_who_is_at_it_and_since_when(wel
 
 
 def test_two_real_runs_at_once_never_overlap(well):
+    big(well, mebibytes=64)
     with well.start("backup") as running:
-        while not (well.lane.exists() and well.lane.read_text()):
-            time.sleep(0.001)
+        wait_for_lane(well, running)
         running.send_signal(signal.SIGSTOP)
 
         second = well.run("backup")
@@ -161,7 +160,7 @@ def test_a_file_that_may_not_be_read_makes_the_run_partial(nobody):
 
 
 def test_a_file_that_shrinks_while_it_is_read_makes_the_run_partial(well):
-    large = big(well, mebibytes=64)
+    large = big(well, mebibytes=128)
     with well.start("backup") as running:
         wait_until_reading(running, large)
         running.send_signal(signal.SIGSTOP)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,11 +84,21 @@ class Machine:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the program and leave it running."""
+    def start(self, *arguments: str, to_be_killed: bool = False) -> subprocess.Popen[str]:
+        """Start the program and leave it running.
+
+        One that will be killed measures no coverage: it would leave half a file of it.
+        """
+        environment = self.environment()
+        if to_be_killed:
+            environment = {
+                name: value
+                for name, value in environment.items()
+                if not name.startswith("COVERAGE_")
+            }
         return subprocess.Popen(
             self.argv(*arguments),
-            env=self.environment(),
+            env=environment,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -141,6 +152,13 @@ def contents(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def wait_for_lane(machine: Machine, running: subprocess.Popen[str]) -> None:
+    """Wait until a run that was started holds the lane."""
+    while not (machine.lane.exists() and machine.lane.read_text()):
+        assert running.poll() is None, "it ended before it was seen"
+        time.sleep(0.001)
 
 
 def is_untouched(before: dict[str, str], folder: Path) -> bool:
