@@ -7,9 +7,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` in mimalloc.h, which the bindings do not name.
 const PURGE_DELAY: mi_option_t = 15;
-/// Packs come and go in pieces of many megabytes. Given back after 5 ms instead of 100 ms, a
-/// backup peaks a third lower and takes a tenth more processor time (docs/benchmarks.md).
-const PURGE_DELAY_MILLISECONDS: std::ffi::c_long = 5;
+/// Packs come and go in pieces of many megabytes. Given back after 10 ms instead of a second, a
+/// backup peaks at half the memory and takes a tenth more processor time (docs/benchmarks.md).
+const PURGE_DELAY_MILLISECONDS: std::ffi::c_long = 10;
 
 /// Set the allocator's options; called once, when the module is loaded.
 #[expect(unsafe_code, reason = "the bindings have no safe way to set an option")]
