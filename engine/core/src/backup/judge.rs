@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rustic_core::repofile::SnapshotFile;
 
-use super::parents::{INCOMPLETE, PARTIAL};
 use crate::{
     error::{Error, ErrorKind, Result},
-    format::snapshot::Snapshot,
+    format::snapshot::{INCOMPLETE, PARTIAL, Snapshot},
     issue::IssueKind,
     source::tracked::Ledger,
 };

@@ -87,7 +87,7 @@ fn a_source_may_be_a_link_to_a_folder() {
 
     let source = site.track(site.try_open_at(&site.path("current")).unwrap());
 
-    assert_eq!(below_root(source), ["/acme/www/index"]);
+    assert_eq!(below_root(&source), ["/acme/www/index"]);
 }
 
 /// What is listed of this machine's own root when all but `kept` is left out.
@@ -96,10 +96,10 @@ fn list_machine(kept: &[&str], one_file_system: bool) -> (Vec<String>, usize) {
     site.options.exclude = ["/*"].iter().chain(kept).map(|glob| (*glob).to_owned()).collect();
     site.options.one_file_system = one_file_system;
     let source = site.track(site.try_open_at(Path::new("/")).unwrap());
-    (below_root(source), site.issues().len())
+    (below_root(&source), site.issues().len())
 }
 
-fn below_root(source: Tracked<DirectorySource>) -> Vec<String> {
+fn below_root(source: &Tracked<DirectorySource>) -> Vec<String> {
     let paths = source.entries().map(|entry| entry.unwrap().path);
     paths.skip(2).map(|path| path.to_str().unwrap().to_owned()).collect()
 }
