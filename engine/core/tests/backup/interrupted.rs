@@ -13,9 +13,10 @@ const SOME_BYTES: u64 = 8_000_000;
 /// More than can be stored before somebody notices that [`SOME_BYTES`] of it are.
 fn large() -> Scene {
     let scene = Scene::new();
+    let length = usize::try_from(FILE_BYTES).unwrap();
     for number in 0..FILES {
         let folder = number % 7;
-        scene.write(&format!("{folder}/{number}"), &noise(number, FILE_BYTES as usize));
+        scene.write(&format!("{folder}/{number}"), &noise(number, length));
     }
     settle();
     scene
