@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rustic_core::repofile::SnapshotFile;
 
-use super::parents::{INCOMPLETE, PARTIAL};
 use crate::{
     error::{Error, ErrorKind, Result},
-    format::snapshot::Snapshot,
+    format::snapshot::{INCOMPLETE, PARTIAL, Snapshot},
     issue::IssueKind,
     source::tracked::Ledger,
 };
@@ -109,7 +108,36 @@ fn shrank_by_more(before: u64, now: u64, limit_percent: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::shrank_by_more;
+    use super::*;
+
+    /// The tags and issues of a run that gave the archiver three files, and left out one.
+    fn judged(files_stored: u64) -> (Vec<String>, Vec<IssueKind>) {
+        let ledger = Ledger::default();
+        ledger.files_emitted.store(3, Relaxed);
+        ledger.files_left_out.store(1, Relaxed);
+        ledger.entries_below_root.store(3, Relaxed);
+        let mut snapshot = SnapshotFile::default();
+        snapshot.summary.get_or_insert_default().total_files_processed = files_stored;
+        let verdict = Verdict {
+            snapshot: &snapshot,
+            ledger: &ledger,
+            last_complete: None,
+            max_shrink_percent: None,
+            is_cancelled: false,
+            is_source_lost: false,
+        };
+        let tags = verdict.judge().unwrap();
+        let issues = ledger.issues.collected().kept;
+        (tags, issues.iter().map(|issue| issue.kind).collect())
+    }
+
+    #[test]
+    fn a_file_that_the_archiver_lost_without_a_word_makes_the_run_partial() {
+        assert_eq!(judged(2), (vec![], vec![]));
+        for lost in [1, 3] {
+            assert_eq!(judged(lost), (vec![PARTIAL.to_owned()], vec![IssueKind::Unreadable]));
+        }
+    }
 
     #[test]
     fn shrinking_is_measured_against_what_was_there() {

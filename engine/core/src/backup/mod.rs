@@ -85,7 +85,7 @@ impl Repository {
         let ledger = Arc::new(Ledger::default());
         let source = self.open_source(options, control)?;
         let backend = Arc::new(self.backend()?);
-        let parents = Parents::choose(&self.reader())?;
+        let parents = Parents::choose(&self.reader(), &self.issues)?;
         let rustic = open_for_backup(backend.clone(), &self.key, control.clone())?;
         control.check()?;
 

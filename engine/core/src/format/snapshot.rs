@@ -8,6 +8,11 @@ use crate::{
     object::ObjectId,
 };
 
+/// The tag of a snapshot whose run was cut short.
+pub const INCOMPLETE: &str = "incomplete";
+/// The tag of a snapshot in which some path is not as it was in the source.
+pub const PARTIAL: &str = "partial";
+
 /// One snapshot, as its object says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -70,6 +75,17 @@ struct RawSummary {
 }
 
 impl Snapshot {
+    /// Whether it holds all that its source held.
+    pub fn is_complete(&self) -> bool {
+        !self.tags.iter().any(|tag| tag == INCOMPLETE) && !self.is_partial()
+    }
+
+    /// Whether its run told of paths that it does not hold as they were. A file that changed its
+    /// length while it was read is stored as it was read, but listed with its length before.
+    pub fn is_partial(&self) -> bool {
+        self.tags.iter().any(|tag| tag == PARTIAL)
+    }
+
     /// Read the JSON of the snapshot named `id`.
     pub fn parse(id: ObjectId, json: &[u8]) -> Result<Self> {
         let raw: RawSnapshot = serde_json::from_slice(json)

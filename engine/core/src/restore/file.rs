@@ -101,7 +101,7 @@ impl PendingFile {
             return false;
         }
         let expected_bytes = self.metadata.size_bytes;
-        if self.size_bytes != expected_bytes {
+        if self.size_bytes != expected_bytes && !report.is_partial {
             let message = format!("holds {} bytes instead of {expected_bytes}", self.size_bytes);
             report.issue(IssueKind::Damaged, &path, message);
         }

@@ -91,7 +91,7 @@ pub fn restore(
         // The summary counts files without folders: how many entries there are stays unknown.
         control.set_total(snapshot.bytes_total.unwrap_or_default(), 0);
     }
-    let report = Report::new(control);
+    let report = Report::new(control, snapshot.is_partial());
     for issue in index_issues {
         report.push(issue);
     }

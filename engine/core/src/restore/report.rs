@@ -18,6 +18,8 @@ use crate::{
 pub struct Report<'a> {
     /// Shared with the caller.
     pub control: &'a Control,
+    /// The snapshot's run told of files that changed while they were read.
+    pub is_partial: bool,
     issues: Issues,
     files: AtomicU64,
     folders: AtomicU64,
@@ -27,9 +29,10 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// Nothing happened yet.
-    pub fn new(control: &'a Control) -> Self {
+    pub fn new(control: &'a Control, is_partial: bool) -> Self {
         Self {
             control,
+            is_partial,
             issues: Issues::default(),
             files: AtomicU64::new(0),
             folders: AtomicU64::new(0),

@@ -24,9 +24,12 @@ pub struct Root {
 
 impl Root {
     /// Open the folder itself; links on the way to it are followed.
+    /// An error as well where it can be listed but nothing in it looked at.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { folder: rustix::fs::open(path, flags, Mode::empty())? })
+        let root = Self { folder: rustix::fs::open(path, flags, Mode::empty())? };
+        root.open_beneath(Path::new(""), flags)?;
+        Ok(root)
     }
 
     /// Open `relative`, or the root itself when it is empty.

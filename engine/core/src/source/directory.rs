@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
+    thread::JoinHandle,
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
-    issue::Issue,
+    issue::{Issue, IssueKind},
 };
 
 /// How far the listing runs ahead of the archiver: batches of so many entries …
@@ -67,6 +68,7 @@ impl DirectorySource {
         let rules = Rules {
             exclude: exclude(&options.exclude)?,
             own_folders,
+            own_paths: own_paths(path, &options.own_folders),
             one_file_system: options.one_file_system,
         };
         Ok(Self { root: Arc::new(root), rules: Arc::new(rules), control, name: name.into() })
@@ -127,6 +129,23 @@ fn identity_of(folder: &Path) -> Option<Identity> {
     fs::metadata(folder).ok().map(|found| (found.dev(), found.ino()))
 }
 
+/// Where in the source folders of our own lie, or will lie once they are made.
+fn own_paths(source: &Path, own_folders: &[PathBuf]) -> HashSet<PathBuf> {
+    let source = real(source);
+    own_folders
+        .iter()
+        .filter_map(|folder| real(folder).strip_prefix(&source).ok().map(Path::to_path_buf))
+        .collect()
+}
+
+/// The path without links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    match (fs::canonicalize(path), path.parent(), path.file_name()) {
+        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+        (found, ..) => found.unwrap_or_default(),
+    }
+}
+
 /// A repository that holds itself would grow with every run.
 fn refuse_own(path: &Path, own_folders: &HashSet<Identity>) -> Result<()> {
     let real = fs::canonicalize(path).map_err(|error| unavailable(path, error))?;
@@ -168,8 +187,8 @@ impl Source for DirectorySource {
             sender,
         };
         let (rules, control) = (self.rules.clone(), self.control.clone());
-        std::thread::spawn(move || lister.run(&rules, &control));
-        ReadAhead { batches, batch: Vec::new().into_iter() }
+        let thread = std::thread::spawn(move || lister.run(&rules, &control));
+        ReadAhead { batches, batch: Vec::new().into_iter(), thread: Some(thread) }
     }
 }
 
@@ -177,6 +196,8 @@ impl Source for DirectorySource {
 pub struct ReadAhead {
     batches: Receiver<Vec<Listed>>,
     batch: std::vec::IntoIter<Listed>,
+    /// The thread that lists; None once its end was seen.
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Iterator for ReadAhead {
@@ -187,8 +208,19 @@ impl Iterator for ReadAhead {
             if let Some(listed) = self.batch.next() {
                 return Some(listed);
             }
-            self.batch = self.batches.recv().ok()?.into_iter();
+            match self.batches.recv() {
+                Ok(batch) => self.batch = batch.into_iter(),
+                Err(_) => return self.broken_off().map(Err),
+            }
         }
+    }
+}
+
+impl ReadAhead {
+    /// A listing that panicked ends like one that is complete; only its thread knows.
+    fn broken_off(&mut self) -> Option<Issue> {
+        self.thread.take()?.join().err()?;
+        Some(Issue::new(IssueKind::Listing, "", "the listing broke off: it panicked"))
     }
 }
 
@@ -247,5 +279,23 @@ impl Lister {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_that_panicked_is_not_taken_for_a_complete_one() {
+        let (sender, batches) = bounded(1);
+        let thread = std::thread::spawn(move || {
+            let _sender = sender;
+            panic!("on purpose")
+        });
+        let mut listed = ReadAhead { batches, batch: Vec::new().into_iter(), thread: Some(thread) };
+
+        assert_eq!(listed.next().unwrap().err().unwrap().kind, IssueKind::Listing);
+        assert!(listed.next().is_none());
     }
 }

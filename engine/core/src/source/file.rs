@@ -35,6 +35,8 @@ pub struct LocalReader {
     listed_bytes: u64,
     /// Bytes still to be given out: what was listed, however much the file grows.
     left_bytes: u64,
+    /// The file ended with bytes left; what it grew by since would not fit what was read.
+    is_short: bool,
     is_other: bool,
 }
 
@@ -78,6 +80,7 @@ impl SourceFile for LocalFile {
             listed_bytes: self.listed_bytes,
             // A file that took the other's place is stored whole: half of it would be neither.
             left_bytes: if is_other { u64::MAX } else { self.listed_bytes },
+            is_short: false,
             is_other,
         })
     }
@@ -86,11 +89,11 @@ impl SourceFile for LocalFile {
 impl SourceReader for LocalReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
-        while filled < buffer.len() && self.left_bytes > 0 {
+        while filled < buffer.len() && self.left_bytes > 0 && !self.is_short {
             let rest = buffer.get_mut(filled..).unwrap_or_default();
             let wanted = rest.len().min(usize::try_from(self.left_bytes).unwrap_or(usize::MAX));
             match self.file.read(rest.get_mut(..wanted).unwrap_or_default()) {
-                Ok(0) => break,
+                Ok(0) => self.is_short = true,
                 Ok(count) => {
                     filled += count;
                     self.left_bytes -= count as u64;
@@ -107,9 +110,8 @@ impl SourceReader for LocalReader {
             let message = "another file took its place while the source was read";
             return Some(Failure::new(IssueKind::Rewritten, message));
         }
-        if self.left_bytes > 0 {
-            let message = format!("shrank by {} bytes while it was read", self.left_bytes);
-            return Some(Failure::new(IssueKind::Shrunk, message));
+        if self.is_short {
+            return None; // told of every source
         }
         let now = match rustix::fs::fstat(&self.file) {
             Ok(now) => now,

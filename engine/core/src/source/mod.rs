@@ -54,7 +54,8 @@ pub trait SourceReader: Send + 'static {
     /// The archiver's chunker keeps a buffer as small as its first read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// After the end: how the file changed while it was read, if it did.
+    /// After the end: how the file changed while it was read, if the source can tell. That there
+    /// were fewer or more bytes than listed is told without it.
     fn change(&mut self) -> Option<Failure>;
 }
 

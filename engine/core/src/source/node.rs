@@ -37,6 +37,11 @@ const GO_STICKY: u32 = 1 << 20;
 /// The mode of a folder that everybody may enter.
 pub const FOLDER_MODE: u32 = GO_DIR | 0o755;
 
+/// Beginning and end of the years 0 to 9999 in Unix seconds, which is all that the format can
+/// hold; a day less on both sides, because times are stored in the local time zone.
+const FIRST_SECOND: i64 = -62_167_219_200 + 86_400;
+const LAST_SECOND: i64 = 253_402_300_799 - 86_400;
+
 /// A file changed within this time before it was listed may change again without its times
 /// showing it: clocks of file systems tick slowly.
 const RACY_NANOSECONDS: i128 = 2_000_000_000;
@@ -63,14 +68,17 @@ impl NodeMaker {
             Err(error) => return (Err(error), None),
         };
         let mut metadata = self.metadata(stat);
-        let failure = match attributes::read(folder, name) {
+        let mut failures = Vec::new();
+        match attributes::read(folder, name) {
             Ok((attributes, has_unnameable)) => {
                 attributes.iter().for_each(|attribute| store(&mut metadata, attribute));
-                has_unnameable.then(|| "an attribute's name is not UTF-8".to_owned())
+                failures.extend(has_unnameable.then(|| "an attribute's name is not UTF-8".into()));
             }
-            Err(error) => Some(format!("cannot read attributes: {error}")),
-        };
-        let failure = failure.map(|message| Failure::new(IssueKind::Attributes, message));
+            Err(error) => failures.push(format!("cannot read attributes: {error}")),
+        }
+        failures.extend(metadata.mtime.is_none().then(|| "its time is out of range".into()));
+        let message = (!failures.is_empty()).then(|| failures.join("; "));
+        let failure = message.map(|message| Failure::new(IssueKind::Attributes, message));
         (Ok(Node::new_node(stored_name, node_type, metadata)), failure)
     }
 
@@ -150,6 +158,9 @@ fn go_mode(mode: u32) -> u32 {
 }
 
 fn timestamp(seconds: i64, nanoseconds: impl TryInto<i32>) -> Option<Timestamp> {
+    if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) {
+        return None;
+    }
     Timestamp::new(seconds, nanoseconds.try_into().ok()?).ok()
 }
 

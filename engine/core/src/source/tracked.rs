@@ -1,6 +1,7 @@
 //! A source with a ledger: nothing that goes wrong while it is read is only logged.
 
 use std::{
+    cmp::Ordering,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -67,18 +68,22 @@ impl Shared {
         self.ledger.issues.add(failure.kind, path, failure.message);
     }
 
-    /// Note why a file will not be stored, and say it in the archiver's words.
+    /// Count a file that will not be stored, note why, and say it in the archiver's words.
     fn leave_out(&self, path: &Path, failure: Failure) -> io::Error {
         self.ledger.files_left_out.fetch_add(1, Relaxed);
         let told = io::Error::other(failure.message.clone());
-        self.note(path, failure);
+        // A cancelled run leaves files out without calling that an issue of theirs.
+        if !self.control.is_cancelled() {
+            self.note(path, failure);
+        }
         told
     }
 
-    /// A cancelled run leaves files out without calling that an issue of theirs.
-    fn leave_out_cancelled(&self) -> io::Error {
-        self.ledger.files_left_out.fetch_add(1, Relaxed);
-        io::Error::other("cancelled")
+    fn check_cancelled(&self) -> Result<(), Failure> {
+        match self.control.is_cancelled() {
+            true => Err(Failure::new(IssueKind::Unreadable, "cancelled")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -146,9 +151,11 @@ impl<S: Source> TrackedEntries<S> {
             true => self.shared.root_path.clone(),
             false => self.shared.root_path.join(&entry.path),
         };
+        let listed_bytes = entry.node.meta.size;
         let open = entry.file.map(|file| TrackedFile {
             file,
             path: entry.path,
+            listed_bytes,
             shared: self.shared.clone(),
         });
         ReadSourceEntry { path, node: entry.node, open }
@@ -184,6 +191,7 @@ impl<S: Source> Iterator for TrackedEntries<S> {
 pub struct TrackedFile<File> {
     file: File,
     path: PathBuf,
+    listed_bytes: u64,
     shared: Arc<Shared>,
 }
 
@@ -191,16 +199,21 @@ impl<File: SourceFile> ReadSourceOpen for TrackedFile<File> {
     type Reader = TrackedReader<File::Reader>;
 
     fn open(self) -> RusticResult<Self::Reader> {
-        let Self { file, path, shared } = self;
-        let opened = match shared.control.is_cancelled() {
-            true => Err(shared.leave_out_cancelled()),
-            false => guarded(|| file.open())
-                .and_then(std::convert::identity)
-                .map_err(|failure| shared.leave_out(&path, failure)),
-        };
+        let Self { file, path, listed_bytes, shared } = self;
+        let opened = shared.check_cancelled().and_then(|()| guarded(|| file.open())?);
         match opened {
-            Ok(reader) => Ok(TrackedReader { reader, path, shared, has_ended: false }),
-            Err(error) => Err(RusticError::with_source(RusticKind::InputOutput, "open", error)),
+            Ok(reader) => Ok(TrackedReader {
+                reader,
+                path,
+                listed_bytes,
+                read_bytes: 0,
+                state: State::Reading,
+                shared,
+            }),
+            Err(failure) => {
+                let error = shared.leave_out(&path, failure);
+                Err(RusticError::with_source(RusticKind::InputOutput, "open", error))
+            }
         }
     }
 }
@@ -209,44 +222,71 @@ impl<File: SourceFile> ReadSourceOpen for TrackedFile<File> {
 pub struct TrackedReader<Reader> {
     reader: Reader,
     path: PathBuf,
+    listed_bytes: u64,
+    read_bytes: u64,
+    state: State,
     shared: Arc<Shared>,
-    has_ended: bool,
+}
+
+/// How far a file is; each is judged once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+    Failed,
 }
 
 impl<Reader: SourceReader> TrackedReader<Reader> {
+    fn read_on(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        self.shared.check_cancelled()?;
+        guarded(|| self.reader.read(buffer))?
+            .map_err(|error| Failure::new(IssueKind::Unreadable, format!("cannot read: {error}")))
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.read_bytes += count as u64;
+        self.shared.ledger.bytes_read.fetch_add(count as u64, Relaxed);
+    }
+
     fn end(&mut self) {
-        self.has_ended = true;
-        match guarded(|| self.reader.change()) {
-            Ok(None) => {}
-            Ok(Some(failure)) | Err(failure) => self.shared.note(&self.path, failure),
+        self.state = State::Ended;
+        let change = guarded(|| self.reader.change()).unwrap_or_else(Some);
+        if let Some(failure) = change.or_else(|| self.other_length()) {
+            self.shared.note(&self.path, failure);
         }
     }
 
-    fn fail(&mut self, error: &io::Error) -> io::Error {
-        self.has_ended = true;
-        let failure = Failure::new(IssueKind::Unreadable, format!("cannot read: {error}"));
-        self.shared.leave_out(&self.path, failure)
+    /// What no source needs to notice itself.
+    fn other_length(&self) -> Option<Failure> {
+        let kind = match self.read_bytes.cmp(&self.listed_bytes) {
+            Ordering::Equal => return None,
+            Ordering::Less => IssueKind::Shrunk,
+            Ordering::Greater => IssueKind::Rewritten,
+        };
+        let message = format!("{} bytes were listed, {} read", self.listed_bytes, self.read_bytes);
+        Some(Failure::new(kind, message))
     }
 }
 
 impl<Reader: SourceReader> io::Read for TrackedReader<Reader> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.has_ended || buffer.is_empty() {
-            return Ok(0);
+        match self.state {
+            State::Reading => {}
+            State::Ended => return Ok(0),
+            // Never a clean end: half a file would be stored as a whole one.
+            State::Failed => return Err(io::Error::other("failed before")),
         }
-        if self.shared.control.is_cancelled() {
-            self.has_ended = true;
-            return Err(self.shared.leave_out_cancelled());
-        }
-        let read = guarded(|| self.reader.read(buffer))
-            .unwrap_or_else(|failure| Err(io::Error::other(failure.message)));
-        match read {
-            Ok(0) => self.end(),
-            Ok(count) => {
-                self.shared.ledger.bytes_read.fetch_add(count as u64, Relaxed);
+        let count = match self.read_on(buffer) {
+            Ok(count) => count,
+            Err(failure) => {
+                self.state = State::Failed;
+                return Err(self.shared.leave_out(&self.path, failure));
             }
-            Err(ref error) => return Err(self.fail(error)),
+        };
+        self.advance(count);
+        if count == 0 && !buffer.is_empty() {
+            self.end();
         }
-        read
+        Ok(count)
     }
 }

@@ -19,6 +19,8 @@ use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 use super::{Failure, beneath::Root};
 use crate::issue::{Issue, IssueKind};
 
+/// Folders with longer paths are not entered: a tree without end must not take all memory.
+const LONGEST_PATH_BYTES: usize = 64 * 1024;
 /// Folders held open on the way down; those above are opened again when the walk returns.
 const MOST_OPEN_FOLDERS: usize = 64;
 /// File systems made up by the kernel; restoring them would mean nothing.
@@ -60,8 +62,16 @@ pub struct Rules {
     pub exclude: Gitignore,
     /// Folders of our own.
     pub own_folders: HashSet<Identity>,
+    /// The same as paths relative to the root: one may be made after the run has started.
+    pub own_paths: HashSet<PathBuf>,
     /// Do not enter other file systems.
     pub one_file_system: bool,
+}
+
+impl Rules {
+    fn is_own(&self, path: &Path, stat: &Stat) -> bool {
+        self.own_folders.contains(&identity(stat)) || self.own_paths.contains(path)
+    }
 }
 
 /// An entry as it was found.
@@ -152,7 +162,7 @@ impl Walk<'_> {
         if self.rules.exclude.matched(&path, is_folder).is_ignore() {
             return ControlFlow::Continue(());
         }
-        if is_folder && self.rules.own_folders.contains(&identity(&stat)) {
+        if is_folder && self.rules.is_own(&path, &stat) {
             let message = "left out: the repository, its cache or the configuration lies there";
             return visit(Err(issue(&path, Failure::new(IssueKind::OwnFiles, message))));
         }
@@ -167,9 +177,8 @@ impl Walk<'_> {
         listed: &Stat,
         visit: &mut Visitor<'_>,
     ) -> ControlFlow<()> {
-        if self.frames.iter().any(|above| identity(&above.stat) == identity(listed)) {
-            let failure = Failure::new(IssueKind::Listing, "this folder contains itself");
-            return visit(Err(issue(&path, failure)));
+        if let Some(reason) = self.endless(&path, listed) {
+            return visit(Err(issue(&path, Failure::new(IssueKind::Listing, reason))));
         }
         let opened = self.root.open_beneath(&path, folder_flags());
         let opened = opened.and_then(|folder| Ok((rustix::fs::fstat(&folder)?, folder)));
@@ -185,6 +194,15 @@ impl Walk<'_> {
                 self.enter(path, stat, folder, visit)
             }
         }
+    }
+
+    /// Why the walk would not come to an end below this folder.
+    fn endless(&self, path: &Path, listed: &Stat) -> Option<&'static str> {
+        let is_loop = self.frames.iter().any(|above| identity(&above.stat) == identity(listed));
+        let is_too_deep = path.as_os_str().len() > LONGEST_PATH_BYTES;
+        [(is_loop, "this folder contains itself"), (is_too_deep, "this folder lies too deep")]
+            .into_iter()
+            .find_map(|(holds, reason)| holds.then_some(reason))
     }
 
     fn enter(

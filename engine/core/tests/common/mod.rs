@@ -2,163 +2,25 @@
 #![allow(dead_code, missing_docs)]
 #![allow(clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+mod memory;
 
-use bytes::Bytes;
+use std::{path::Path, sync::Arc};
+
 use rustic_core::{
-    BackupOptions, BytesList, ConfigOptions, Credentials, FileType, Id, KeyOptions, PathList,
-    ReadBackend, Repository, RepositoryBackends, RepositoryOptions, RusticResult, SnapshotOptions,
-    WriteBackend, repofile::MasterKey,
+    BackupOptions, ConfigOptions, Credentials, KeyOptions, PathList, Repository,
+    RepositoryBackends, RepositoryOptions, SnapshotOptions, repofile::MasterKey,
 };
 use unstoppable_engine_core::{
     control::Control,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     format::{reader::Reader, seal::Seal},
     issue::{Collected, IssueKind},
     key::RepositoryKey,
     object::{Object, ObjectId, ObjectKind},
     restore::{RestoreOptions, RestoreSummary, restore},
-    storage::ReadStorage,
 };
 
-/// Objects by path.
-#[derive(Clone, Default)]
-pub struct Memory(pub Arc<Mutex<HashMap<String, Bytes>>>);
-
-impl Memory {
-    pub fn get(&self, path: &str) -> Option<Bytes> {
-        self.0.lock().unwrap().get(path).cloned()
-    }
-
-    pub fn put(&self, path: &str, content: impl Into<Bytes>) {
-        self.0.lock().unwrap().insert(path.to_owned(), content.into());
-    }
-
-    /// All paths that begin with `folder`.
-    pub fn paths(&self, folder: &str) -> Vec<String> {
-        let objects = self.0.lock().unwrap();
-        let mut paths: Vec<_> =
-            objects.keys().filter(|path| path.starts_with(folder)).cloned().collect();
-        paths.sort();
-        paths
-    }
-
-    /// Change the byte at `place` (from the end when negative).
-    pub fn flip(&self, path: &str, place: isize) {
-        let mut content = self.get(path).unwrap().to_vec();
-        let place = if place < 0 { content.len() as isize + place } else { place };
-        content[place as usize] ^= 1;
-        self.put(path, content);
-    }
-}
-
-impl ReadStorage for Memory {
-    fn location(&self) -> String {
-        "memory".to_owned()
-    }
-
-    fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
-        let objects = self.0.lock().unwrap();
-        let in_folder = |path: &&String| path.starts_with(&format!("{}/", kind.folder()));
-        let entries = objects.iter().filter(|(path, _)| in_folder(path));
-        Ok(entries
-            .filter_map(|(path, content)| {
-                Some((path.rsplit('/').next()?.parse().ok()?, content.len() as u64))
-            })
-            .collect())
-    }
-
-    fn read(&self, object: &Object) -> Result<Option<Bytes>> {
-        Ok(self.get(&object.path()))
-    }
-
-    fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
-        let refuse = || Error::new(ErrorKind::Damaged, format!("{object} is missing or shorter"));
-        let content = self.get(&object.path()).ok_or_else(refuse)?;
-        let start = offset_bytes as usize;
-        let end = start.checked_add(length_bytes).filter(|end| *end <= content.len());
-        Ok(content.slice(start..end.ok_or_else(refuse)?))
-    }
-
-    fn size(&self, object: &Object) -> Result<Option<u64>> {
-        Ok(self.get(&object.path()).map(|content| content.len() as u64))
-    }
-}
-
-fn path_of(kind: FileType, id: &Id) -> String {
-    let hex = id.to_hex().to_string();
-    match kind {
-        FileType::Config => "config".to_owned(),
-        FileType::Pack => format!("data/{}/{hex}", &hex[..2]),
-        _ => format!("{}/{hex}", kind.dirname()),
-    }
-}
-
-impl ReadBackend for Memory {
-    fn location(&self) -> String {
-        "memory".to_owned()
-    }
-
-    fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        if kind == FileType::Config {
-            let config = self.get("config");
-            return Ok(config
-                .map(|config| (Id::default(), config.len() as u32))
-                .into_iter()
-                .collect());
-        }
-        let paths = self.paths(&format!("{}/", kind.dirname()));
-        Ok(paths
-            .iter()
-            .map(|path| {
-                let id = path.rsplit('/').next().unwrap().parse().unwrap();
-                (id, self.get(path).unwrap().len() as u32)
-            })
-            .collect())
-    }
-
-    fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
-        Ok(self.get(&path_of(kind, id)).unwrap())
-    }
-
-    fn read_partial(
-        &self,
-        kind: FileType,
-        id: &Id,
-        _cacheable: bool,
-        offset: u32,
-        length: u32,
-    ) -> RusticResult<Bytes> {
-        let content = self.get(&path_of(kind, id)).unwrap();
-        Ok(content.slice(offset as usize..(offset + length) as usize))
-    }
-
-    fn warmup_path(&self, _kind: FileType, _id: &Id) -> String {
-        String::new()
-    }
-}
-
-impl WriteBackend for Memory {
-    fn write_bytes(
-        &self,
-        kind: FileType,
-        id: &Id,
-        _: bool,
-        content: BytesList,
-    ) -> RusticResult<()> {
-        self.put(&path_of(kind, id), content.slice().concat());
-        Ok(())
-    }
-
-    fn remove(&self, kind: FileType, id: &Id, _: bool) -> RusticResult<()> {
-        self.0.lock().unwrap().remove(&path_of(kind, id));
-        Ok(())
-    }
-}
+pub use self::memory::Memory;
 
 /// A repository with its key.
 pub struct Fixture {

@@ -1,0 +1,10 @@
+//! Whole runs: from a folder into cold, and back.
+
+// Clippy knows only functions marked as tests, not the helpers beside them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod interrupted;
+mod partial;
+mod scene;
+mod storage;
+mod stored;

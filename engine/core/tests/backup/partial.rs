@@ -1,0 +1,84 @@
+//! Runs that store a snapshot and say what it lacks.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use unstoppable_engine_core::{error::ErrorKind, issue::IssueKind};
+
+use super::scene::{Scene, content, noise, told};
+
+#[test]
+fn a_file_that_shrinks_while_it_is_read_is_stored_as_it_was_read() {
+    let mut scene = Scene::new();
+    let before = noise(1, 64 << 20);
+    scene.write("whole", b"whole");
+    scene.write("database", &before);
+    let database = File::options().write(true).open(scene.source.join("database")).unwrap();
+
+    let summary = scene.run_and(6, |_| database.set_len(1).unwrap());
+
+    assert_eq!(told(&summary.issues), [(IssueKind::Shrunk, "database".to_owned())]);
+    assert_eq!(summary.tags, ["partial"]);
+    assert_eq!(scene.snapshot(summary.snapshot_id).tags, ["partial"]);
+    let restored = scene.restored(summary.snapshot_id);
+    let stored = &restored[Path::new("database")].2;
+    assert!(stored.len() < before.len() && before.starts_with(stored), "{}", stored.len());
+
+    scene.options.max_shrink_percent = None;
+    let whole = scene.run();
+    assert_eq!(whole.tags, [""; 0]);
+    assert_eq!(scene.restored(whole.snapshot_id), content(&scene.source));
+}
+
+#[test]
+fn an_empty_source_is_partial_even_the_first_time() {
+    let scene = Scene::new();
+
+    let summary = scene.run();
+
+    assert_eq!(told(&summary.issues), [(IssueKind::EmptySource, String::new())]);
+    assert_eq!(summary.tags, ["partial"]);
+    assert_eq!(scene.restored(summary.snapshot_id).len(), 1);
+}
+
+#[test]
+fn a_source_that_lost_most_of_its_files_or_bytes_is_partial_unless_that_is_accepted() {
+    let mut scene = Scene::new();
+    for number in 0..10 {
+        scene.write(&format!("{number}"), &[number; 100]);
+    }
+    assert_eq!(scene.run().tags, [""; 0]);
+    for number in 0..5 {
+        fs::remove_file(scene.source.join(format!("{number}"))).unwrap();
+    }
+    assert_eq!(scene.run().tags, [""; 0], "half of it is within 50 %");
+    for number in 5..7 {
+        fs::remove_file(scene.source.join(format!("{number}"))).unwrap();
+    }
+    scene.options.max_shrink_percent = Some(30);
+
+    // Every run is compared with the last complete one, not with the partial one before it.
+    for _ in 0..2 {
+        let summary = scene.run();
+        let shrank = (IssueKind::SourceShrank, String::new());
+        assert_eq!(told(&summary.issues), [shrank.clone(), shrank], "files and bytes");
+        assert_eq!(summary.tags, ["partial"]);
+        assert_eq!(summary.files_total, 3);
+    }
+
+    scene.options.max_shrink_percent = None;
+    assert_eq!(scene.run().tags, [""; 0]);
+}
+
+#[test]
+fn a_source_that_is_not_there_fails_the_run() {
+    let scene = Scene::new();
+    fs::remove_dir(&scene.source).unwrap();
+
+    let refused = scene.try_run(&std::sync::Arc::default()).unwrap_err();
+
+    assert_eq!(refused.kind(), ErrorKind::SourceUnavailable);
+    assert_eq!(scene.snapshot_count(), 0);
+}
