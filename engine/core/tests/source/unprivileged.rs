@@ -18,7 +18,12 @@ const NOBODY: u32 = 65_534;
 
 /// Run the ignored test `helper` as a user without rights; as ourselves if we have none.
 fn as_nobody(helper: &str, source: &Path) {
-    let mut command = Command::new(env::current_exe().unwrap());
+    // Our own program may lie where nobody else gets to, such as below /root.
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o755);
+    let program = folder.path().join("source");
+    fs::copy(env::current_exe().unwrap(), &program).unwrap();
+    let mut command = Command::new(program);
     command.args(["--ignored", "--exact", "--nocapture", helper]);
     command.env(SOURCE, source).current_dir("/");
     if rustix::process::geteuid().is_root() {
