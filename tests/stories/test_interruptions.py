@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.stories.world import Machine, contents, differences, is_untouched, wait_for_lane
+from tests.stories.world import Machine, contents, differences, is_untouched, wait_until_reading
 
 SEED = 20240229
 SETTLED_SECONDS = 2.1
@@ -61,9 +61,9 @@ def test_a_snapshot_that_a_killed_run_left_can_be_restored_whole(well):
 
 
 def test_a_run_that_was_killed_is_called_so_at_once_and_recorded_by_the_next(well):
-    well.write("large.bin", os.urandom(64 << 20))
+    large = well.write("large.bin", os.urandom(128 << 20))
     with well.start("backup", to_be_killed=True) as running:
-        wait_for_lane(well, running)
+        wait_until_reading(running, large)
         running.kill()
 
     assert "killed" in well.done("status")

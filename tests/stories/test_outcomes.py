@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.world import PROGRAM, Machine, contents, is_untouched, wait_for_lane
+from tests.stories.world import PROGRAM, Machine, contents, is_untouched, wait_until_reading
 
 MALLORYS_KEY = "9f3c1b7e5a2d4860f1e2d3c4b5a6978812345678deadbeefcafe0badf00dfeed"
 
@@ -131,9 +131,9 @@ def test_the_second_run_at_the_same_time_is_told_who_is_at_it_and_since_when(wel
 
 
 def test_two_real_runs_at_once_never_overlap(well):
-    big(well, mebibytes=64)
+    large = big(well, mebibytes=128)
     with well.start("backup") as running:
-        wait_for_lane(well, running)
+        wait_until_reading(running, large)
         running.send_signal(signal.SIGSTOP)
 
         second = well.run("backup")
@@ -356,16 +356,3 @@ def make_folder(path: Path) -> Path:
 def big(machine: Machine, *, mebibytes: int) -> Path:
     """Write a large file of bytes that no compression makes smaller."""
     return machine.write("large", os.urandom(mebibytes << 20))
-
-
-def wait_until_reading(running: subprocess.Popen[str], path: Path) -> None:
-    """Wait until the program has begun to read a file."""
-    folder = Path(f"/proc/{running.pid}/fd")
-    while running.poll() is None:
-        for descriptor in folder.iterdir():
-            try:
-                if descriptor.resolve() == path:
-                    return
-            except OSError:
-                continue
-    raise AssertionError("it ended before it read the file")

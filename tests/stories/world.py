@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,11 +153,17 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def wait_for_lane(machine: Machine, running: subprocess.Popen[str]) -> None:
-    """Wait until a run that was started holds the lane."""
-    while not (machine.lane.exists() and machine.lane.read_text()):
-        assert running.poll() is None, "it ended before it was seen"
-        time.sleep(0.001)
+def wait_until_reading(running: subprocess.Popen[str], path: Path) -> None:
+    """Wait until the program has begun to read a file."""
+    folder = Path(f"/proc/{running.pid}/fd")
+    while running.poll() is None:
+        for descriptor in folder.iterdir():
+            try:
+                if descriptor.resolve() == path:
+                    return
+            except OSError:
+                continue
+    raise AssertionError("it ended before it read the file")
 
 
 def is_untouched(before: dict[str, str], folder: Path) -> bool:
