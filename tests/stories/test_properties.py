@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from tests.stories.world import Machine, differences
 
+EXAMPLES = settings.default.max_examples // 7
+"""An example makes a dozen runs of the program: 14 as a rule, ten times as many in full."""
+
 NAMES = st.binary(min_size=1, max_size=12).filter(
     lambda name: name not in {b".", b".."} and b"/" not in name and b"\0" not in name
 )
@@ -119,7 +122,7 @@ def is_hollow(folder: Path) -> bool:
 
 
 @given(first=ENTRIES, second=ENTRIES, seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_each_snapshot_of_any_tree_comes_back_exactly(first, second, seed):
     with tempfile.TemporaryDirectory(prefix="unstoppable-tree-") as folder:
         alice = Machine(Path(folder), extra={"UNSTOPPABLE_MAX_SHRINK": "100%"})
