@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Debug, Default)]
 pub struct Control {
     cancelled: AtomicBool,
+    given_up: AtomicBool,
     /// Bytes of the source (backup) or of the target (restore) that are done.
     pub bytes_done: AtomicU64,
     /// Bytes to do; 0 while unknown.
@@ -27,6 +28,16 @@ impl Control {
     /// Whether the work was asked to stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Relaxed)
+    }
+
+    /// Stop reading the source: what was read can no longer be stored.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Relaxed);
+    }
+
+    /// Whether to go no further, for whichever reason.
+    pub fn is_ending(&self) -> bool {
+        self.is_cancelled() || self.given_up.load(Relaxed)
     }
 
     /// Fail with [`ErrorKind::Cancelled`] when the work was asked to stop.

@@ -1,6 +1,6 @@
 //! A repository: created once, and opened only when it is the pinned one.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt::Display, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -23,6 +23,9 @@ use crate::{
 
 /// A config is a few hundred bytes.
 const LARGEST_CONFIG_BYTES: usize = 64 * 1024;
+
+/// So is a birth certificate.
+const LARGEST_BIRTH_BYTES: u64 = 64 * 1024;
 
 /// Where a repository lies: its own folders, generation included.
 #[derive(Debug, Clone)]
@@ -84,11 +87,11 @@ pub fn create(
     let mut config = new_config(key)?;
     cold.create_folders()?;
     let id = register_birth(&cold, birth, config_id(&config)?, created_at_seconds)?;
+    // Only now, when cold has its certificate, it shows if hot is the same place under another name.
+    hot.as_ref().map_or(Ok(()), refuse_repository)?;
     set(&mut config, "id", id.to_hex().into());
     let sealed: Bytes = Seal::new(key).seal(config.to_string().as_bytes())?.into();
-    if let Some(hot) = &hot {
-        hot.create_folders()?;
-    }
+    hot.as_ref().map_or(Ok(()), AppendStorage::create_folders)?;
     cold.create(&Object::Config, std::slice::from_ref(&sealed))?;
     if let Some(hot) = &hot {
         write_hot_config(hot, key, &mut config)?;
@@ -99,6 +102,19 @@ pub fn create(
         key_fingerprint: key.fingerprint(),
         generation: birth.generation(),
     })
+}
+
+/// A repository has its birth certificate, a cache never: what is to be used as a cache, and
+/// emptied as one, must not be somebody's repository.
+fn refuse_repository(hot: &LocalDirectory<Maintain>) -> Result<()> {
+    match hot.size(&Object::Birth) {
+        Ok(Some(_)) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("{} holds a repository and cannot be the cache of one", hot.location()),
+        )),
+        // What cannot be read is not written to either, and its user says so.
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 fn refuse_existing(
@@ -180,7 +196,7 @@ impl Repository {
         let config = read.read(&Object::Config)?.ok_or_else(|| no_repository(&read))?;
         let (birth, found) = identify(&read, key, &config, expected)?;
         let issues = Arc::<Issues>::default();
-        let hot = open_hot(&read, places.hot.as_ref(), key, &config, &issues);
+        let hot = open_hot(&read, places.hot.as_ref(), key, &config, &issues)?;
         Ok(Self {
             tiered: Arc::new(Tiered::new(Arc::new(read), hot, issues.clone())),
             append: (mode == Mode::Append)
@@ -227,19 +243,18 @@ fn identify(
 ) -> Result<(Birth, Pins)> {
     let config_sha256 = ObjectId::of(config);
     let pins = expected.pins.as_ref();
-    if let Some(pins) = pins.filter(|pins| pins.config_sha256 != config_sha256) {
-        return Err(broken(cold, "config", &pins.config_sha256, &config_sha256));
+    if let Some(pins) = pins {
+        compare(cold, "config", &pins.config_sha256, &config_sha256)?;
     }
     let head = open_config(cold, key, config)?;
-    let certificate = cold.read(&Object::Birth)?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::PinBroken,
-            format!("unstoppable.json is missing in {}", cold.location()),
-        )
-    })?;
-    let (certificate, birth) = BirthCertificate::from_json(&certificate)?;
-    if certificate.repository_id != head.id {
-        return Err(broken(cold, "repository id", &certificate.repository_id, &head.id));
+    let (certificate, birth) = read_birth(cold)?;
+    compare(cold, "repository id", &certificate.repository_id, &head.id)?;
+    if let Some(expected) = &expected.birth {
+        compare(cold, "birth", expected, &birth)?;
+    }
+    if let Some(pins) = pins {
+        compare(cold, "repository id", &pins.repository_id, &head.id)?;
+        compare(cold, "generation", &pins.generation, &birth.generation())?;
     }
     let found = Pins {
         repository_id: head.id,
@@ -247,33 +262,40 @@ fn identify(
         key_fingerprint: key.fingerprint(),
         generation: birth.generation(),
     };
-    if let Some(expected) = expected.birth.as_ref().filter(|expected| **expected != birth) {
-        return Err(broken(cold, "its birth", expected, &birth));
-    }
-    match pins {
-        Some(pins) if pins.repository_id != found.repository_id => {
-            Err(broken(cold, "repository id", &pins.repository_id, &found.repository_id))
-        }
-        Some(pins) if pins.generation != found.generation => {
-            Err(broken(cold, "generation", &pins.generation, &found.generation))
-        }
-        _ => Ok((birth, found)),
-    }
+    Ok((birth, found))
 }
 
-fn broken(
+/// The birth certificate; whatever is wrong with it, this is not the repository that was created.
+fn read_birth(cold: &dyn ReadStorage) -> Result<(BirthCertificate, Birth)> {
+    let place = cold.location();
+    let broken = |what: String| Error::new(ErrorKind::PinBroken, what);
+    if cold.size(&Object::Birth)?.is_some_and(|size| size > LARGEST_BIRTH_BYTES) {
+        return Err(broken(format!("unstoppable.json in {place} is too large to be one")));
+    }
+    let bytes = cold
+        .read(&Object::Birth)?
+        .ok_or_else(|| broken(format!("unstoppable.json is missing in {place}")))?;
+    BirthCertificate::from_json(&bytes)
+        .map_err(|error| broken(format!("unstoppable.json in {place}: {}", error.chain())))
+}
+
+/// Refuse what differs from what it must be.
+fn compare<T: PartialEq + Display>(
     cold: &dyn ReadStorage,
     what: &str,
-    expected: &dyn std::fmt::Display,
-    found: &dyn std::fmt::Display,
-) -> Error {
-    Error::new(
+    expected: &T,
+    found: &T,
+) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    let place = cold.location();
+    Err(Error::new(
         ErrorKind::PinBroken,
         format!(
-            "the repository in {} is not the pinned one: {what} is {found}, expected {expected}",
-            cold.location()
+            "the repository in {place} is not the pinned one: {what} is {found}, expected {expected}"
         ),
-    )
+    ))
 }
 
 fn open_config(cold: &dyn ReadStorage, key: &RepositoryKey, config: &Bytes) -> Result<ConfigHead> {
@@ -307,15 +329,16 @@ fn open_hot(
     key: &RepositoryKey,
     config: &Bytes,
     issues: &Issues,
-) -> Option<LocalDirectory<Maintain>> {
-    let hot = LocalDirectory::<Maintain>::new(hot?);
+) -> Result<Option<LocalDirectory<Maintain>>> {
+    let Some(hot) = hot.map(LocalDirectory::<Maintain>::new) else { return Ok(None) };
+    refuse_repository(&hot)?;
     let ready = align_hot(cold, &hot, issues).and_then(|()| mend_hot_config(&hot, key, config));
     match ready {
-        Ok(()) => Some(hot),
+        Ok(()) => Ok(Some(hot)),
         Err(error) => {
             let message = format!("{} cannot be used: {}", hot.location(), error.chain());
             issues.add(IssueKind::HotIncomplete, "", message);
-            None
+            Ok(None)
         }
     }
 }

@@ -144,3 +144,46 @@ fn hot_of_another_repository_is_replaced_and_never_believed() {
     let config: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(config["is_hot"], true);
 }
+
+#[test]
+fn a_hostile_birth_certificate_breaks_the_pin() {
+    let scene = Scene::new();
+    let pins = scene.create().unwrap();
+    let path = scene.places.cold.join("unstoppable.json");
+    let good = std::fs::read_to_string(&path).unwrap();
+
+    let huge = format!("{good}{}", " ".repeat(100_000));
+    for bad in ["", "{}", "[]", &good.replace("acme", "../x"), &huge] {
+        std::fs::write(&path, bad).unwrap();
+        assert_eq!(scene.refused(&key(1), Some(&pins)), ErrorKind::PinBroken, "{bad:.80}");
+    }
+}
+
+#[test]
+fn a_repository_is_never_used_as_the_cache_of_another() {
+    let (alice, bob) = (Scene::new(), Scene::new());
+    let pins = alice.create().unwrap();
+    let bobs = create(&bob.places, &key(2), &bob.birth, 0).unwrap();
+
+    let mistyped = Places { hot: Some(bob.places.cold.clone()), ..alice.places.clone() };
+    let expected = Expected { pins: Some(pins), birth: None };
+    let refused = Repository::open(&mistyped, &key(1), &expected, Mode::Append).err().unwrap();
+
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    bob.open(&key(2), Some(&bobs)).unwrap();
+}
+
+#[test]
+fn hot_that_is_cold_under_another_name_is_refused_before_a_config_is_written() {
+    let scene = Scene::new();
+    std::fs::create_dir_all(&scene.places.cold).unwrap();
+    let hot = scene.places.hot.clone().unwrap();
+    std::fs::create_dir_all(hot.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&scene.places.cold, &hot).unwrap();
+
+    assert_eq!(scene.create().unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(!scene.places.cold.join("config").exists());
+
+    std::fs::remove_file(&hot).unwrap();
+    scene.create().unwrap();
+}

@@ -27,7 +27,7 @@ use crate::{
     object::{Object, ObjectId},
     process,
     repository::Repository,
-    rustic::{backend::Backend, errors::from_rustic, open::open_for_backup},
+    rustic::{backend::{Backend, Parts}, errors::from_rustic, open::open_for_backup},
     source::{
         directory::{DirectoryOptions, DirectorySource},
         tracked::{Ledger, Tracked},
@@ -84,9 +84,10 @@ impl Repository {
         process::check()?;
         let ledger = Arc::new(Ledger::default());
         let source = self.open_source(options, control)?;
-        let backend = Arc::new(self.backend()?);
-        let parents = Parents::choose(&self.reader(), &self.issues)?;
-        let rustic = open_for_backup(backend.clone(), &self.key, control.clone())?;
+        let backend = Arc::new(self.backend(control)?);
+        let parents = Parents::choose(&self.reader(), options.started_at_seconds, &self.issues)?;
+        let rustic = open_for_backup(backend.clone(), &self.key, control.clone())
+            .map_err(|error| backend.take_failure().unwrap_or(error))?;
         control.check()?;
 
         let root = RootIdentity::of(&options.source);
@@ -124,12 +125,18 @@ impl Repository {
         DirectorySource::open(&options.source, name, &directory, control.clone())
     }
 
-    fn backend(&self) -> Result<Backend> {
+    fn backend(&self, control: &Arc<Control>) -> Result<Backend> {
         let append = self.append.clone().ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "a backup needs a repository opened to append")
         })?;
-        let (tiered, issues) = (self.tiered.clone(), self.issues.clone());
-        Ok(Backend::new(tiered, append, Seal::new(&self.key), self.config.clone(), issues))
+        Ok(Backend::new(Parts {
+            tiered: self.tiered.clone(),
+            append,
+            seal: Seal::new(&self.key),
+            config: self.config.clone(),
+            issues: self.issues.clone(),
+            control: control.clone(),
+        }))
     }
 
     fn archive(
@@ -151,7 +158,8 @@ impl Repository {
         })
     }
 
-    /// Write the snapshot, then prove it: what is called stored was seen in cold.
+    /// Prove what the snapshot needs, then write it, then prove it too: a snapshot that lacks
+    /// something never comes to be, and what is called stored was seen in cold.
     fn commit(
         &self,
         rustic: &RusticRepository<IndexedIdsStatus>,
@@ -160,6 +168,8 @@ impl Repository {
         tags: Vec<String>,
         ledger: &Ledger,
     ) -> Result<BackupSummary> {
+        let cold = self.tiered.cold().as_ref();
+        proof::prove_content(cold, &backend.written())?;
         let mut list = StringList::default();
         tags.iter().for_each(|tag| list.add(tag.clone()));
         snapshot.add_tags(vec![list]);
@@ -170,7 +180,7 @@ impl Repository {
         }
         saved.map_err(|error| from_rustic("cannot save the snapshot", &error))?;
         let written = backend.written();
-        let snapshot_id = proof::prove(self.tiered.cold().as_ref(), &written)?;
+        let snapshot_id = proof::prove_snapshot(cold, &written)?;
         Ok(summarise(snapshot_id, &snapshot, tags, &written, &self.all_issues(ledger), ledger))
     }
 

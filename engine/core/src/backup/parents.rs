@@ -18,12 +18,17 @@ pub struct Parents {
 
 impl Parents {
     /// Choose among the sound snapshots of the repository; the others are told.
-    pub fn choose(reader: &Reader, told: &Issues) -> Result<Self> {
+    ///
+    /// A run under a wrong clock may have left snapshots from the future. They would be the
+    /// newest for years, so they are taken only when there are no others.
+    pub fn choose(reader: &Reader, now_seconds: i64, told: &Issues) -> Result<Self> {
         let (snapshots, damaged) = reader.snapshots()?;
         for issue in damaged {
             told.push(Issue { kind: IssueKind::IgnoredObject, ..issue });
         }
-        Ok(Self { chosen: choose(&snapshots) })
+        let past = snapshots.iter().take_while(|one| one.time_seconds <= now_seconds).count();
+        let usable = if past > 0 { snapshots.get(..past) } else { None };
+        Ok(Self { chosen: choose(usable.unwrap_or(&snapshots)) })
     }
 
     /// The snapshot to compare the size of the source with.

@@ -6,26 +6,30 @@ use crate::{
     storage::ReadStorage,
 };
 
-/// Read the one snapshot among `written` back from cold, compare it with its name, and see that
-/// every other object is there with its size. Returns the snapshot's id.
-pub fn prove(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<ObjectId> {
-    let mut snapshot_id = None;
+/// See that every object of `written` that is not a snapshot is in cold with its size in bytes.
+pub fn prove_content(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<()> {
     for (object, size) in written {
-        match object {
-            Object::Hashed(ObjectKind::Snapshot, id) => {
-                let content = cold.read(object)?.ok_or_else(|| unproved(object, "is missing"))?;
-                if !object.is_named_rightly(&content) {
-                    return Err(unproved(object, "came back with other bytes"));
-                }
-                snapshot_id = Some(*id);
-            }
-            _ if cold.size(object)? != Some(*size) => {
-                return Err(unproved(object, &format!("is not there with its {size} bytes")));
-            }
-            _ => {}
+        let is_snapshot = matches!(object, Object::Hashed(ObjectKind::Snapshot, _));
+        if !is_snapshot && cold.size(object)? != Some(*size) {
+            return Err(unproved(object, &format!("is not there with its {size} bytes")));
         }
     }
-    snapshot_id.ok_or_else(|| Error::new(ErrorKind::Internal, "no snapshot was written"))
+    Ok(())
+}
+
+/// Read the snapshot of `written` back from cold and compare it with its name, which is returned.
+pub fn prove_snapshot(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<ObjectId> {
+    let snapshot = written.iter().find_map(|(object, _)| match object {
+        Object::Hashed(ObjectKind::Snapshot, id) => Some((object, *id)),
+        _ => None,
+    });
+    let (object, id) =
+        snapshot.ok_or_else(|| Error::new(ErrorKind::Internal, "no snapshot was written"))?;
+    let content = cold.read(object)?.ok_or_else(|| unproved(object, "is missing"))?;
+    if !object.is_named_rightly(&content) {
+        return Err(unproved(object, "came back with other bytes"));
+    }
+    Ok(id)
 }
 
 fn unproved(object: &Object, what: &str) -> Error {
@@ -53,6 +57,11 @@ mod tests {
         let object = Object::Hashed(kind, ObjectId::of(content));
         cold.create(&object, &[Bytes::from_static(content)]).unwrap();
         (object, content.len() as u64)
+    }
+
+    fn prove(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<ObjectId> {
+        prove_content(cold, written)?;
+        prove_snapshot(cold, written)
     }
 
     #[test]

@@ -4,33 +4,49 @@
 //! objects that are not what their name and MAC say are hidden from listings; and the snapshot
 //! that the archiver saves on its own is swallowed, because we judge the run first.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
-use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticResult, WriteBackend};
+use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
 use super::errors::into_rustic;
 use crate::{
+    control::Control,
     error::{Error, ErrorKind, Result},
-    format::seal::Seal,
+    format::{
+        reader::{check_size, open_index, open_snapshot},
+        seal::Seal,
+    },
     issue::{IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
     storage::{AppendStorage, ReadStorage, tiered::Tiered},
 };
 
-/// The most that an index file or a snapshot may decompress to.
-const LARGEST_JSON_BYTES: usize = 256 * 1024 * 1024;
+/// What a backend is made of.
+pub struct Parts {
+    /// Cold, and hot in front of it.
+    pub tiered: Arc<Tiered>,
+    /// Cold, to add to.
+    pub append: Arc<dyn AppendStorage>,
+    /// The repository's key.
+    pub seal: Seal,
+    /// The bytes whose pin was checked; they are never read again.
+    pub config: Bytes,
+    /// Learns what is not right in the repository.
+    pub issues: Arc<Issues>,
+    /// Ends the reading of the source when something cannot be written.
+    pub control: Arc<Control>,
+}
 
 /// What a backup needs of storage.
 pub struct Backend {
-    tiered: Arc<Tiered>,
-    append: Arc<dyn AppendStorage>,
-    seal: Seal,
-    config: Bytes,
-    issues: Arc<Issues>,
+    parts: Parts,
     holds_snapshots: AtomicBool,
     record: Mutex<Record>,
 }
@@ -43,16 +59,9 @@ struct Record {
 }
 
 impl Backend {
-    /// `config` are the bytes whose pin was checked; they are never read again.
-    pub fn new(
-        tiered: Arc<Tiered>,
-        append: Arc<dyn AppendStorage>,
-        seal: Seal,
-        config: Bytes,
-        issues: Arc<Issues>,
-    ) -> Self {
-        let holds_snapshots = AtomicBool::new(true);
-        Self { tiered, append, seal, config, issues, holds_snapshots, record: Mutex::default() }
+    /// A backend that holds snapshots back.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, holds_snapshots: AtomicBool::new(true), record: Mutex::default() }
     }
 
     /// From now on snapshots are written: the run was judged.
@@ -60,7 +69,7 @@ impl Backend {
         self.holds_snapshots.store(false, Relaxed);
     }
 
-    /// The first failed write. `rustic_core` only logs some of them and goes on.
+    /// The first write or listing that failed. `rustic_core` only logs some of them and goes on.
     pub fn take_failure(&self) -> Option<Error> {
         self.record().failure.take()
     }
@@ -68,6 +77,15 @@ impl Backend {
     /// Every object written so far, with its size in bytes.
     pub fn written(&self) -> Vec<(Object, u64)> {
         self.record().written.clone()
+    }
+
+    /// Keep the error that ends the run, and say it in the archiver's words.
+    fn fail(&self, error: Error) -> Box<RusticError> {
+        let told = into_rustic(&error);
+        self.record().failure.get_or_insert(error);
+        // The archiver would read the whole rest of the source before it says so.
+        self.parts.control.give_up();
+        told
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -81,68 +99,87 @@ impl Backend {
         let size = content.size() as u64;
         let parts = content.into_vec();
         // Cold first: hot must hold nothing that cold does not name.
-        self.append.create(&object, &parts)?;
+        self.parts.append.create(&object, &parts)?;
         if is_metadata {
-            self.tiered.keep(&object, &parts);
+            self.parts.tiered.keep(&object, &parts);
         }
         self.record().written.push((object, size));
         Ok(())
     }
 
-    /// Leave out what is not what its name and MAC say. Anybody who can write to cold can put
-    /// junk there for ever; it must not stop a backup.
-    fn hide_damaged(
+    /// Leave out what cannot be believed. Anybody who can write to cold can put junk there for
+    /// ever; it must not stop a backup.
+    fn list_sound(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
+        let packs = match kind {
+            ObjectKind::Index => self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect(),
+            _ => HashMap::new(),
+        };
+        let mut sound = Vec::new();
+        for (id, size) in self.parts.tiered.list(kind)? {
+            self.parts.control.check()?;
+            match self.examine(kind, id, size, &packs) {
+                Ok(()) => sound.push((id, size)),
+                Err(error) => self.tell(kind, id, &error),
+            }
+        }
+        Ok(sound)
+    }
+
+    /// Fail with [`ErrorKind::Damaged`] unless the object is what it claims to be, and the packs
+    /// that it names are in cold: blobs of an index that is left out are stored anew.
+    fn examine(
         &self,
         kind: ObjectKind,
-        listed: Vec<(ObjectId, u64)>,
-    ) -> Result<Vec<(ObjectId, u64)>> {
-        let mut good = Vec::with_capacity(listed.len());
-        for (id, size) in listed {
-            let object = Object::Hashed(kind, id);
-            match self.is_sound(&object)? {
-                Ok(()) => good.push((id, size)),
-                Err(reason) => {
-                    self.issues.add(IssueKind::IgnoredObject, object.path(), reason.chain());
-                }
-            }
+        id: ObjectId,
+        size: u64,
+        packs: &HashMap<ObjectId, u64>,
+    ) -> Result<()> {
+        check_size(kind, size)?;
+        let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
+        let object = Object::Hashed(kind, id);
+        let content = self.parts.tiered.read(&object)?.ok_or_else(missing)?;
+        if kind == ObjectKind::Snapshot {
+            return open_snapshot(id, size, &content, &self.parts.seal).map(|_| ());
         }
-        Ok(good)
+        let index = open_index(id, size, &content, &self.parts.seal)?;
+        let short = index.packs().find(|(pack, least)| packs.get(pack) < Some(least));
+        short.map_or(Ok(()), |(pack, _)| {
+            let message = format!("it names data/{pack}, which is missing or cut short");
+            Err(Error::new(ErrorKind::Damaged, message))
+        })
     }
 
-    /// Outer error: storage failed. Inner error: the object is not to be used.
-    fn is_sound(&self, object: &Object) -> Result<Result<()>> {
-        let Some(content) = self.tiered.read(object)? else {
-            return Ok(Err(Error::new(ErrorKind::Damaged, "it went away while it was read")));
+    /// An index that is not right may cost older snapshots their data; what is no snapshot is
+    /// most likely junk.
+    fn tell(&self, kind: ObjectKind, id: ObjectId, error: &Error) {
+        let path = Object::Hashed(kind, id).path();
+        let reason = error.chain();
+        let (issue, message) = match kind {
+            ObjectKind::Index => (
+                IssueKind::Damaged,
+                format!("what it lists is stored anew, older snapshots may lack it: {reason}"),
+            ),
+            _ => (IssueKind::IgnoredObject, reason),
         };
-        if !object.is_named_rightly(&content) {
-            return Ok(Err(Error::new(ErrorKind::Damaged, "its name is not its SHA-256")));
-        }
-        let json = self.seal.open_json(&content, LARGEST_JSON_BYTES);
-        Ok(json.and_then(|json| {
-            serde_json::from_slice::<serde::de::IgnoredAny>(&json)
-                .map(|_| ())
-                .map_err(|error| Error::caused_by(ErrorKind::Damaged, "it is no JSON", error))
-        }))
+        self.parts.issues.add(issue, path, message);
     }
 
-    fn list_sound(&self, file_type: FileType) -> Result<Vec<(ObjectId, u64)>> {
+    fn list(&self, file_type: FileType) -> Result<Vec<(ObjectId, u64)>> {
         match kind_of(file_type) {
-            None => Ok(vec![(ObjectId([0; 32]), self.config.len() as u64)]),
+            None => Ok(vec![(ObjectId([0; 32]), self.parts.config.len() as u64)]),
             // Never asked for: the repository is opened by its raw key.
             Some(ObjectKind::Key) => Ok(Vec::new()),
-            Some(kind @ (ObjectKind::Snapshot | ObjectKind::Index)) => {
-                self.hide_damaged(kind, self.tiered.list(kind)?)
-            }
-            Some(kind @ ObjectKind::Pack) => self.tiered.list(kind),
+            Some(kind @ (ObjectKind::Snapshot | ObjectKind::Index)) => self.list_sound(kind),
+            Some(kind @ ObjectKind::Pack) => self.parts.tiered.list(kind),
         }
     }
 
     fn read_whole(&self, object: &Object) -> Result<Bytes> {
         if *object == Object::Config {
-            return Ok(self.config.clone());
+            return Ok(self.parts.config.clone());
         }
         let missing = || Error::new(ErrorKind::Damaged, format!("{object} is missing"));
-        self.tiered.read(object)?.ok_or_else(missing)
+        self.parts.tiered.read(object)?.ok_or_else(missing)
     }
 }
 
@@ -166,11 +203,11 @@ pub fn object_of(file_type: FileType, id: &Id) -> Result<Object> {
 
 impl ReadBackend for Backend {
     fn location(&self) -> String {
-        self.tiered.location()
+        self.parts.tiered.location()
     }
 
     fn list_with_size(&self, file_type: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        let listed = self.list_sound(file_type).map_err(|error| into_rustic(&error))?;
+        let listed = self.list(file_type).map_err(|error| self.fail(error))?;
         // A pack is at most 4 GiB in the format; what claims more is refused when it is read.
         Ok(listed
             .into_iter()
@@ -195,8 +232,8 @@ impl ReadBackend for Backend {
         let (offset, length) = (u64::from(offset), length as usize);
         object_of(file_type, id)
             .and_then(|object| match cacheable {
-                true => self.tiered.read_tree_range(&object, offset, length),
-                false => self.tiered.read_range(&object, offset, length),
+                true => self.parts.tiered.read_tree_range(&object, offset, length),
+                false => self.parts.tiered.read_range(&object, offset, length),
             })
             .map_err(|error| into_rustic(&error))
     }
@@ -220,11 +257,7 @@ impl WriteBackend for Backend {
         let is_metadata = cacheable || matches!(file_type, FileType::Snapshot | FileType::Index);
         object_of(file_type, id)
             .and_then(|object| self.write(object, is_metadata, content))
-            .map_err(|error| {
-                let told = into_rustic(&error);
-                self.record().failure.get_or_insert(error);
-                told
-            })
+            .map_err(|error| self.fail(error))
     }
 
     fn remove(&self, file_type: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {

@@ -9,7 +9,10 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Read, Write},
     marker::PhantomData,
-    os::{fd::AsRawFd, unix::fs::FileExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -224,6 +227,26 @@ fn write_synced(file: &File, content: &[Bytes]) -> io::Result<()> {
     file.sync_all()
 }
 
+fn make_folder(path: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        Err(_) if path.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
+/// Make a folder and what is missing above it; each must survive a crash as its content does.
+fn make_chain(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|above| !above.as_os_str().is_empty() && !above.is_dir())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        make_folder(folder)?;
+        folder.parent().filter(|above| above.is_dir()).map_or(Ok(()), sync_folder)?;
+    }
+    Ok(())
+}
+
 /// For file systems without unnamed files: a temporary name, then a rename that replaces nothing.
 fn write_named(path: &Path, content: &[Bytes]) -> io::Result<()> {
     let mut random = [0; 8];
@@ -232,6 +255,7 @@ fn write_named(path: &Path, content: &[Bytes]) -> io::Result<()> {
     let written = File::options()
         .write(true)
         .create_new(true)
+        .mode(FILE_MODE.bits())
         .open(&temporary)
         .and_then(|file| write_synced(&file, content))
         .and_then(|()| name_once(&temporary, path));
@@ -260,23 +284,15 @@ impl<Mode: MayAppend> AppendStorage for LocalDirectory<Mode> {
     fn create_folders(&self) -> Result<()> {
         let root = &self.root;
         let failed = |error| Error::storage(format!("cannot create {}", root.display()), error);
-        let create = |path: &Path| {
-            use std::os::unix::fs::DirBuilderExt;
-            fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
-        };
+        make_chain(root).map_err(failed)?;
         for kind in ObjectKind::ALL {
-            create(&root.join(kind.folder())).map_err(failed)?;
+            make_folder(&root.join(kind.folder())).map_err(failed)?;
         }
         let packs = root.join(ObjectKind::Pack.folder());
         for prefix in 0..=u8::MAX {
-            create(&packs.join(format!("{prefix:02x}"))).map_err(failed)?;
+            make_folder(&packs.join(format!("{prefix:02x}"))).map_err(failed)?;
         }
-        // The chain of folders must survive a crash as well as what will lie in them.
-        [packs.as_path(), root]
-            .into_iter()
-            .chain(root.parent())
-            .try_for_each(sync_folder)
-            .map_err(failed)
+        [packs.as_path(), root].into_iter().try_for_each(sync_folder).map_err(failed)
     }
 
     fn create(&self, object: &Object, content: &[Bytes]) -> Result<()> {

@@ -186,11 +186,11 @@ fn copy_to_hot(
             format!("{object} went away while it was read"),
         ));
     };
-    // What is wrong in cold is never cached; whoever reads it reports it.
-    if !object.is_named_rightly(&content) {
-        return Ok(());
-    }
-    let kept = hot.remove(object).and_then(|()| hot.create(object, &[content]));
+    // What is wrong in cold is not to be hidden by a good copy; whoever reads it reports it.
+    let is_right = object.is_named_rightly(&content);
+    let kept = hot
+        .remove(object)
+        .and_then(|()| if is_right { hot.create(object, &[content]) } else { Ok(()) });
     if let Err(error) = kept {
         issues.add(IssueKind::HotIncomplete, object.path(), error.chain());
     }

@@ -3,6 +3,7 @@
 // Clippy knows only functions marked as tests, not the helpers beside them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod damaged;
 mod interrupted;
 mod partial;
 mod scene;

@@ -17,7 +17,7 @@ use unstoppable_engine_core::{
     check::check,
     control::Control,
     error::Result,
-    format::snapshot::Snapshot,
+    format::{reader::Reader, snapshot::Snapshot},
     issue::{Collected, IssueKind},
     key::{RepositoryKey, RootSecret},
     object::ObjectId,
@@ -124,12 +124,17 @@ impl Scene {
     }
 
     pub fn restored(&self, id: ObjectId) -> Content {
+        let (content, issues) = self.restored_by(&self.open().unwrap().reader(), id);
+        assert_eq!(issues, []);
+        content
+    }
+
+    /// What a reader restores, and what it tells.
+    pub fn restored_by(&self, reader: &Reader, id: ObjectId) -> (Content, Vec<(IssueKind, String)>) {
         let target = tempfile::tempdir().unwrap();
-        let reader = self.open().unwrap().reader();
         let (options, control) = (RestoreOptions::default(), Control::default());
-        let summary = restore(&reader, id, target.path(), &options, &control).unwrap();
-        assert_eq!(told(&summary.issues), []);
-        content(target.path())
+        let summary = restore(reader, id, target.path(), &options, &control).unwrap();
+        (content(target.path()), told(&summary.issues))
     }
 }
 

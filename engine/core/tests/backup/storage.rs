@@ -28,8 +28,9 @@ fn junk_in_cold_is_told_and_stops_no_run() {
 
     let summary = scene.try_run(&Arc::default()).unwrap();
 
-    let ignored = junk.clone().map(|path| (IssueKind::IgnoredObject, path));
-    assert_eq!(told(&summary.issues), ignored);
+    let [index, snapshot] = junk.clone();
+    let expected = [(IssueKind::Damaged, index), (IssueKind::IgnoredObject, snapshot)];
+    assert_eq!(told(&summary.issues), expected);
     assert_eq!(summary.tags, [""; 0]);
     assert_eq!(scene.found(), junk.clone().map(|path| (IssueKind::Damaged, path)));
     for path in junk {
