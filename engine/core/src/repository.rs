@@ -2,13 +2,14 @@
 
 use std::{fmt::Display, path::PathBuf, sync::Arc};
 
-use bytes::Bytes;
-use serde::Deserialize;
-
 use crate::{
     birth::{Birth, BirthCertificate, Pins},
     error::{Error, ErrorKind, Result},
-    format::{reader::Reader, seal::Seal},
+    format::{
+        config::{Config, LARGEST_CONFIG_BYTES},
+        reader::Reader,
+        seal::Seal,
+    },
     issue::{IssueKind, Issues},
     key::RepositoryKey,
     object::{Object, ObjectId},
@@ -20,11 +21,9 @@ use crate::{
         tiered::{Tiered, align_hot},
     },
 };
+use bytes::Bytes;
 
-/// A config is a few hundred bytes.
-const LARGEST_CONFIG_BYTES: usize = 64 * 1024;
-
-/// So is a birth certificate.
+/// A birth certificate is a few hundred bytes.
 const LARGEST_BIRTH_BYTES: u64 = 64 * 1024;
 
 /// Where a repository lies: its own folders, generation included.
@@ -65,12 +64,6 @@ pub struct Repository {
     pins: Pins,
 }
 
-#[derive(Deserialize)]
-struct ConfigHead {
-    version: u32,
-    id: ObjectId,
-}
-
 /// Create a repository in cold and its cache in hot; returns the pins to keep for ever.
 /// Goes on where a creation was interrupted before its config was written, which comes last.
 pub fn create(
@@ -86,7 +79,7 @@ pub fn create(
 
     let mut config = new_config(key)?;
     cold.create_folders()?;
-    let id = register_birth(&cold, birth, config_id(&config)?, created_at_seconds)?;
+    let id = register_birth(&cold, birth, Config::parse(&config)?.id, created_at_seconds)?;
     // Only now, when cold has its certificate, it shows if hot is the same place under another name.
     hot.as_ref().map_or(Ok(()), refuse_repository)?;
     set(&mut config, "id", id.to_hex().into());
@@ -156,13 +149,6 @@ fn register_birth(
     Ok(id)
 }
 
-fn config_id(config: &serde_json::Value) -> Result<ObjectId> {
-    let head = ConfigHead::deserialize(config).map_err(|error| {
-        Error::caused_by(ErrorKind::Internal, "the new config has no id", error)
-    })?;
-    Ok(head.id)
-}
-
 fn set(config: &mut serde_json::Value, name: &str, value: serde_json::Value) {
     if let Some(fields) = config.as_object_mut() {
         fields.insert(name.to_owned(), value);
@@ -193,7 +179,7 @@ impl Repository {
         process::check()?;
         expected.pins.as_ref().map_or(Ok(()), |pins| pins.check_key(key))?;
         let read = LocalDirectory::<ReadOnly>::new(&places.cold);
-        let config = read.read(&Object::Config)?.ok_or_else(|| no_repository(&read))?;
+        let config = read_config(&read)?;
         let (birth, found) = identify(&read, key, &config, expected)?;
         let issues = Arc::<Issues>::default();
         let hot = open_hot(&read, places.hot.as_ref(), key, &config, &issues)?;
@@ -230,8 +216,19 @@ impl Repository {
     }
 }
 
-fn no_repository(storage: &dyn ReadStorage) -> Error {
-    Error::new(ErrorKind::NoRepository, format!("there is no repository in {}", storage.location()))
+fn read_config(cold: &dyn ReadStorage) -> Result<Bytes> {
+    let place = cold.location();
+    let config = match cold.size(&Object::Config)? {
+        Some(size) if size > LARGEST_CONFIG_BYTES as u64 => {
+            let message = format!("the config in {place} takes {size} bytes: it is none");
+            return Err(Error::new(ErrorKind::Damaged, message));
+        }
+        Some(_) => cold.read(&Object::Config)?,
+        None => None,
+    };
+    config.ok_or_else(|| {
+        Error::new(ErrorKind::NoRepository, format!("there is no repository in {place}"))
+    })
 }
 
 /// The birth names and the pins of what lies there, if they agree with each other and `pins`.
@@ -298,27 +295,18 @@ fn compare<T: PartialEq + Display>(
     ))
 }
 
-fn open_config(cold: &dyn ReadStorage, key: &RepositoryKey, config: &Bytes) -> Result<ConfigHead> {
-    let json = Seal::new(key).open_json(config, LARGEST_CONFIG_BYTES).map_err(|error| {
-        Error::caused_by(
-            ErrorKind::WrongKey,
-            format!(
-                "the key {} does not open the repository in {}",
-                key.fingerprint(),
-                cold.location()
-            ),
-            error,
-        )
-    })?;
-    let head: ConfigHead = serde_json::from_slice(&json)
-        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "config cannot be read", error))?;
-    if head.version != 2 {
-        return Err(Error::new(
-            ErrorKind::Damaged,
-            format!("repository format version {} is not ours: expected 2", head.version),
-        ));
-    }
-    Ok(head)
+/// The config; a key that does not open it is named.
+fn open_config(cold: &dyn ReadStorage, key: &RepositoryKey, sealed: &Bytes) -> Result<Config> {
+    Config::open(sealed, &Seal::new(key)).map_err(|error| {
+        let (name, place) = (key.fingerprint(), cold.location());
+        let message = match error.kind() {
+            ErrorKind::WrongKey => {
+                format!("the key {name} does not open the repository in {place}")
+            }
+            _ => format!("the config of the repository in {place} cannot be used"),
+        };
+        Error::caused_by(error.kind(), message, error)
+    })
 }
 
 /// Hot, ready for use. It is only a cache: where it cannot be used, that is told and the work
@@ -349,14 +337,10 @@ fn mend_hot_config(
     cold_config: &Bytes,
 ) -> Result<()> {
     let seal = Seal::new(key);
-    let json = seal.open_json(cold_config, LARGEST_CONFIG_BYTES)?;
-    let mut config: serde_json::Value = serde_json::from_slice(&json)
-        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "config cannot be read", error))?;
-    let cached = hot.read(&Object::Config)?.and_then(|sealed| {
-        let json = seal.open_json(&sealed, LARGEST_CONFIG_BYTES).ok()?;
-        serde_json::from_slice::<ConfigHead>(&json).ok()
-    });
-    if cached.is_some_and(|cached| Some(cached.id) == config_id(&config).ok()) {
+    let mut config = Config::open_json(cold_config, &seal)?;
+    let id = Config::parse(&config)?.id;
+    let cached = hot.read(&Object::Config)?.and_then(|sealed| Config::open(&sealed, &seal).ok());
+    if cached.is_some_and(|cached| cached.id == id) {
         return Ok(());
     }
     write_hot_config(hot, key, &mut config)

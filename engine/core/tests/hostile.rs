@@ -5,11 +5,12 @@ mod common;
 
 use std::{fs, path::Path};
 
-use common::{Fixture, entry, folder, told};
+use common::{Faulty, Fixture, entry, folder, told};
 use unstoppable_engine_core::{
     error::ErrorKind,
+    format::reader::{open_index, open_snapshot},
     issue::IssueKind,
-    object::{ObjectId, ObjectKind},
+    object::{Object, ObjectId, ObjectKind},
     restore::RestoreOptions,
 };
 
@@ -101,10 +102,48 @@ fn junk_with_right_names_stops_nothing() {
     let target = tempfile::tempdir().unwrap();
     let summary = fixture.restore(snapshot, target.path());
     assert_eq!(names(target.path()), ["good"]);
-    // `{}` is an index without packs.
-    assert_eq!(summary.issues.problem_count, 513);
+    assert_eq!(summary.issues.problem_count, 514);
     let (snapshots, issues) = fixture.reader().snapshots().unwrap();
     assert_eq!((snapshots.len(), issues.len()), (1, 514));
+}
+
+#[test]
+fn what_is_listed_beyond_reason_is_never_read() {
+    let fixture = Fixture::new();
+    let snapshot = fixture.forge(&fixture.file("good", b"good"));
+    for (kind, largest_mib) in [(ObjectKind::Snapshot, 16), (ObjectKind::Index, 64)] {
+        let path = Object::Hashed(kind, fixture.put_object(kind, b"junk".to_vec())).path();
+        for size in [(largest_mib << 20) + 1, u64::MAX] {
+            let sizes = [(path.clone(), size)].into();
+            let (reader, faulty) = fixture.faulty_reader(Faulty { sizes, ..Faulty::default() });
+            let mut issues = reader.snapshots().unwrap().1;
+            issues.extend(reader.index().unwrap().1);
+            let issue = issues.iter().find(|issue| issue.path == path.as_bytes()).unwrap();
+            assert!(issue.message.contains("is junk"), "{}", issue.message);
+            assert!(!faulty.reads.lock().unwrap().contains(&path));
+        }
+    }
+    let sizes = [(format!("snapshots/{snapshot}"), u64::MAX)].into();
+    let (reader, faulty) = fixture.faulty_reader(Faulty { sizes, ..Faulty::default() });
+    assert_eq!(reader.snapshot(snapshot).unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(faulty.reads.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn sealed_json_of_another_kind_or_size_is_unsound() {
+    let fixture = Fixture::new();
+    for json in ["[]", "[[]]", "{}", r#"{"packs":5}"#, r#"{"packs":[[]]}"#] {
+        let content = fixture.seal.seal(json.as_bytes()).unwrap();
+        let (id, size) = (ObjectId::of(&content), content.len() as u64);
+        assert!(open_index(id, size, &content, &fixture.seal).is_err(), "{json}");
+        assert!(open_snapshot(id, size, &content, &fixture.seal).is_err(), "{json}");
+    }
+    let content = fixture.seal.seal(br#"{"packs":[]}"#).unwrap();
+    let (id, size) = (ObjectId::of(&content), content.len() as u64);
+    assert!(open_index(id, size, &content, &fixture.seal).is_ok());
+    assert!(open_index(id, size + 1, &content, &fixture.seal).is_err());
+    assert!(open_index(ObjectId([1; 32]), size, &content, &fixture.seal).is_err());
+    assert!(open_index(id, size, &content, &Fixture::new().seal).is_err());
 }
 
 #[test]

@@ -27,7 +27,11 @@ use crate::{
     object::{Object, ObjectId},
     process,
     repository::Repository,
-    rustic::{backend::{Backend, Parts}, errors::from_rustic, open::open_for_backup},
+    rustic::{
+        backend::{Backend, Parts},
+        errors::from_rustic,
+        open::open_for_backup,
+    },
     source::{
         directory::{DirectoryOptions, DirectorySource},
         tracked::{Ledger, Tracked},

@@ -1,55 +1,60 @@
 //! The repository's config.
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{damaged, seal::Seal};
+use super::{damaged, parse_object, seal::Seal};
 use crate::{
     error::{Error, ErrorKind, Result},
     object::ObjectId,
 };
 
-/// Far more than any config; it holds a dozen numbers.
-const LIMIT_BYTES: usize = 1 << 20;
+/// Sealed or not; a config is a few hundred bytes.
+pub const LARGEST_CONFIG_BYTES: usize = 64 << 10;
+/// The only version of the format that we write and read.
+const VERSION: u32 = 2;
 
 /// What every repository says about itself; fields we do not use are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Config {
-    /// Version of the format, 1 or 2.
-    pub version: u32,
-    /// The repository's random id.
-    pub repository_id: ObjectId,
-    /// The polynomial at which content is cut; the same in all of a repository's life.
-    pub chunker_polynomial: u64,
-}
-
-#[derive(Deserialize)]
-struct RawConfig {
     version: u32,
-    id: ObjectId,
-    chunker_polynomial: String,
+    /// The repository's random id.
+    pub id: ObjectId,
 }
 
 impl Config {
-    /// Open the config object. A MAC that is not the key's is [`ErrorKind::WrongKey`], because
-    /// a config that was changed and a key that is wrong look the same.
+    /// Open the config object: [`Self::open_json`], then [`Self::parse`].
     pub fn open(sealed: &[u8], seal: &Seal) -> Result<Self> {
-        seal.open(sealed).map_err(|error| {
-            let message = "this key does not open the repository's config";
-            Error::caused_by(ErrorKind::WrongKey, message, error)
-        })?;
-        Self::parse(&seal.open_json(sealed, LIMIT_BYTES)?)
+        Self::parse(&Self::open_json(sealed, seal)?)
     }
 
-    fn parse(json: &[u8]) -> Result<Self> {
-        let raw: RawConfig = serde_json::from_slice(json).map_err(|error| {
+    /// All that the config object says, for writing it again with a change.
+    /// What `seal` does not open is [`ErrorKind::WrongKey`], because a config that was changed
+    /// and a key that is wrong look the same; what is no JSON object is [`ErrorKind::Damaged`].
+    pub fn open_json(sealed: &[u8], seal: &Seal) -> Result<Value> {
+        if sealed.len() > LARGEST_CONFIG_BYTES {
+            return Err(damaged(format!("the config takes {} bytes", sealed.len())));
+        }
+        let json = seal.open_json(sealed, LARGEST_CONFIG_BYTES).map_err(|error| {
+            let message = "the key does not open the repository's config";
+            Error::caused_by(ErrorKind::WrongKey, message, error)
+        })?;
+        parse_object(&json, "the repository's config cannot be read")
+    }
+
+    /// Read the config's fields; [`ErrorKind::Damaged`] when one is missing or the version of the
+    /// format is not ours.
+    pub fn parse(json: &Value) -> Result<Self> {
+        let config = Self::deserialize(json).map_err(|error| {
             Error::caused_by(ErrorKind::Damaged, "the repository's config cannot be read", error)
         })?;
-        if !matches!(raw.version, 1 | 2) {
-            return Err(damaged(format!("version {} of the format is unknown", raw.version)));
+        if config.version != VERSION {
+            let version = config.version;
+            return Err(damaged(format!(
+                "repository format version {version} is not ours: expected {VERSION}"
+            )));
         }
-        let chunker_polynomial = u64::from_str_radix(&raw.chunker_polynomial, 16)
-            .map_err(|_| damaged("the config's chunker polynomial is not a number"))?;
-        Ok(Self { version: raw.version, repository_id: raw.id, chunker_polynomial })
+        Ok(config)
     }
 }
 
@@ -67,26 +72,34 @@ mod tests {
         Seal::new(&RepositoryKey::from_bytes(&key).unwrap())
     }
 
-    fn json(version: u32, polynomial: &str) -> String {
-        format!(
-            r#"{{"version":{version},"id":"{ID}","chunker_polynomial":"{polynomial}","new":[]}}"#
-        )
+    fn json(version: u32) -> String {
+        format!(r#"{{"version":{version},"id":"{ID}","new":[]}}"#)
+    }
+
+    fn refusal(plain: &[u8]) -> ErrorKind {
+        Config::open(&seal(1).seal(plain).unwrap(), &seal(1)).unwrap_err().kind()
     }
 
     #[test]
     fn a_config_opens_with_its_key_alone() {
-        let sealed = seal(1).seal(json(2, "3da3358b4dc173").as_bytes()).unwrap();
-        let config = Config::open(&sealed, &seal(1)).unwrap();
-        assert_eq!((config.version, config.chunker_polynomial), (2, 0x3d_a335_8b4d_c173));
-        assert_eq!(config.repository_id.to_hex(), ID);
+        let sealed = seal(1).seal(json(2).as_bytes()).unwrap();
+        assert_eq!(Config::open(&sealed, &seal(1)).unwrap().id.to_hex(), ID);
         assert_eq!(Config::open(&sealed, &seal(2)).unwrap_err().kind(), ErrorKind::WrongKey);
     }
 
     #[test]
-    fn other_versions_and_broken_polynomials_are_refused() {
-        for json in [json(0, "1"), json(3, "1"), json(2, "xyz"), "{}".to_owned()] {
-            assert_eq!(Config::parse(json.as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
+    fn the_json_keeps_what_we_do_not_use() {
+        let sealed = seal(1).seal(json(2).as_bytes()).unwrap();
+        let opened = Config::open_json(&sealed, &seal(1)).unwrap();
+        assert_eq!(opened, serde_json::from_str::<Value>(&json(2)).unwrap());
+    }
+
+    #[test]
+    fn other_versions_lists_and_large_ones_are_refused() {
+        let list = format!(r#"[2,"{ID}"]"#);
+        let large = format!("{}{}", json(2), " ".repeat(LARGEST_CONFIG_BYTES));
+        for json in [&json(0), &json(1), &json(3), "{}", &list, &large] {
+            assert_eq!(refusal(json.as_bytes()), ErrorKind::Damaged);
         }
-        assert_eq!(Config::parse(json(1, "1").as_bytes()).unwrap().version, 1);
     }
 }

@@ -6,12 +6,9 @@ use serde::Deserialize;
 
 use super::{
     blob::{Blob, BlobKind, Location},
-    damaged,
+    damaged, parse_object,
 };
-use crate::{
-    error::{Error, ErrorKind, Result},
-    object::ObjectId,
-};
+use crate::{error::Result, object::ObjectId};
 
 /// One bucket for each first byte of an id, so that memory grows in small steps.
 const BUCKETS: usize = 256;
@@ -43,7 +40,6 @@ struct Entry {
 /// One index object, read.
 #[derive(Debug, Deserialize)]
 pub struct IndexObject {
-    #[serde(default)]
     packs: Vec<RawPack>,
     /// Packs that prune has marked; until they are removed their blobs can be read.
     #[serde(default)]
@@ -77,13 +73,21 @@ enum RawKind {
 impl IndexObject {
     /// Read the JSON of an index object that takes `stored_bytes` in storage.
     pub fn parse(json: &[u8], stored_bytes: usize) -> Result<Self> {
-        let object: Self = serde_json::from_slice(json)
-            .map_err(|error| Error::caused_by(ErrorKind::Damaged, "not an index", error))?;
+        let object: Self = parse_object(json, "not an index")?;
         let blob_count: usize = object.all_packs().map(|pack| pack.blobs.len()).sum();
         if blob_count > stored_bytes / FEWEST_STORED_BYTES_PER_BLOB {
             return Err(damaged(format!("lists {blob_count} blobs in {stored_bytes} bytes")));
         }
         Ok(object)
+    }
+
+    /// The packs in use that it names, and how long each must be at least to hold what it says.
+    pub fn packs(&self) -> impl Iterator<Item = (ObjectId, u64)> {
+        self.packs.iter().map(|pack| {
+            let ends =
+                pack.blobs.iter().map(|blob| u64::from(blob.offset) + u64::from(blob.length));
+            (pack.id, ends.max().unwrap_or_default())
+        })
     }
 
     fn all_packs(&self) -> impl Iterator<Item = &RawPack> {
@@ -257,6 +261,35 @@ mod tests {
         assert_eq!(index.locations(Blob { kind: BlobKind::Data, id: id(9) }).count(), 0);
         assert_eq!(index.locations(Blob { kind: BlobKind::Tree, id: id(9) }).count(), 1);
         assert_eq!(index.locations(Blob { kind: BlobKind::Tree, id: id(8) }).count(), 0);
+    }
+
+    #[test]
+    fn each_pack_must_be_as_long_as_its_last_blob_ends() {
+        let blobs = |offsets: &[u32]| {
+            let blob = |offset: &u32| {
+                format!(r#"{{"id":"{}","type":"data","offset":{offset},"length":40}}"#, id(9))
+            };
+            offsets.iter().map(blob).collect::<Vec<_>>().join(",")
+        };
+        let json = format!(
+            r#"{{"packs":[{{"id":"{}","blobs":[{}]}},{{"id":"{}","blobs":[]}}]}}"#,
+            id(1),
+            blobs(&[0, u32::MAX, 50]),
+            id(2)
+        );
+        let object = IndexObject::parse(json.as_bytes(), json.len()).unwrap();
+        assert_eq!(
+            object.packs().collect::<Vec<_>>(),
+            [(id(1), u64::from(u32::MAX) + 40), (id(2), 0)]
+        );
+    }
+
+    #[test]
+    fn what_is_no_index_is_damage() {
+        for json in ["[]", "[[]]", "{}", "5", r#"{"packs":5}"#, r#"{"packs":[{"id":"00"}]}"#] {
+            assert!(IndexObject::parse(json.as_bytes(), json.len()).is_err(), "{json}");
+        }
+        assert!(IndexObject::parse(br#"{"packs":[]}"#, 20).is_ok());
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub mod snapshot;
 pub mod tree;
 mod window;
 
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
 /// Plaintext that a small stored object may grow to, whatever its ratio.
 const FREE_PLAIN_BYTES: usize = 4 << 20;
 /// Metadata never compresses better than this: every entry holds ids, inodes and times that are
@@ -29,6 +33,14 @@ fn plain_limit_bytes(stored_bytes: usize) -> usize {
         .min(MOST_PLAIN_BYTES)
 }
 
-fn damaged(message: impl Into<String>) -> crate::error::Error {
-    crate::error::Error::new(crate::error::ErrorKind::Damaged, message)
+fn damaged(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Damaged, message)
+}
+
+/// Read JSON that must be an object; to serde the fields of a struct may stand in a list as well.
+fn parse_object<'a, T: Deserialize<'a>>(json: &'a [u8], what: &str) -> Result<T> {
+    if json.first() != Some(&b'{') {
+        return Err(damaged(what));
+    }
+    serde_json::from_slice(json).map_err(|error| Error::caused_by(ErrorKind::Damaged, what, error))
 }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::{
     blob::{Blob, BlobKind, Location},
-    config::Config,
     damaged,
     index::{Index, IndexBuilder, IndexObject},
     plain_limit_bytes,
@@ -26,6 +25,10 @@ use crate::{
 
 /// An index object is up to 10 MB of JSON and as much again when parsed: fewer at a time.
 const INDEX_WORKERS: usize = 2;
+/// A snapshot takes a few hundred bytes, and a path more for each of its folders.
+const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
+/// An index object of `rustic_core` takes up to 10 MB before it is compressed.
+const LARGEST_INDEX_BYTES: u64 = 64 << 20;
 
 /// Reads one repository.
 #[derive(Clone)]
@@ -50,21 +53,11 @@ impl Reader {
         &self.seal
     }
 
-    /// The repository's config; [`ErrorKind::NoRepository`] where there is none and
-    /// [`ErrorKind::WrongKey`] when the key does not open it.
-    pub fn config(&self) -> Result<Config> {
-        let sealed = self.storage.read(&Object::Config)?.ok_or_else(|| {
-            let place = self.storage.location();
-            Error::new(ErrorKind::NoRepository, format!("there is no repository at {place}"))
-        })?;
-        Config::open(&sealed, &self.seal)
-    }
-
     /// All snapshots, oldest first, and an issue for each object that is not one.
     pub fn snapshots(&self) -> Result<(Vec<Snapshot>, Vec<Issue>)> {
         let snapshots = Mutex::new(Vec::new());
-        let issues = self.for_each_object(ObjectKind::Snapshot, WORKERS, |id, json, _| {
-            let snapshot = Snapshot::parse(id, json)?;
+        let issues = self.for_each_object(ObjectKind::Snapshot, WORKERS, |id, size_bytes| {
+            let snapshot = self.open_snapshot(id, size_bytes)?;
             lock(&snapshots).push(snapshot);
             Ok(())
         })?;
@@ -75,68 +68,120 @@ impl Reader {
 
     /// The snapshot named `id`; [`ErrorKind::InvalidInput`] when there is none.
     pub fn snapshot(&self, id: ObjectId) -> Result<Snapshot> {
-        let object = Object::Hashed(ObjectKind::Snapshot, id);
-        if self.storage.size(&object)?.is_none() {
-            let message = format!("there is no snapshot {id}");
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-        let (json, _) = self.open_json(&object)?;
-        Snapshot::parse(id, &json)
+        let size_bytes = self.storage.size(&Object::Hashed(ObjectKind::Snapshot, id))?;
+        let size_bytes = size_bytes.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, format!("there is no snapshot {id}"))
+        })?;
+        self.open_snapshot(id, size_bytes)
     }
 
     /// The whole index, and an issue for each index object that cannot be trusted.
     pub fn index(&self) -> Result<(Index, Vec<Issue>)> {
         let builder = Mutex::new(IndexBuilder::default());
-        let issues =
-            self.for_each_object(ObjectKind::Index, INDEX_WORKERS, |_, json, stored_bytes| {
-                let object = IndexObject::parse(json, stored_bytes)?;
-                lock(&builder).add(&object);
-                Ok(())
-            })?;
+        let issues = self.for_each_object(ObjectKind::Index, INDEX_WORKERS, |id, size_bytes| {
+            let content = self.read(ObjectKind::Index, id, size_bytes)?;
+            let object = open_index(id, size_bytes, &content, &self.seal)?;
+            lock(&builder).add(&object);
+            Ok(())
+        })?;
         let builder = builder.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((builder.build(), issues))
     }
 
-    /// Give every object of `kind` to `take` as verified JSON with its stored length; what
-    /// cannot be read or taken becomes an issue. Storage that fails is an error.
+    /// Give every object of `kind` to `take` with its listed size; one that cannot be taken
+    /// becomes an issue and stops nothing. Storage that cannot list is an error.
     fn for_each_object(
         &self,
         kind: ObjectKind,
         threads: usize,
-        take: impl Fn(ObjectId, &[u8], usize) -> Result<()> + Sync,
+        take: impl Fn(ObjectId, u64) -> Result<()> + Sync,
     ) -> Result<Vec<Issue>> {
         let issues = Mutex::new(Vec::new());
-        for_each(threads, self.storage.list(kind)?, |(id, _)| {
-            let object = Object::Hashed(kind, id);
-            let taken = self.open_json(&object).and_then(|(json, stored)| take(id, &json, stored));
-            match taken {
-                Err(error) if error.kind() == ErrorKind::Damaged => {
-                    lock(&issues).push(damage(&object, &error));
-                    Ok(())
-                }
-                other => other,
+        for_each(threads, self.storage.list(kind)?, |(id, size_bytes)| {
+            if let Err(error) = take(id, size_bytes) {
+                lock(&issues).push(damage(&Object::Hashed(kind, id), &error));
             }
+            Ok(())
         })?;
         let mut issues = issues.into_inner().unwrap_or_else(PoisonError::into_inner);
         issues.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(issues)
     }
 
-    /// The JSON of `object`, its name and MAC verified, and the object's stored length.
-    fn open_json(&self, object: &Object) -> Result<(Vec<u8>, usize)> {
-        let sealed: Bytes =
-            self.storage.read(object)?.ok_or_else(|| damaged("listed, but not there"))?;
-        if !object.is_named_rightly(&sealed) {
-            return Err(damaged("its SHA-256 is not its name"));
-        }
-        let json = self.seal.open_json(&sealed, plain_limit_bytes(sealed.len()))?;
-        Ok((json, sealed.len()))
+    fn open_snapshot(&self, id: ObjectId, size_bytes: u64) -> Result<Snapshot> {
+        let content = self.read(ObjectKind::Snapshot, id, size_bytes)?;
+        open_snapshot(id, size_bytes, &content, &self.seal)
+    }
+
+    /// The content of an object, unless its listed size is beyond reason.
+    fn read(&self, kind: ObjectKind, id: ObjectId, size_bytes: u64) -> Result<Bytes> {
+        check_size(kind, size_bytes)?;
+        let content = self.storage.read(&Object::Hashed(kind, id))?;
+        content.ok_or_else(|| damaged("listed, but not there"))
     }
 }
 
-/// An issue about a damaged object.
+/// The most bytes that an object of `kind` may have; a larger one is junk and must not be read.
+pub fn largest_bytes(kind: ObjectKind) -> u64 {
+    match kind {
+        ObjectKind::Snapshot => LARGEST_SNAPSHOT_BYTES,
+        ObjectKind::Index => LARGEST_INDEX_BYTES,
+        // Places in a pack have 32 bits; keys are never read.
+        ObjectKind::Pack | ObjectKind::Key => u32::MAX.into(),
+    }
+}
+
+/// Fails when an object of `kind` is listed with more bytes than it may have; ask before reading.
+pub fn check_size(kind: ObjectKind, size_bytes: u64) -> Result<()> {
+    let largest_bytes = largest_bytes(kind);
+    if size_bytes > largest_bytes {
+        return Err(damaged(format!(
+            "takes {size_bytes} bytes; more than {largest_bytes} is junk"
+        )));
+    }
+    Ok(())
+}
+
+/// The snapshot that `content` is, if it is what name, listed size and MAC say.
+pub fn open_snapshot(
+    id: ObjectId,
+    size_bytes: u64,
+    content: &[u8],
+    seal: &Seal,
+) -> Result<Snapshot> {
+    check_size(ObjectKind::Snapshot, size_bytes)?;
+    Snapshot::parse(id, &open_json(id, size_bytes, content, seal)?)
+}
+
+/// The index object that `content` is, if it is what name, listed size and MAC say.
+pub fn open_index(
+    id: ObjectId,
+    size_bytes: u64,
+    content: &[u8],
+    seal: &Seal,
+) -> Result<IndexObject> {
+    check_size(ObjectKind::Index, size_bytes)?;
+    IndexObject::parse(&open_json(id, size_bytes, content, seal)?, content.len())
+}
+
+fn open_json(id: ObjectId, size_bytes: u64, content: &[u8], seal: &Seal) -> Result<Vec<u8>> {
+    if content.len() as u64 != size_bytes {
+        return Err(damaged(format!("listed with {size_bytes} bytes, holds {}", content.len())));
+    }
+    if ObjectId::of(content) != id {
+        return Err(damaged("its SHA-256 is not its name"));
+    }
+    seal.open_json(content, plain_limit_bytes(content.len()))
+}
+
+/// An issue about an object that cannot be used. Storage that fails is not damage: trying again
+/// may help.
 pub fn damage(object: &Object, error: &Error) -> Issue {
-    Issue::new(IssueKind::Damaged, object.path(), error.chain())
+    let kind = match error.kind() {
+        ErrorKind::Damaged => IssueKind::Damaged,
+        _ => IssueKind::Unreadable,
+    };
+    Issue::new(kind, object.path(), error.chain())
 }
 
 /// Reads blobs and trees by their ids.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::parse_object;
 use crate::{
     error::{Error, ErrorKind, Result},
     object::ObjectId,
@@ -88,8 +89,7 @@ impl Snapshot {
 
     /// Read the JSON of the snapshot named `id`.
     pub fn parse(id: ObjectId, json: &[u8]) -> Result<Self> {
-        let raw: RawSnapshot = serde_json::from_slice(json)
-            .map_err(|error| Error::caused_by(ErrorKind::Damaged, "not a snapshot", error))?;
+        let raw: RawSnapshot = parse_object(json, "not a snapshot")?;
         let time: Timestamp = raw.time.parse().map_err(|error| {
             Error::caused_by(ErrorKind::Damaged, "its time cannot be read", error)
         })?;
@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn what_lacks_time_or_tree_is_damage() {
-        for json in ["{}", "[]", r#"{"time":"now","tree":"00"}"#] {
+        let list = format!(r#"["2026-11-24T00:00:00Z","{TREE}"]"#);
+        for json in ["{}", "[]", &list, r#"{"time":"now","tree":"00"}"#] {
             let error = Snapshot::parse(ObjectId([9; 32]), json.as_bytes()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged);
         }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
+    format::reader::check_size,
     issue::{IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
 };
@@ -166,8 +167,12 @@ pub fn align_hot(
         for id in cached.keys().filter(|id| !named.contains_key(id)) {
             hot.set_aside(&Object::Hashed(kind, *id))?;
         }
-        for id in named.iter().filter(|(id, size)| cached.get(id) != Some(size)).map(|(id, _)| id) {
-            copy_to_hot(cold, hot, &Object::Hashed(kind, *id), issues)?;
+        for (id, size) in named {
+            // Junk of any size may lie in cold; whoever lists it says so.
+            let is_usable = check_size(kind, size).is_ok();
+            if is_usable && cached.get(&id) != Some(&size) {
+                copy_to_hot(cold, hot, &Object::Hashed(kind, id), issues)?;
+            }
         }
     }
     Ok(())

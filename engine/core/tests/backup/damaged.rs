@@ -8,7 +8,7 @@ use unstoppable_engine_core::{
     object::{ObjectId, ObjectKind},
 };
 
-use super::scene::{Scene, content, noise, told};
+use super::scene::{Scene, content, noise, restored_by, told};
 
 /// A scene with one run behind it.
 fn stored() -> Scene {
@@ -40,7 +40,7 @@ fn the_next_run_makes_up_for_it(scene: &Scene) {
     assert_eq!(kinds, [IssueKind::Damaged]);
     assert_eq!(summary.tags, [""; 0], "nothing is wrong with what was read");
     let cold_alone = scene.open().unwrap().cold_reader();
-    let (restored, issues) = scene.restored_by(&cold_alone, summary.snapshot_id);
+    let (restored, issues) = restored_by(&cold_alone, summary.snapshot_id);
     assert_eq!(restored, content(&scene.source));
     assert!(issues.iter().all(|(_, path)| path.starts_with("index/")), "{issues:?}");
 }

@@ -124,18 +124,18 @@ impl Scene {
     }
 
     pub fn restored(&self, id: ObjectId) -> Content {
-        let (content, issues) = self.restored_by(&self.open().unwrap().reader(), id);
+        let (content, issues) = restored_by(&self.open().unwrap().reader(), id);
         assert_eq!(issues, []);
         content
     }
+}
 
-    /// What a reader restores, and what it tells.
-    pub fn restored_by(&self, reader: &Reader, id: ObjectId) -> (Content, Vec<(IssueKind, String)>) {
-        let target = tempfile::tempdir().unwrap();
-        let (options, control) = (RestoreOptions::default(), Control::default());
-        let summary = restore(reader, id, target.path(), &options, &control).unwrap();
-        (content(target.path()), told(&summary.issues))
-    }
+/// What a reader restores, and what it tells.
+pub fn restored_by(reader: &Reader, id: ObjectId) -> (Content, Vec<(IssueKind, String)>) {
+    let target = tempfile::tempdir().unwrap();
+    let (options, control) = (RestoreOptions::default(), Control::default());
+    let summary = restore(reader, id, target.path(), &options, &control).unwrap();
+    (content(target.path()), told(&summary.issues))
 }
 
 /// (kind, path) of all issues, in the order of their paths.

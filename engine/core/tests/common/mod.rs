@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs)]
 #![allow(clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod faulty;
 mod memory;
 
 use std::{path::Path, sync::Arc};
@@ -20,7 +21,7 @@ use unstoppable_engine_core::{
     restore::{RestoreOptions, RestoreSummary, restore},
 };
 
-pub use self::memory::Memory;
+pub use self::{faulty::Faulty, memory::Memory};
 
 /// A repository with its key.
 pub struct Fixture {
@@ -74,6 +75,12 @@ impl Fixture {
 
     pub fn reader(&self) -> Reader {
         Reader::new(Arc::new(self.memory.clone()), &self.key)
+    }
+
+    /// A reader of the same objects through storage with faults.
+    pub fn faulty_reader(&self, faults: Faulty) -> (Reader, Arc<Faulty>) {
+        let faulty = Arc::new(Faulty { memory: self.memory.clone(), ..faults });
+        (Reader::new(faulty.clone(), &self.key), faulty)
     }
 
     pub fn restore(&self, snapshot: ObjectId, target: &Path) -> RestoreSummary {
