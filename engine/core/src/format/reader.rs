@@ -26,9 +26,9 @@ use crate::{
 /// An index object is up to 10 MB of JSON and as much again when parsed: fewer at a time.
 const INDEX_WORKERS: usize = 2;
 /// A snapshot takes a few hundred bytes, and a path more for each of its folders.
-const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
+pub const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
 /// An index object of `rustic_core` takes up to 10 MB before it is compressed.
-const LARGEST_INDEX_BYTES: u64 = 64 << 20;
+pub const LARGEST_INDEX_BYTES: u64 = 64 << 20;
 
 /// Reads one repository.
 #[derive(Clone)]
