@@ -59,6 +59,21 @@ def test_restore_never_mixes_with_files_that_are_there(well):
     assert result.stderr.startswith(f"error: {well.data} is not an empty folder\nhint: ")
 
 
+def test_restore_never_writes_into_our_own_folders(well, root):
+    way = root / "way"
+    way.symlink_to(well.repository)
+    targets = (well.cold / "new", well.repository, way / "data/new", well.hot, well.state / "a/b")
+    places = ("COLD", "COLD", "COLD", "HOT", "STATE")
+
+    for target, place in zip(targets, places, strict=True):
+        result = well.run("restore", "--to", str(target))
+
+        assert result.returncode == 2
+        assert f"{target} lies inside UNSTOPPABLE_{place}=" in result.stderr
+    assert not targets[0].exists()
+    well.done("check", "--read-data")
+
+
 def test_cold_and_the_key_are_enough_on_a_new_machine(well, root):
     key = well.key()
     well.env_file.unlink()

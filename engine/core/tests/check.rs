@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{Fixture, folder, told};
+use common::{Faulty, Fixture, folder, told};
 use unstoppable_engine_core::{
     check::{CheckSummary, check},
     control::Control,
     error::ErrorKind,
-    issue::IssueKind,
+    issue::{Issue, IssueKind},
     object::ObjectKind,
 };
 
@@ -75,6 +75,22 @@ fn objects_that_are_missing_or_too_many_are_named() {
         fixture.memory.put(&pack, content.slice(..40));
         assert!(paths(&run(&fixture, false)).contains(&pack));
         fixture.memory.put(&pack, content);
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_read_is_named_and_stops_nothing() {
+    let fixture = fixture();
+    for folder in ["snapshots", "index", "data"] {
+        for path in fixture.memory.paths(folder) {
+            let unreadable = vec![path.clone()];
+            let (reader, _) = fixture.faulty_reader(Faulty { unreadable, ..Faulty::default() });
+            let summary = check(&reader, true, &Control::default()).unwrap();
+            let issue = |issue: &&Issue| issue.path == path.as_bytes();
+            let issue = summary.issues.kept.iter().find(issue).unwrap();
+            assert_eq!(issue.kind, IssueKind::Unreadable);
+            assert!(issue.message.contains("a bad sector"), "{}", issue.message);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{Fixture, told};
+use common::{Faulty, Fixture, told};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, chown, getxattr, mknodat,
     setxattr, utimensat,
@@ -316,4 +316,55 @@ fn progress_is_counted() {
     assert_eq!(control.bytes_done.into_inner(), summary.bytes_written);
     assert_eq!(control.entries_done.into_inner(), 14);
     assert!(control.bytes_total.into_inner() >= summary.bytes_written);
+}
+
+#[test]
+fn an_index_object_that_cannot_be_read_costs_only_what_it_lists() {
+    let fixture = Fixture::new();
+    let good = fixture.file("good", b"good");
+    let before = fixture.memory.paths("index");
+    let lost = fixture.file("lost", b"lost");
+    let index = fixture.memory.paths("index").into_iter().find(|path| !before.contains(path));
+    let snapshot = fixture.forge(&[good, lost].join(","));
+    let unreadable = vec![index.clone().unwrap()];
+    let (reader, _) = fixture.faulty_reader(Faulty { unreadable, ..Faulty::default() });
+    let target = tempfile::tempdir().unwrap();
+    let options = RestoreOptions::default();
+    let summary = restore(&reader, snapshot, target.path(), &options, &Control::default()).unwrap();
+    let expected =
+        [(IssueKind::Unreadable, index.unwrap()), (IssueKind::Damaged, "lost".to_owned())];
+    assert_eq!(told(&summary.issues), expected);
+    assert_eq!(fs::read(target.path().join("good")).unwrap(), b"good");
+}
+
+#[test]
+fn without_any_readable_index_the_error_tells_why() {
+    let fixture = Fixture::new();
+    let snapshot = fixture.forge(&fixture.file("lost", b"lost"));
+    let unreadable = vec!["index/".to_owned()];
+    let (reader, _) = fixture.faulty_reader(Faulty { unreadable, ..Faulty::default() });
+    assert_eq!(reader.index().unwrap().1.len(), fixture.memory.paths("index").len());
+    assert_eq!(reader.snapshots().unwrap().0.len(), 1);
+    let target = tempfile::tempdir().unwrap();
+    let options = RestoreOptions::default();
+    let error = restore(&reader, snapshot, target.path(), &options, &Control::default());
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.chain().contains("a bad sector"), "{}", error.chain());
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_hides_no_other() {
+    let fixture = Fixture::new();
+    let [lost, kept] = ["lost", "kept"].map(|name| fixture.forge(&fixture.file(name, b"x")));
+    let path = format!("snapshots/{lost}");
+    let unreadable = vec![path.clone()];
+    let (reader, _) = fixture.faulty_reader(Faulty { unreadable, ..Faulty::default() });
+    let (snapshots, issues) = reader.snapshots().unwrap();
+    assert_eq!(snapshots.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), [kept]);
+    assert_eq!(
+        (issues[0].kind, issues[0].path.as_slice()),
+        (IssueKind::Unreadable, path.as_bytes())
+    );
+    assert_eq!(reader.snapshot(lost).unwrap_err().kind(), ErrorKind::Storage);
 }

@@ -10,10 +10,10 @@ import click
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.opening import open_to_read
-from unstoppable.cli.settings import load
+from unstoppable.cli.settings import PREFIX, Configuration, load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.at import LATEST, choose
-from unstoppable.domain.errors import TargetNotEmpty
+from unstoppable.domain.errors import Refused, TargetNotEmpty
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.snapshot import Restored, Snapshot
 from unstoppable.domain.text import count, printable, size
@@ -56,6 +56,7 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     configuration = load(session.env_file)
     resource = configuration.resource
     check_resource(options["asked"], resource)
+    _refuse_own_folders(options["to"], configuration)
     _refuse_filled(options["to"])
     repository = open_to_read(configuration)
     found, issues = repository.snapshots()
@@ -70,6 +71,14 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
             snapshot.id, options["to"], path=path, exact=options["exact"], watch=watch
         )
     return _tell(session, snapshot, options["to"], restored)
+
+
+def _refuse_own_folders(target: Path, configuration: Configuration) -> None:
+    for field in ("hot", "cold", "state"):
+        folder = getattr(configuration.settings, field)
+        if target.resolve().is_relative_to(folder.resolve()):
+            cause = f"{target} lies inside {PREFIX}{field.upper()}={folder}"
+            raise Refused(resource=configuration.resource, cause=cause)
 
 
 def _refuse_filled(target: Path) -> None:

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     control::Control,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     format::{
         index::Index,
         reader::{BlobReader, Reader, damage},
@@ -33,7 +33,7 @@ pub struct CheckSummary {
     pub objects: u64,
     /// Bytes that were read and verified.
     pub bytes_read: u64,
-    /// Every one is damage: `path` is the object's name, or that of the snapshot it harms.
+    /// Every one is an object that is damaged or cannot be read: `path` is the object's name, or that of the snapshot it harms.
     pub issues: Collected,
 }
 
@@ -54,7 +54,8 @@ struct Check<'a> {
 
 /// Check the whole repository, with `read_data` every byte of every pack.
 ///
-/// Fails only when storage does not answer or the check is cancelled; damage is in the summary.
+/// Fails only when storage cannot be listed or the check is cancelled; damage, and objects that
+/// cannot be read, are in the summary.
 pub fn check(reader: &Reader, read_data: bool, control: &Control) -> Result<CheckSummary> {
     let (snapshots, snapshot_issues) = reader.snapshots()?;
     control.check()?;
@@ -126,12 +127,9 @@ impl<'a> Check<'a> {
         self.issues.push(Issue::new(IssueKind::Damaged, object.path(), message));
     }
 
-    /// Note `error` when it is damage of `object`; storage that fails is an error.
+    /// Note `error` when `object` is damaged or cannot be read; any other error is returned.
     fn note(&self, object: &Object, error: Error) -> Result<()> {
-        if error.kind() != ErrorKind::Damaged {
-            return Err(error);
-        }
-        self.issues.push(damage(object, &error));
+        self.issues.push(damage(object, error)?);
         Ok(())
     }
 

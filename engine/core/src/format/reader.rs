@@ -26,9 +26,9 @@ use crate::{
 /// An index object is up to 10 MB of JSON and as much again when parsed: fewer at a time.
 const INDEX_WORKERS: usize = 2;
 /// A snapshot takes a few hundred bytes, and a path more for each of its folders.
-const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
+pub const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
 /// An index object of `rustic_core` takes up to 10 MB before it is compressed.
-const LARGEST_INDEX_BYTES: u64 = 64 << 20;
+pub const LARGEST_INDEX_BYTES: u64 = 64 << 20;
 
 /// Reads one repository.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Reader {
         &self.seal
     }
 
-    /// All snapshots, oldest first, and an issue for each object that is not one.
+    /// All snapshots, oldest first, and an issue for each object that is not one or cannot be read.
     pub fn snapshots(&self) -> Result<(Vec<Snapshot>, Vec<Issue>)> {
         let snapshots = Mutex::new(Vec::new());
         let issues = self.for_each_object(ObjectKind::Snapshot, WORKERS, |id, size_bytes| {
@@ -75,7 +75,7 @@ impl Reader {
         self.open_snapshot(id, size_bytes)
     }
 
-    /// The whole index, and an issue for each index object that cannot be trusted.
+    /// The whole index, and an issue for each index object that cannot be used.
     pub fn index(&self) -> Result<(Index, Vec<Issue>)> {
         let builder = Mutex::new(IndexBuilder::default());
         let issues = self.for_each_object(ObjectKind::Index, INDEX_WORKERS, |id, size_bytes| {
@@ -88,8 +88,8 @@ impl Reader {
         Ok((builder.build(), issues))
     }
 
-    /// Give every object of `kind` to `take` with its listed size; one that cannot be taken
-    /// becomes an issue and stops nothing. Storage that cannot list is an error.
+    /// Give every object of `kind` to `take` with its listed size; one that is damaged or cannot
+    /// be read becomes an issue and stops nothing. Storage that cannot list is an error.
     fn for_each_object(
         &self,
         kind: ObjectKind,
@@ -99,7 +99,7 @@ impl Reader {
         let issues = Mutex::new(Vec::new());
         for_each(threads, self.storage.list(kind)?, |(id, size_bytes)| {
             if let Err(error) = take(id, size_bytes) {
-                lock(&issues).push(damage(&Object::Hashed(kind, id), &error));
+                lock(&issues).push(damage(&Object::Hashed(kind, id), error)?);
             }
             Ok(())
         })?;
@@ -174,14 +174,14 @@ fn open_json(id: ObjectId, size_bytes: u64, content: &[u8], seal: &Seal) -> Resu
     seal.open_json(content, plain_limit_bytes(content.len()))
 }
 
-/// An issue about an object that cannot be used. Storage that fails is not damage: trying again
-/// may help.
-pub fn damage(object: &Object, error: &Error) -> Issue {
+/// The issue about an object that is damaged or cannot be read; any other error is returned.
+pub fn damage(object: &Object, error: Error) -> Result<Issue> {
     let kind = match error.kind() {
         ErrorKind::Damaged => IssueKind::Damaged,
-        _ => IssueKind::Unreadable,
+        ErrorKind::Storage => IssueKind::Unreadable,
+        _ => return Err(error),
     };
-    Issue::new(kind, object.path(), error.chain())
+    Ok(Issue::new(kind, object.path(), error.chain()))
 }
 
 /// Reads blobs and trees by their ids.

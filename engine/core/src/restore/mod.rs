@@ -29,7 +29,7 @@ use crate::{
         snapshot::Snapshot,
         tree::{Metadata, Node, NodeKind},
     },
-    issue::Collected,
+    issue::{Collected, Issue},
     object::ObjectId,
 };
 
@@ -75,7 +75,7 @@ pub struct RestoreSummary {
 /// made where it is missing.
 ///
 /// Fails only where nothing can be restored: no such snapshot or path, no target, storage that
-/// does not answer, or cancelled. Everything else is an issue in the summary.
+/// cannot be listed, or cancelled. Everything else is an issue in the summary.
 pub fn restore(
     reader: &Reader,
     snapshot_id: ObjectId,
@@ -86,7 +86,8 @@ pub fn restore(
     let snapshot = reader.snapshot(snapshot_id)?;
     let (index, index_issues) = reader.index()?;
     let blobs = BlobReader::new(reader, &index);
-    let node = find(&blobs, &snapshot, &options.path)?;
+    let node =
+        find(&blobs, &snapshot, &options.path).map_err(|error| explain(error, &index_issues))?;
     if options.path.is_empty() {
         // The summary counts files without folders: how many entries there are stays unknown.
         control.set_total(snapshot.bytes_total.unwrap_or_default(), 0);
@@ -115,6 +116,23 @@ fn find(blobs: &BlobReader<'_>, snapshot: &Snapshot, path: &[u8]) -> Result<Node
         node = find_child(blobs, &node, name)?;
     }
     Ok(node)
+}
+
+/// What is not in the index may stand in a part of it that cannot be used: say so.
+fn explain(error: Error, index_issues: &[Issue]) -> Error {
+    match index_issues.first() {
+        Some(first) if error.kind() == ErrorKind::Damaged => {
+            let object = String::from_utf8_lossy(&first.path);
+            let count = index_issues.len();
+            let message = format!(
+                "{} ({count} index objects cannot be used, {object} among them: {})",
+                error.chain(),
+                first.message
+            );
+            Error::new(ErrorKind::Damaged, message)
+        }
+        _ => error,
+    }
 }
 
 fn find_child(blobs: &BlobReader<'_>, folder: &Node, name: &[u8]) -> Result<Node> {
