@@ -137,7 +137,8 @@ fn run_length(first: &Location, pieces: &[Piece]) -> usize {
         .take_while(|piece| {
             let next = &piece.location;
             let is_near = u64::from(next.offset_bytes) <= end_bytes + MOST_GAP_BYTES;
-            let run_bytes = next.end_bytes() - u64::from(first.offset_bytes);
+            // In another pack the next piece may well lie before the first.
+            let run_bytes = next.end_bytes().saturating_sub(first.offset_bytes.into());
             end_bytes = end_bytes.max(next.end_bytes());
             next == first || next.pack == first.pack && is_near && run_bytes <= MOST_RUN_BYTES
         })

@@ -10,10 +10,21 @@ use std::{
     path::Path,
 };
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
+
+use super::Failure;
+use crate::issue::IssueKind;
 
 /// The kernel takes paths of less than 4096 bytes; longer ones are walked in pieces.
 const LONGEST_PIECE_BYTES: usize = 4000;
+
+/// Device and inode: the identity of a file or folder while it exists.
+pub type Identity = (u64, u64);
+
+/// The identity in `stat`.
+pub fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
 
 /// A folder beneath which everything is opened; what leads out of it or through a link is refused
 /// by the kernel, however the tree is changed meanwhile.
@@ -45,6 +56,31 @@ impl Root {
         }
         let last: &[u8] = if rest.is_empty() { b"." } else { rest };
         open_piece(at.as_ref().unwrap_or(&self.folder), last, flags)
+    }
+
+    /// Whether `folder` is still the one that it was: neither removed nor moved, and no file
+    /// system was mounted or lost there.
+    pub fn holds(&self, folder: &Path, listed: Identity) -> bool {
+        self.open_beneath(folder, OFlags::PATH | OFlags::DIRECTORY)
+            .and_then(|now| Ok(rustix::fs::fstat(&now)?))
+            .is_ok_and(|now| identity(&now) == listed)
+    }
+
+    /// A system call that failed on the entry `path`, listed in a folder that was `folder`.
+    /// What is gone together with its folder was not just removed: a file system may be lost.
+    pub fn failure(
+        &self,
+        doing: &str,
+        error: &io::Error,
+        path: &Path,
+        folder: Identity,
+    ) -> Failure {
+        let is_gone = error.kind() == io::ErrorKind::NotFound;
+        if is_gone && !path.parent().is_some_and(|parent| self.holds(parent, folder)) {
+            let message = "its folder went away while the source was read";
+            return Failure::new(IssueKind::Listing, message);
+        }
+        Failure::of(doing, error)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     ops::ControlFlow,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     thread::JoinHandle,
 };
 
@@ -15,11 +15,11 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::FileType;
 
 use super::{
-    Entry, Failure, Source,
-    beneath::Root,
+    Entry, Source,
+    beneath::{Identity, Root},
     file::LocalFile,
     node::NodeMaker,
-    walk::{Found, Identity, Rules, walk},
+    walk::{Found, Rules, walk},
 };
 use crate::{
     control::Control,
@@ -51,6 +51,8 @@ pub struct DirectorySource {
     rules: Arc<Rules>,
     control: Arc<Control>,
     name: std::ffi::OsString,
+    /// Held as long as the source is; a look at it ends with it.
+    open: Arc<()>,
 }
 
 impl DirectorySource {
@@ -71,12 +73,19 @@ impl DirectorySource {
             own_paths: own_paths(path, &options.own_folders),
             one_file_system: options.one_file_system,
         };
-        Ok(Self { root: Arc::new(root), rules: Arc::new(rules), control, name: name.into() })
+        let (root, rules) = (Arc::new(root), Arc::new(rules));
+        Ok(Self { root, rules, control, name: name.into(), open: Arc::default() })
     }
 
-    /// Bytes and entries of everything that will be listed; ends early when cancelled.
+    /// Bytes and entries of everything that will be listed; ends early when cancelled, or when
+    /// the source is dropped.
     pub fn scan(&self) -> Scan {
-        Scan { root: self.root.clone(), rules: self.rules.clone(), control: self.control.clone() }
+        Scan {
+            root: self.root.clone(),
+            rules: self.rules.clone(),
+            control: self.control.clone(),
+            source: Arc::downgrade(&self.open),
+        }
     }
 }
 
@@ -85,10 +94,11 @@ pub struct Scan {
     root: Arc<Root>,
     rules: Arc<Rules>,
     control: Arc<Control>,
+    source: Weak<()>,
 }
 
 impl Scan {
-    /// Count and tell the control; nothing is told when cancelled.
+    /// Count and tell the control; nothing is told when it ended early.
     pub fn run(&self) {
         let (mut bytes, mut entries) = (0, 0);
         walk(&self.root, &self.rules, &mut |found| {
@@ -96,10 +106,17 @@ impl Scan {
                 entries += 1;
                 bytes += regular_bytes(&found);
             }
-            go_on(&self.control)
+            self.go_on()
         });
-        if !self.control.is_cancelled() {
+        if self.go_on().is_continue() {
             self.control.set_total(bytes, entries);
+        }
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
+        match self.source.strong_count() {
+            0 => ControlFlow::Break(()),
+            _ => go_on(&self.control),
         }
     }
 }
@@ -112,7 +129,7 @@ fn regular_bytes(found: &Found<'_>) -> u64 {
 }
 
 fn go_on(control: &Control) -> ControlFlow<()> {
-    if control.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    if control.is_ending() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn unavailable(path: &Path, error: io::Error) -> Error {
@@ -260,13 +277,12 @@ impl Lister {
         }
         self.batch.push(match node {
             Err(error) => {
-                let failure = Failure::of("read the link", &error);
+                let folder = found.folder_identity;
+                let failure = self.root.failure("read the link", &error, &path, folder);
                 Err(Issue::new(failure.kind, &path, failure.message))
             }
             Ok(node) => {
-                let file = node
-                    .is_file()
-                    .then(|| LocalFile::new(self.root.clone(), path.clone(), found.stat));
+                let file = node.is_file().then(|| LocalFile::new(self.root.clone(), found));
                 Ok(Entry { path, node, file })
             }
         });

@@ -15,8 +15,8 @@ use rustix::{
 
 use super::{
     Failure, SourceFile, SourceReader,
-    beneath::Root,
-    walk::{Identity, identity},
+    beneath::{Identity, Root, identity},
+    walk::Found,
 };
 use crate::issue::IssueKind;
 
@@ -24,6 +24,8 @@ use crate::issue::IssueKind;
 pub struct LocalFile {
     root: Arc<Root>,
     path: PathBuf,
+    /// The folder that it was listed in.
+    folder: Identity,
     identity: Identity,
     listed_bytes: u64,
 }
@@ -41,10 +43,15 @@ pub struct LocalReader {
 }
 
 impl LocalFile {
-    /// The file at `path` below `root`, whose status is `stat`.
-    pub fn new(root: Arc<Root>, path: PathBuf, stat: &Stat) -> Self {
-        let listed_bytes = u64::try_from(stat.st_size).unwrap_or(0);
-        Self { root, path, identity: identity(stat), listed_bytes }
+    /// The file that was found below `root`.
+    pub fn new(root: Arc<Root>, found: &Found<'_>) -> Self {
+        Self {
+            root,
+            path: found.path.to_path_buf(),
+            folder: found.folder_identity,
+            identity: identity(found.stat),
+            listed_bytes: u64::try_from(found.stat.st_size).unwrap_or(0),
+        }
     }
 
     fn open_descriptor(&self) -> io::Result<OwnedFd> {
@@ -64,7 +71,8 @@ impl SourceFile for LocalFile {
     type Reader = LocalReader;
 
     fn open(self) -> Result<LocalReader, Failure> {
-        let failed = |error: io::Error| Failure::of("open it", &error);
+        let failed =
+            |error: io::Error| self.root.failure("open it", &error, &self.path, self.folder);
         let descriptor = self.open_descriptor().map_err(failed)?;
         let opened = rustix::fs::fstat(&descriptor).map_err(|error| failed(error.into()))?;
         if !FileType::from_raw_mode(opened.st_mode).is_file() {
@@ -74,8 +82,12 @@ impl SourceFile for LocalFile {
         // Only a hint; a file system that does not take it reads just the same.
         let _ = rustix::fs::fadvise(&descriptor, 0, None, Advice::Sequential);
         let is_other = identity(&opened) != self.identity;
+        let mut file = File::from(descriptor);
+        if self.listed_bytes == 0 && !is_other {
+            check_empty(&mut file)?;
+        }
         Ok(LocalReader {
-            file: descriptor.into(),
+            file,
             opened,
             listed_bytes: self.listed_bytes,
             // A file that took the other's place is stored whole: half of it would be neither.
@@ -83,6 +95,20 @@ impl SourceFile for LocalFile {
             is_short: false,
             is_other,
         })
+    }
+}
+
+/// Files of the kernel and of FUSE may say that they are empty and yet hold something. Stored as
+/// empty it would be lost without a word; stored in full, the file would look damaged in every
+/// later snapshot that takes it from this one, because its listed size is part of the format.
+fn check_empty(file: &mut File) -> Result<(), Failure> {
+    let failed = |error| Failure::of("read it", &error);
+    let count = file.take(1).read_to_end(&mut Vec::new()).map_err(failed)?;
+    let now = rustix::fs::fstat(&*file).map_err(|error| failed(error.into()))?;
+    // One that says by now that it is not empty just grew.
+    match count > 0 && now.st_size == 0 {
+        true => Err(Failure::new(IssueKind::Unreadable, "holds content but says that it is empty")),
+        false => Ok(()),
     }
 }
 

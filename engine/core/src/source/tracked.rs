@@ -73,14 +73,14 @@ impl Shared {
         self.ledger.files_left_out.fetch_add(1, Relaxed);
         let told = io::Error::other(failure.message.clone());
         // A cancelled run leaves files out without calling that an issue of theirs.
-        if !self.control.is_cancelled() {
+        if !self.control.is_ending() {
             self.note(path, failure);
         }
         told
     }
 
     fn check_cancelled(&self) -> Result<(), Failure> {
-        match self.control.is_cancelled() {
+        match self.control.is_ending() {
             true => Err(Failure::new(IssueKind::Unreadable, "cancelled")),
             false => Ok(()),
         }
@@ -122,7 +122,7 @@ pub struct TrackedEntries<S: Source> {
 impl<S: Source> TrackedEntries<S> {
     /// The next good entry; what is not good is noted and passed over.
     fn next_entry(&mut self) -> Option<Entry<S::File>> {
-        while !self.has_ended && !self.shared.control.is_cancelled() {
+        while !self.has_ended && !self.shared.control.is_ending() {
             match guarded(|| self.entries.next()) {
                 Ok(Some(Ok(entry))) => return Some(entry),
                 Ok(Some(Err(issue))) => self.shared.ledger.issues.push(issue),

@@ -7,7 +7,7 @@ use std::{
     ops::ControlFlow,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::{OsStrExt, OsStringExt},
+        unix::ffi::OsStringExt,
     },
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,7 +16,10 @@ use std::{
 use ignore::gitignore::Gitignore;
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 
-use super::{Failure, beneath::Root};
+use super::{
+    Failure,
+    beneath::{Identity, Root, identity},
+};
 use crate::issue::{Issue, IssueKind};
 
 /// Folders with longer paths are not entered: a tree without end must not take all memory.
@@ -47,14 +50,6 @@ const KERNEL_FILE_SYSTEMS: [i64; 20] = [
     0x6e66_7364, // nfsd
 ];
 
-/// Device and inode: the identity of a file or folder while it exists.
-pub type Identity = (u64, u64);
-
-/// The identity in `stat`.
-pub fn identity(stat: &Stat) -> Identity {
-    (stat.st_dev, stat.st_ino)
-}
-
 /// What to pass over.
 #[derive(Debug)]
 pub struct Rules {
@@ -80,6 +75,8 @@ pub struct Found<'walk> {
     pub path: &'walk Path,
     /// The folder it lies in; the root lies in itself, as `.`.
     pub folder: BorrowedFd<'walk>,
+    /// Which folder that is, however its path leads elsewhere later.
+    pub folder_identity: Identity,
     /// Its name in that folder.
     pub name: &'walk OsStr,
     /// Its own status: links are not followed.
@@ -89,11 +86,14 @@ pub struct Found<'walk> {
 /// Whoever is told what was found; breaks to end the walk.
 pub type Visitor<'visit> = dyn FnMut(Result<Found<'_>, Issue>) -> ControlFlow<()> + 'visit;
 
+/// A name as a folder lists it, and whether it lists it as a folder's, where it tells.
+type Name = (OsString, bool);
+
 /// A folder on the way from the root to where the walk is.
 struct Frame {
     path: PathBuf,
     stat: Stat,
-    names: std::vec::IntoIter<OsString>,
+    names: std::vec::IntoIter<Name>,
     /// None while the walk is far below; see [`MOST_OPEN_FOLDERS`].
     folder: Option<OwnedFd>,
 }
@@ -132,31 +132,31 @@ impl Walk<'_> {
         match stat {
             Err(error) => visit(Err(listing(&path, &error))),
             Ok((stat, folder)) => {
-                let name = OsStr::new(".");
-                visit(Ok(Found { path: &path, folder: folder.as_fd(), name, stat: &stat }))?;
+                visit(Ok(Found {
+                    path: &path,
+                    folder: folder.as_fd(),
+                    folder_identity: identity(&stat),
+                    name: OsStr::new("."),
+                    stat: &stat,
+                }))?;
                 self.enter(path, stat, folder, visit)
             }
         }
     }
 
     /// One entry of the folder that the walk is in.
-    fn entry(&mut self, name: &OsStr, visit: &mut Visitor<'_>) -> ControlFlow<()> {
+    fn entry(&mut self, (name, is_folder): &Name, visit: &mut Visitor<'_>) -> ControlFlow<()> {
         let root = self.root;
         let Some(frame) = self.frames.last_mut() else { return ControlFlow::Continue(()) };
         let path = frame.path.join(name);
+        let folder_identity = identity(&frame.stat);
         let folder = match frame.open(root) {
             Ok(folder) => folder,
-            Err(error) => {
-                // The folder went away or was replaced: the rest of its names mean nothing.
-                frame.names = Vec::new().into_iter();
-                return visit(Err(listing(&frame.path, &error)));
-            }
+            Err(error) => return frame.give_up(&error, visit),
         };
         let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            Err(error) => {
-                return visit(Err(issue(&path, Failure::of("look at it", &error.into()))));
-            }
+            Err(error) => return self.failed(&path, *is_folder, &error.into(), visit),
         };
         let is_folder = FileType::from_raw_mode(stat.st_mode).is_dir();
         if self.rules.exclude.matched(&path, is_folder).is_ignore() {
@@ -166,8 +166,31 @@ impl Walk<'_> {
             let message = "left out: the repository, its cache or the configuration lies there";
             return visit(Err(issue(&path, Failure::new(IssueKind::OwnFiles, message))));
         }
-        visit(Ok(Found { path: &path, folder, name, stat: &stat }))?;
+        visit(Ok(Found { path: &path, folder, folder_identity, name, stat: &stat }))?;
         if is_folder { self.descend(path, &stat, visit) } else { ControlFlow::Continue(()) }
+    }
+
+    /// An entry that could not be looked at. Only a single one that is gone may be a note: with a
+    /// folder, or with the folder that it lies in, more is lost than its own name.
+    fn failed(
+        &mut self,
+        path: &Path,
+        is_folder: bool,
+        error: &io::Error,
+        visit: &mut Visitor<'_>,
+    ) -> ControlFlow<()> {
+        let Some(frame) = self.frames.last_mut() else { return ControlFlow::Continue(()) };
+        let is_gone = error.kind() == io::ErrorKind::NotFound;
+        if is_gone && !self.root.holds(&frame.path, identity(&frame.stat)) {
+            return frame.give_up(error, visit);
+        }
+        if self.rules.exclude.matched(path, is_folder).is_ignore() {
+            return ControlFlow::Continue(());
+        }
+        visit(Err(match is_gone && is_folder {
+            true => listing(path, error),
+            false => issue(path, Failure::of("look at it", error)),
+        }))
     }
 
     /// Enter the folder just found, unless it lies where the walk does not go.
@@ -213,6 +236,9 @@ impl Walk<'_> {
         visit: &mut Visitor<'_>,
     ) -> ControlFlow<()> {
         let (names, failure) = names(&folder);
+        // A folder that is removed while it is listed seems to end like any other.
+        let is_held = self.root.holds(&path, identity(&stat));
+        let failure = failure.or_else(|| (!is_held).then(|| io::ErrorKind::NotFound.into()));
         let told = failure.map(|error| visit(Err(listing(&path, &error))));
         self.frames.push(Frame { path, stat, names: names.into_iter(), folder: Some(folder) });
         told.unwrap_or(ControlFlow::Continue(()))
@@ -238,6 +264,12 @@ impl Walk<'_> {
 }
 
 impl Frame {
+    /// The folder went away or was replaced: the rest of its names mean nothing.
+    fn give_up(&mut self, error: &io::Error, visit: &mut Visitor<'_>) -> ControlFlow<()> {
+        self.names = Vec::new().into_iter();
+        visit(Err(listing(&self.path, error)))
+    }
+
     /// The folder, opened again if it was closed; an error when another one took its place.
     fn open(&mut self, root: &Root) -> io::Result<BorrowedFd<'_>> {
         if self.folder.is_none() {
@@ -256,7 +288,7 @@ fn folder_flags() -> OFlags {
 }
 
 /// The folder's names in byte order, and the error that ended the listing early.
-fn names(folder: &OwnedFd) -> (Vec<OsString>, Option<io::Error>) {
+fn names(folder: &OwnedFd) -> (Vec<Name>, Option<io::Error>) {
     let mut names = Vec::new();
     let mut failure = None;
     match Dir::read_from(folder) {
@@ -270,15 +302,16 @@ fn names(folder: &OwnedFd) -> (Vec<OsString>, Option<io::Error>) {
                     }
                     Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
                     Ok(entry) => {
-                        names.push(OsString::from_vec(entry.file_name().to_bytes().into()));
+                        let name = OsString::from_vec(entry.file_name().to_bytes().into());
+                        names.push((name, entry.file_type().is_dir()));
                     }
                 }
             }
         }
     }
-    names.sort_unstable_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    names.sort_unstable();
     // A folder that changes while it is listed may show a name twice.
-    names.dedup();
+    names.dedup_by(|one, other| one.0 == other.0);
     (names, failure)
 }
 
@@ -286,9 +319,7 @@ fn issue(path: &Path, failure: Failure) -> Issue {
     Issue::new(failure.kind, path, failure.message)
 }
 
+/// A folder that cannot be listed to its end, whatever the reason: nobody knows what it held.
 fn listing(path: &Path, error: &io::Error) -> Issue {
-    match error.kind() {
-        io::ErrorKind::NotFound => issue(path, Failure::of("list it", error)),
-        _ => Issue::new(IssueKind::Listing, path, format!("cannot list it: {error}")),
-    }
+    Issue::new(IssueKind::Listing, path, format!("cannot list it: {error}"))
 }

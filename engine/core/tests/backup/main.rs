@@ -3,6 +3,9 @@
 // Clippy knows only functions marked as tests, not the helpers beside them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../common/mount.rs"]
+mod mount;
+
 mod damaged;
 mod interrupted;
 mod partial;

@@ -7,7 +7,10 @@ use std::{
 
 use unstoppable_engine_core::{error::ErrorKind, issue::IssueKind};
 
-use super::scene::{Scene, content, noise, told};
+use super::{
+    mount::Mount,
+    scene::{Scene, content, noise, told},
+};
 
 #[test]
 fn a_file_that_shrinks_while_it_is_read_is_stored_as_it_was_read() {
@@ -81,4 +84,33 @@ fn a_source_that_is_not_there_fails_the_run() {
 
     assert_eq!(refused.kind(), ErrorKind::SourceUnavailable);
     assert_eq!(scene.snapshot_count(), 0);
+}
+
+#[test]
+fn a_file_system_that_is_lost_while_it_is_read_makes_the_run_partial() {
+    let scene = Scene::new();
+    let mount = Mount::at(&scene.source.join("mount"));
+    for number in 0..400 {
+        scene.write(&format!("mount/{number}"), &noise(number, 200_000));
+    }
+
+    let summary = scene.run_and(8_000_000, move |_| drop(mount));
+
+    assert_eq!(summary.tags, ["partial"]);
+    assert!((1..400).contains(&summary.files_total), "{}", summary.files_total);
+    assert_eq!(summary.issues.problem_count, 400 - summary.files_total);
+    assert!(summary.issues.kept.iter().all(|issue| issue.kind == IssueKind::Listing));
+}
+
+#[test]
+fn files_that_only_say_that_they_are_empty_make_the_run_partial() {
+    let mut scene = Scene::new();
+    scene.options.source = "/proc/sys/kernel/random".into();
+
+    // What is left out is no part of the parent, so that every run tells it anew.
+    for _ in 0..2 {
+        let summary = scene.run();
+        assert_eq!(summary.tags, ["partial"]);
+        assert!(told(&summary.issues).contains(&(IssueKind::Unreadable, "boot_id".to_owned())));
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::Read,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -58,4 +58,16 @@ fn dropping_the_entries_ends_the_walk() {
         assert!(Instant::now() < deadline, "the walk goes on");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn a_look_ends_with_its_source_and_tells_nothing() {
+    let site = Site::new(&["file"]);
+    let source = site.try_open().unwrap();
+    let scan = source.scan();
+
+    drop(source);
+    scan.run();
+
+    assert_eq!(site.control.entries_total.load(Relaxed), 0);
 }

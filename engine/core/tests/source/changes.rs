@@ -4,6 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{Read, Write},
     os::unix::fs::{FileExt, symlink},
+    path::Path,
 };
 
 use rustic_core::{ReadSource, ReadSourceOpen};
@@ -76,7 +77,7 @@ fn a_file_that_vanished_is_a_note() {
     let site = Site::new(&["file", "folder/file"]);
     let handles = ["file", "folder/file"].map(|path| site.handle(path));
     fs::remove_file(site.path("file")).unwrap();
-    fs::remove_dir_all(site.path("folder")).unwrap();
+    fs::remove_file(site.path("folder/file")).unwrap();
 
     for handle in handles {
         read_all(handle).unwrap_err();
@@ -164,4 +165,30 @@ fn an_empty_file_is_read() {
 
     assert_eq!(read_all(site.handle("empty")).unwrap(), b"");
     assert!(site.issues().is_empty());
+}
+
+#[test]
+fn what_is_written_to_an_empty_file_is_left_to_the_next_run() {
+    let site = Site::new(&[]);
+    site.write("log", b"");
+    let handle = site.handle("log");
+    site.write("log", b"no longer");
+
+    assert_eq!(read_all(handle).unwrap(), b"");
+
+    assert_eq!(site.only_issue(), issue(IssueKind::Grew, "log"));
+    assert_eq!(site.left_out(), 0);
+}
+
+#[test]
+fn a_file_that_only_says_that_it_is_empty_is_left_out_and_told() {
+    let site = Site::new(&[]);
+    let source = site.track(site.try_open_at(Path::new("/proc/sys/kernel/random")).unwrap());
+    let mut entries = source.entries().map(Result::unwrap);
+    let file = entries.find(|entry| entry.path.ends_with("boot_id")).unwrap();
+
+    read_all(file.open.unwrap()).unwrap_err();
+
+    assert_eq!(site.only_issue(), issue(IssueKind::Unreadable, "boot_id"));
+    assert_eq!(site.left_out(), 1);
 }

@@ -5,6 +5,8 @@
 
 #[path = "../common/memory.rs"]
 mod memory;
+#[path = "../common/mount.rs"]
+mod mount;
 
 mod archived;
 mod broken;
@@ -13,5 +15,6 @@ mod changes;
 mod emitted;
 mod large;
 mod left_out;
+mod lost;
 mod site;
 mod unprivileged;
