@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.world import PROGRAM, Machine, contents, is_untouched, wait_until_reading
+from tests.stories.world import (
+    PROGRAM,
+    Machine,
+    contents,
+    differences,
+    is_untouched,
+    wait_until_reading,
+)
 
 MALLORYS_KEY = "9f3c1b7e5a2d4860f1e2d3c4b5a6978812345678deadbeefcafe0badf00dfeed"
 
@@ -306,6 +313,33 @@ def test_damage_in_cold_is_found(well):
 
     assert result.returncode == 1
     assert sentence(result).startswith("repository of default/default is damaged: ")
+
+
+def test_a_pack_that_cold_lost_is_told_by_the_next_run_which_stores_it_anew(well):
+    for pack in (well.repository / "data").glob("*/*"):
+        pack.unlink()
+
+    result = well.run("backup")
+
+    assert result.returncode == 3
+    assert result.stdout.startswith(
+        "partial: default/default: 1 object of the repository cannot be used; what there is is "
+    )
+    assert "hint: `unstoppable check --read-data` tells which snapshots" in result.stderr
+    assert differences(well.data, well.restored()) == ""
+
+
+def test_a_mistyped_hot_never_empties_bobs_repository(well, root):
+    bob = Machine(make_folder(root / "bob"))
+    bob.write("file")
+    bob.done("init", str(bob.data))
+
+    result = well.run("backup", settings={"UNSTOPPABLE_HOT": str(bob.cold)})
+
+    assert result.returncode == 2
+    assert "holds a repository and cannot be the cache of one" in sentence(result)
+    bob.done("backup")
+    assert bob.run("check", "--read-data").returncode == 0
 
 
 def test_our_own_folders_inside_the_source_are_left_out_and_it_says_so(alice):

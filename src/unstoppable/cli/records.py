@@ -11,6 +11,7 @@ from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
 _SHRANK = "source-shrank"
+_DAMAGED = "damaged"
 UNWATCHED = "not yet watched by another machine"
 
 
@@ -21,6 +22,8 @@ def tell(session: Session, verdict: Verdict, *, source: str) -> int:
         output.issues(stored.issues, stored.issue_count + stored.note_count)
         if any(issue.kind == _SHRANK for issue in stored.issues):
             output.say("hint: if that is as it should be, `unstoppable backup --accept-shrink`")
+        if any(issue.kind == _DAMAGED for issue in stored.issues):
+            output.say("hint: `unstoppable check --read-data` tells which snapshots are harmed")
     if verdict.error is not None:
         output.complain(verdict.error, is_verbose=session.is_verbose)
     if verdict.unrecorded is not None:
@@ -90,8 +93,11 @@ def as_document(record: RunRecord) -> dict[str, Any]:
 
 
 def _problem(record: RunRecord) -> str:
-    """Return what makes a run partial: the source as a whole, or how many of its paths."""
+    """Return what makes a run partial: the repository, the source as a whole, or its paths."""
     number = record.counts.issues if record.counts else 0
+    damaged = sum(issue.kind == _DAMAGED for issue in record.issues)
+    if damaged:
+        return f"{count(damaged, 'object')} of the repository cannot be used"
     whole = [issue.message for issue in record.issues if not issue.path]
     if whole:
         more = f" (and {count(number - 1, 'other issue')})" if number > 1 else ""
