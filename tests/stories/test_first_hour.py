@@ -34,6 +34,16 @@ def test_the_key_is_never_shown(well):
     assert not any(well.key() in result.stdout + result.stderr for result in shown)
 
 
+def test_what_was_stored_and_what_is_restored_are_counted_alike(well, root):
+    (well.data / "link").symlink_to("photo.bin")
+
+    stored = well.done("backup")
+    restored = well.done("restore", "--to", str(root / "back"))
+
+    assert "(3 files, 100.0 KiB)" in stored
+    assert "(3 files, 100.0 KiB)" in restored
+
+
 def test_each_change_is_a_snapshot_and_each_can_be_brought_back(well):
     first = well.restored()
     well.write("letters/bob.txt", "dear bob, ps\n")

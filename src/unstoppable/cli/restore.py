@@ -110,7 +110,9 @@ def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored
         }
         output.document(document)
     else:
-        what = f"{count(restored.files, 'file')}, {size(restored.bytes_written)}"
+        # Links count as files here as they do when a backup tells what it stored.
+        files = restored.files + restored.others
+        what = f"{count(files, 'file')}, {size(restored.bytes_written)}"
         where = f"snapshot {snapshot.id[:8]} to {printable(str(target))}"
         lost = count(restored.issue_count, "path")
         word = f"partial: without {lost}" if restored.issue_count else "restored"
