@@ -1,12 +1,12 @@
 """What ./check asks of pytest beyond a developer's run; loaded with `-p tests.house.strict`.
 
-A skipped test is a failure, and the hypothesis profile `full` searches five times longer.
+A skipped test is a failure, and the hypothesis profile `full` searches three times longer.
 """
 
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("full", max_examples=500, deadline=None)
+hypothesis.settings.register_profile("full", max_examples=300, deadline=None)
 
 _skipped: list[str] = []
 

@@ -20,6 +20,12 @@ def fill(machine: Machine, chance: random.Random) -> None:
         machine.write(f"{number % 8}/{number}.bin", chance.randbytes(256 << 10))
 
 
+def change(machine: Machine, chance: random.Random) -> None:
+    """Write 3 MiB of it anew: 200 runs must not make a repository that takes long to check."""
+    for number in chance.sample(range(64), 12):
+        machine.write(f"{number % 8}/{number}.bin", chance.randbytes(256 << 10))
+
+
 def how_long_a_backup_takes(machine: Machine) -> float:
     began = time.monotonic()
     machine.done("backup")
@@ -29,10 +35,12 @@ def how_long_a_backup_takes(machine: Machine) -> float:
 def test_a_backup_killed_at_any_moment_harms_nothing(well, kills):
     chance = random.Random(SEED)  # noqa: S311
     fill(well, chance)
+    well.done("backup")
+    change(well, chance)
     longest_seconds = how_long_a_backup_takes(well)
 
     for _ in range(kills):
-        fill(well, chance)
+        change(well, chance)
         before, listed = contents(well.cold), well.snapshots()
         with well.start("backup", to_be_killed=True) as running:
             time.sleep(chance.uniform(0, longest_seconds))

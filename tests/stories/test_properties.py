@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.stories.world import Machine, differences
 
 EXAMPLES = settings().max_examples // 7
-"""An example makes a dozen runs of the program: 14 as a rule, five times as many in full."""
+"""An example makes a dozen runs of the program: 14 as a rule, three times as many in full."""
 
 NAMES = st.binary(min_size=1, max_size=12).filter(
     lambda name: name not in {b".", b".."} and b"/" not in name and b"\0" not in name
