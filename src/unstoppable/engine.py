@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     _Value = TypeVar("_Value", bound=DataclassInstance)
 
-__all__ = ["Cancel", "Places", "Repository", "Source", "Watch", "create", "fingerprint"]
+__all__ = ["Cancel", "Places", "Repository", "Source", "Target", "Watch", "create", "fingerprint"]
 
 _ERRORS: dict[type[unstoppable_engine.EngineError], type[errors.UnstoppableError]] = {
     unstoppable_engine.WrongKey: errors.WrongKey,
@@ -34,6 +34,7 @@ _ERRORS: dict[type[unstoppable_engine.EngineError], type[errors.UnstoppableError
     unstoppable_engine.StorageError: errors.StorageFailed,
     unstoppable_engine.RepositoryDamaged: errors.RepositoryDamaged,
     unstoppable_engine.Cancelled: errors.Cancelled,
+    unstoppable_engine.TargetOccupied: errors.TargetOccupied,
     unstoppable_engine.InvalidInput: errors.Refused,
 }
 """What is not in it is a fault of the engine."""
@@ -69,6 +70,15 @@ class Source:
     one_file_system: bool = False
     max_shrink_percent: int | None = None
     """None accepts any shrinking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where a restore goes."""
+
+    folder: Path
+    overwrite: bool
+    """Replace what differs in a folder that is not empty; what the snapshot lacks stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,18 +194,20 @@ class Repository:
         return sorted(found, key=lambda snapshot: snapshot.age_key), _issues(issues)
 
     def restore(
-        self, snapshot_id: str, target: Path, *, path: bytes | None, exact: bool, watch: Watch
+        self, snapshot_id: str, target: Target, *, path: bytes | None, exact: bool, watch: Watch
     ) -> Restored:
-        """Write what a snapshot holds, or `path` within it, directly into `target`.
+        """Write what a snapshot holds, or `path` within it, directly into the target.
 
-        Raises Refused for an unknown path, StorageFailed, RepositoryDamaged or Cancelled.
+        Raises Refused for an unknown path, TargetOccupied, StorageFailed, RepositoryDamaged or
+        Cancelled.
         """
         with _translated(self._resource):
             summary = self._opened.restore(
                 snapshot_id,
-                bytes(target),
+                bytes(target.folder),
                 path=path,
                 exact=exact,
+                overwrite=target.overwrite,
                 progress=watch.tell,
                 cancel=watch.cancel,
             )

@@ -66,7 +66,21 @@ def test_restore_never_mixes_with_files_that_are_there(well):
     result = well.run("restore", "--to", str(well.data))
 
     assert result.returncode == 2
-    assert result.stderr.startswith(f"error: {well.data} is not an empty folder\nhint: ")
+    assert f"error: cannot restore default/default: {well.data} is not an empty" in result.stderr
+    assert "hint: " in result.stderr
+
+
+def test_overwrite_replaces_what_differs_and_leaves_the_rest(well):
+    target = well.restored()
+    (target / "letters/bob.txt").write_text("dear mallory\n")
+    (target / "mine").write_text("stays\n")
+
+    found = well.asked("restore", "--exact", "--overwrite", "--to", str(target))
+
+    assert found["bytes_written"] - found["bytes_kept"] == len("dear bob\n")
+    assert (target / "mine").read_text() == "stays\n"
+    (target / "mine").unlink()
+    assert "letters" not in differences(well.data, target)
 
 
 def test_restore_never_writes_into_our_own_folders(well, root):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -103,6 +104,48 @@ def test_a_backup_that_is_stopped_keeps_what_it_has_and_the_next_goes_on_from_th
     assert next_run["outcome"] == "succeeded"
     assert next_run["counts"]["bytes_read"] <= next_run["counts"]["bytes_total"] - kept
     assert differences(well.data, well.restored()) == ""
+
+
+def test_a_restore_killed_at_any_moment_goes_on_and_ends_whole(well, kills):
+    chance = random.Random(SEED + 3)  # noqa: S311
+    fill(well, chance)
+    well.write("large.bin", chance.randbytes(24 << 20))
+    well.done("backup")
+    back = well.root / "back"
+    command = ("restore", "--exact", "--to", str(back))
+    began = time.monotonic()
+    well.restored()
+    longest_seconds = time.monotonic() - began
+
+    for _ in range(kills):
+        with well.start(*command, to_be_killed=True) as running:
+            time.sleep(chance.uniform(0, longest_seconds))
+            running.kill()
+        if any(back.glob("*")) and not any(back.glob(".unstoppable-restore-*")):
+            # It was done, but for the folder's own times perhaps, and could not say so.
+            assert differences(well.data, back).splitlines() in ([], [".d..t...... ./"])
+            shutil.rmtree(back)
+
+    assert "restored: " in well.done(*command)
+    assert differences(well.data, back) == ""
+
+
+def test_a_restore_that_was_cut_off_goes_on_with_its_own_snapshot_alone(well):
+    well.write("large.bin", os.urandom(32 << 20))
+    well.done("backup")
+    snapshot, target = well.snapshots()[-1]["snapshot"], well.root / "back"
+    with well.start("restore", "--to", str(target), to_be_killed=True) as running:
+        while not any(target.glob(".unstoppable-restore-*")):
+            time.sleep(0.001)
+        running.kill()
+    well.done("backup")
+
+    result = well.run("restore", "--to", str(target))
+
+    assert result.returncode == 2
+    assert f"holds an unfinished restore of snapshot {snapshot}" in result.stderr
+    well.done("restore", "--to", str(target), "--at", snapshot)
+    assert sorted(path.name for path in target.iterdir()) == ["large.bin", "letters", "photo.bin"]
 
 
 def wait_for_packs(machine: Machine, *, megabytes: int) -> None:

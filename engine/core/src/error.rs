@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Damaged,
     /// Cancelled by the caller.
     Cancelled,
+    /// The folder to restore into holds something that must not be replaced.
+    TargetOccupied,
     /// The caller passed a value that cannot be used.
     InvalidInput,
     /// A fault of the engine itself: a panic, or a broken promise of a dependency.

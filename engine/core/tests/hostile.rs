@@ -77,7 +77,7 @@ fn links_in_the_target_are_replaced_not_followed() {
         folder("folder", tree),
         r#"{"name":"link","type":"symlink","linktarget":"x"}"#.to_owned(),
     ];
-    let summary = fixture.restore(fixture.forge(&nodes.join(",")), target.path());
+    let summary = fixture.restore_over(fixture.forge(&nodes.join(",")), target.path());
 
     assert_eq!(summary.issues.kept, []);
     assert_eq!(fs::read(outside.path().join("precious")).unwrap(), b"precious");

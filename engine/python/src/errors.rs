@@ -13,6 +13,7 @@ create_exception!(unstoppable_engine, StorageError, EngineError, "Storage failed
 create_exception!(unstoppable_engine, StorageFull, StorageError, "Storage is full.");
 create_exception!(unstoppable_engine, RepositoryDamaged, EngineError, "Bytes are not right.");
 create_exception!(unstoppable_engine, Cancelled, EngineError, "Cancelled; nothing to report.");
+create_exception!(unstoppable_engine, TargetOccupied, EngineError, "Not to be restored into.");
 create_exception!(unstoppable_engine, InvalidInput, EngineError, "An argument is not usable.");
 create_exception!(unstoppable_engine, EngineBug, EngineError, "A fault of the engine itself.");
 
@@ -29,6 +30,7 @@ pub fn to_python(error: &Error) -> PyErr {
         ErrorKind::StorageFull => StorageFull::new_err(text),
         ErrorKind::Damaged => RepositoryDamaged::new_err(text),
         ErrorKind::Cancelled => Cancelled::new_err(text),
+        ErrorKind::TargetOccupied => TargetOccupied::new_err(text),
         ErrorKind::InvalidInput => InvalidInput::new_err(text),
         ErrorKind::Internal => EngineBug::new_err(text),
     }

@@ -22,7 +22,7 @@ mod _engine {
         errors::{
             Cancelled, EngineBug, EngineError, InvalidInput, NoRepository, PinBroken,
             RepositoryDamaged, RepositoryExists, SourceUnavailable, StorageError, StorageFull,
-            WrongKey,
+            TargetOccupied, WrongKey,
         },
         repository::{
             Repository, create_repository, derive_repository_key, fingerprint, generate_root_secret,

@@ -155,7 +155,9 @@ impl Repository {
     }
 
     /// Write the content of the source's folder directly into `target`.
-    #[pyo3(signature = (snapshot_id, target, *, path=None, exact=false, progress=None, cancel=None))]
+    #[pyo3(signature = (
+        snapshot_id, target, *, path=None, exact=false, overwrite=false, progress=None, cancel=None
+    ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
     fn restore(
         &self,
@@ -164,12 +166,13 @@ impl Repository {
         target: PathArgument,
         path: Option<PathArgument>,
         exact: bool,
+        overwrite: bool,
         progress: Option<Bound<'_, PyAny>>,
         cancel: Option<Bound<'_, Cancel>>,
     ) -> PyResult<RestoreSummary> {
         let id = snapshot_id.parse().map_err(|error: error::Error| to_python(&error))?;
         let path = path.map(PathArgument::into_bytes).unwrap_or_default();
-        let options = RestoreOptions { path, exact, ..RestoreOptions::default() };
+        let options = RestoreOptions { path, exact, overwrite, ..RestoreOptions::default() };
         let (opened, target) = (self.opened.clone(), self::path(target));
         run(py, &Watch { progress, cancel }, move |control| {
             restore::restore(&opened.reader(), id, &target, &options, control)

@@ -13,10 +13,11 @@ from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import PREFIX, Configuration, load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.at import LATEST, choose
-from unstoppable.domain.errors import Refused, TargetNotEmpty
+from unstoppable.domain.errors import Refused
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.snapshot import Restored, Snapshot
 from unstoppable.domain.text import count, printable, size
+from unstoppable.engine import Target
 
 
 class _Options(TypedDict):
@@ -24,6 +25,7 @@ class _Options(TypedDict):
     at: str
     path: str | None
     exact: bool
+    overwrite: bool
     dry_run: bool
     to: Path
 
@@ -36,12 +38,15 @@ class _Options(TypedDict):
 @click.option("--at", default=LATEST, metavar="latest|ID|DATE", help="Newest at or before a date.")
 @click.option("--path", metavar="P", help="Only this folder or file of the source.")
 @click.option("--exact", is_flag=True, help="Also owners, devices and every attribute (as root).")
+@click.option("--overwrite", is_flag=True, help="Into any folder: replace what differs there.")
 @click.option("--dry-run", is_flag=True, help="Tell which snapshot it would be; write nothing.")
 @click.pass_obj
 def restore(session: Session, **options: Unpack[_Options]) -> int:
     """Bring back what a snapshot holds.
 
     The content of the source comes directly into DIR, which must be empty or not exist yet.
+    One that was cut off goes on with the same command: what is right stays as it is.
+    --overwrite restores into any folder; files that the snapshot lacks stay there.
     Needs UNSTOPPABLE_COLD and the key, nothing else.
     Dates are local: a day means its end.
 
@@ -57,7 +62,6 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     resource = configuration.resource
     check_resource(options["asked"], resource)
     _refuse_own_folders(options["to"], configuration)
-    _refuse_filled(options["to"])
     repository = open_to_read(configuration)
     found, issues = repository.snapshots()
     output.issues(issues, len(issues))
@@ -68,7 +72,11 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     path = None if options["path"] is None else os.fsencode(options["path"])
     with stoppable() as cancel, showing("restored", cancel) as watch:
         restored = repository.restore(
-            snapshot.id, options["to"], path=path, exact=options["exact"], watch=watch
+            snapshot.id,
+            Target(folder=options["to"], overwrite=options["overwrite"]),
+            path=path,
+            exact=options["exact"],
+            watch=watch,
         )
     return _tell(session, snapshot, options["to"], restored)
 
@@ -79,11 +87,6 @@ def _refuse_own_folders(target: Path, configuration: Configuration) -> None:
         if target.resolve().is_relative_to(folder.resolve()):
             cause = f"{target} lies inside {PREFIX}{field.upper()}={folder}"
             raise Refused(resource=configuration.resource, cause=cause)
-
-
-def _refuse_filled(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise TargetNotEmpty(path=target)
 
 
 def _tell_plan(session: Session, snapshot: Snapshot, target: Path) -> int:
@@ -105,6 +108,7 @@ def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored
             "folders": restored.folders,
             "others": restored.others,
             "bytes_written": restored.bytes_written,
+            "bytes_kept": restored.bytes_kept,
             "issue_count": restored.issue_count,
             "issues": output.issue_list(restored.issues),
         }
@@ -112,7 +116,8 @@ def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored
     else:
         # Links count as files here as they do when a backup tells what it stored.
         files = restored.files + restored.others
-        what = f"{count(files, 'file')}, {size(restored.bytes_written)}"
+        kept = f", {size(restored.bytes_kept)} of it was right" if restored.bytes_kept else ""
+        what = f"{count(files, 'file')}, {size(restored.bytes_written)}{kept}"
         where = f"snapshot {snapshot.id[:8]} to {printable(str(target))}"
         lost = count(restored.issue_count, "path")
         word = f"partial: without {lost}" if restored.issue_count else "restored"

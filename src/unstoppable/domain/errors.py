@@ -149,11 +149,14 @@ class SourceInsideRepository(UsageError):
     hint_form = "back up another directory, or keep {name} elsewhere"
 
 
-class TargetNotEmpty(UsageError):
-    """Restore never mixes with files that are there."""
+class TargetOccupied(UsageError):
+    """Restore never mixes with files that are there unless it was told to."""
 
-    sentence_form = "{path} is not an empty folder"
-    hint_form = "restore into a folder that is empty or does not exist yet"
+    sentence_form = "cannot restore {resource}: {cause}"
+    hint_form = (
+        "restore into a folder that is empty or does not exist yet; one that was cut off goes on "
+        "with the same --at and --path, and --overwrite replaces what differs in any folder"
+    )
 
 
 class MomentInvalid(UsageError):

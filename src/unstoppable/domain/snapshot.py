@@ -70,6 +70,9 @@ class Restored:
     folders: int
     others: int
     bytes_written: int
+    """Bytes of all files, those that were right already included."""
+    bytes_kept: int
+    """Bytes of them that were right already."""
     issues: tuple[Issue, ...]
     issue_count: int
     note_count: int

@@ -98,7 +98,7 @@ impl<'a> Batch<'a> {
                 lock(&self.places).insert(identity, None);
             }
             self.identities.push(identity);
-            self.files.push(PendingFile::new(folder, self.names, node.name, node.metadata));
+            self.files.push(PendingFile::new(folder, self.names, node));
             self.plan(content)?;
         }
         self.flush_if_full()
@@ -166,7 +166,7 @@ impl<'a> Batch<'a> {
         self.planned_bytes = 0;
         let pieces = std::mem::take(&mut self.pieces);
         for_each(WORKERS, self.files.iter().collect(), |file| {
-            file.create();
+            file.prepare(self.exact);
             self.report.control.check()
         })?;
         let writer = Writer { blobs: self.blobs, files: &self.files, report: self.report };
@@ -207,9 +207,13 @@ impl<'a> Batch<'a> {
         let mut names: Vec<_> = first.split(|byte| *byte == b'/').collect();
         let name = names.pop().unwrap_or_default();
         let folder = self.target.descend(names)?;
-        let temporary = Temporary::new(&link.folder, self.names);
+        // The system would leave both names of one file when one is to replace the other.
+        if link.folder.is_same_file(&link.name, &folder, name) {
+            return Ok(());
+        }
+        let temporary = Temporary::new(&link.folder, self.names, &link.name);
         temporary.create_link(&folder, name)?;
-        temporary.place(&link.name)
+        temporary.place()
     }
 
     fn finish_folder(&self, folder: &Folder, metadata: &Metadata) {

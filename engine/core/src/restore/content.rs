@@ -1,5 +1,7 @@
 //! Content: the pieces of many files, read in the order in which packs hold them.
 
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 
 use super::{
@@ -13,7 +15,7 @@ use crate::{
         reader::BlobReader,
     },
     issue::IssueKind,
-    workers::{WORKERS, for_each},
+    workers::{WORKERS, for_each, lock},
 };
 
 /// Bytes of a pack that are read at once, at most; a single blob may be longer.
@@ -47,10 +49,34 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Write all `pieces`; a file whose pieces do not all verify fails, the others go on.
-    pub fn write(&self, mut pieces: Vec<Piece>) -> Result<()> {
+    /// Write all `pieces`, which are in the order of their files; a file whose pieces do not all
+    /// verify fails, the others go on.
+    pub fn write(&self, pieces: Vec<Piece>) -> Result<()> {
+        let mut pieces = self.without_right_ones(pieces)?;
         pieces.sort_unstable_by_key(|piece| (piece.location, piece.blob, piece.file));
         for_each(WORKERS, runs(&pieces), |run| self.write_run(run))
+    }
+
+    /// Leave out the pieces that an earlier restore wrote, or that stood there already.
+    fn without_right_ones(&self, pieces: Vec<Piece>) -> Result<Vec<Piece>> {
+        if !self.files.iter().any(PendingFile::may_hold_pieces) {
+            return Ok(pieces);
+        }
+        let wanted = Mutex::new(Vec::new());
+        let of_files = pieces.chunk_by(|one, other| one.file == other.file).collect();
+        for_each(WORKERS, of_files, |of_file| {
+            for piece in of_file {
+                self.report.control.check()?;
+                match self.file(piece) {
+                    Some(file) if file.may_hold_pieces() && file.holds(piece) => {
+                        self.report.kept(piece.plain_bytes);
+                    }
+                    _ => lock(&wanted).push(*piece),
+                }
+            }
+            Ok(())
+        })?;
+        Ok(wanted.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write_run(&self, run: &[Piece]) -> Result<()> {

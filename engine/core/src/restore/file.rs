@@ -11,11 +11,17 @@ use rustix::{
 };
 
 use super::{
+    content::Piece,
     metadata::{Subject, apply},
     report::Report,
+    standing::{Standing, read_verified},
     target::{Folder, Temporary, TemporaryNames},
 };
-use crate::{format::tree::Metadata, issue::IssueKind, workers::lock};
+use crate::{
+    format::tree::{Metadata, Node},
+    issue::IssueKind,
+    workers::lock,
+};
 
 /// Zeros of this length and place become a hole.
 const BLOCK_BYTES: usize = 4096;
@@ -24,35 +30,39 @@ const ZEROS: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
 /// A file that is being restored.
 pub struct PendingFile {
     temporary: Temporary,
-    name: Vec<u8>,
     metadata: Metadata,
     /// Length of all pieces that were planned.
     size_bytes: u64,
-    handle: OnceLock<OwnedFd>,
+    /// What stood in its place when the restore came.
+    standing: OnceLock<Standing>,
+    /// What is written to; nothing while the pieces of `standing` are right.
+    written: OnceLock<Written>,
     failure: Mutex<Option<(IssueKind, String)>>,
 }
 
+/// What is written to.
+struct Written {
+    handle: OwnedFd,
+    /// An earlier restore, cut off, left it: it may hold right pieces, and anything else.
+    is_leftover: bool,
+}
+
 impl PendingFile {
-    /// The file `name` in `folder`; nothing is made yet.
-    pub fn new(
-        folder: &Arc<Folder>,
-        names: &TemporaryNames,
-        name: Vec<u8>,
-        metadata: Metadata,
-    ) -> Self {
+    /// The file `node` in `folder`; nothing is made yet.
+    pub fn new(folder: &Arc<Folder>, names: &TemporaryNames, node: Node) -> Self {
         Self {
-            temporary: Temporary::new(folder, names),
-            name,
-            metadata,
+            temporary: Temporary::new(folder, names, &node.name),
+            metadata: node.metadata,
             size_bytes: 0,
-            handle: OnceLock::new(),
+            standing: OnceLock::new(),
+            written: OnceLock::new(),
             failure: Mutex::new(None),
         }
     }
 
     /// Its path below the target.
     pub fn path(&self) -> Vec<u8> {
-        self.temporary.folder().path_of(&self.name)
+        self.temporary.path()
     }
 
     /// Plan a piece at the end; returns where it begins.
@@ -72,22 +82,72 @@ impl PendingFile {
         lock(&self.failure).is_some()
     }
 
-    /// Make it under a name of its own, unless it is there or was given up.
-    pub fn create(&self) {
-        if self.handle.get().is_some() || self.is_failed() {
+    /// Make it under a name of its own, or find what an earlier restore left or wrote, unless
+    /// that was done or it was given up.
+    pub fn prepare(&self, exact: bool) {
+        let is_prepared = self.written.get().is_some() || self.standing.get().is_some();
+        if is_prepared || self.is_failed() {
             return;
+        }
+        if !self.temporary.folder().is_new() {
+            if let Some(handle) = self.temporary.reopen_file() {
+                return drop(self.written.set(Written { handle, is_leftover: true }));
+            }
+            if let Some(standing) = Standing::find(&self.temporary, &self.metadata, exact) {
+                return drop(self.standing.set(standing));
+            }
         }
         match self.temporary.create_file() {
             // Only one thread creates a file, so that none is ever there already.
-            Ok(handle) => drop(self.handle.set(handle)),
+            Ok(handle) => drop(self.written.set(Written { handle, is_leftover: false })),
             Err(errno) => self.fail(IssueKind::NotWritten, errno.to_string()),
         }
     }
 
-    /// Write verified content.
+    /// Whether some of its pieces may be right already.
+    pub fn may_hold_pieces(&self) -> bool {
+        self.standing.get().is_some()
+            || self.written.get().is_some_and(|written| written.is_leftover)
+    }
+
+    /// Whether the piece is right already. Pieces are asked for in their order.
+    pub fn holds(&self, piece: &Piece) -> bool {
+        let (offset_bytes, length) = (piece.offset_bytes, piece.plain_bytes as usize);
+        let Some(standing) = self.standing.get() else {
+            return self.written.get().is_some_and(|written| {
+                read_verified(&written.handle, piece.blob.id, offset_bytes, length).is_some()
+            });
+        };
+        let Some(right) = read_verified(standing, piece.blob.id, offset_bytes, length) else {
+            if let Err(errno) = self.replace(standing, offset_bytes) {
+                self.fail(IssueKind::NotWritten, errno.to_string());
+            }
+            return false;
+        };
+        self.write(offset_bytes, &right);
+        true
+    }
+
+    /// Write another file in place of `standing`, of which the first `right_bytes` are right.
+    fn replace(&self, standing: &Standing, right_bytes: u64) -> IoResult<()> {
+        if self.written.get().is_some() {
+            return Ok(());
+        }
+        let handle = self.temporary.create_file()?;
+        standing
+            .copy(right_bytes, |offset_bytes, part| write_sparse(&handle, offset_bytes, part))?;
+        let _ = self.written.set(Written { handle, is_leftover: false });
+        Ok(())
+    }
+
+    /// Write verified content; to a file that stands there nothing is written.
     pub fn write(&self, offset_bytes: u64, content: &[u8]) {
-        let Some(handle) = self.handle.get() else { return };
-        if let Err(errno) = write_sparse(handle, offset_bytes, content) {
+        let done = match self.written.get() {
+            None => Ok(()),
+            Some(Written { handle, is_leftover: true }) => write_all(handle, offset_bytes, content),
+            Some(Written { handle, .. }) => write_sparse(handle, offset_bytes, content),
+        };
+        if let Err(errno) = done {
             self.fail(IssueKind::NotWritten, errno.to_string());
         }
     }
@@ -120,13 +180,27 @@ impl PendingFile {
     }
 
     fn complete(self, exact: bool) -> IoResult<Vec<String>> {
-        let handle = self.handle.get().ok_or(Errno::BADF)?;
-        // The pieces may end in a hole.
+        if let Some(standing) = self.standing.get() {
+            if standing.size_bytes() == self.size_bytes && self.written.get().is_none() {
+                return Ok(apply(&Subject::Open(standing.as_fd()), &self.metadata, exact));
+            }
+            self.replace(standing, self.size_bytes)?;
+        }
+        let handle = &self.written.get().ok_or(Errno::BADF)?.handle;
+        // The pieces may end in a hole, and what was left there may be longer.
         ftruncate(handle, self.size_bytes)?;
         let failures = apply(&Subject::Open(handle.as_fd()), &self.metadata, exact);
-        self.temporary.place(&self.name)?;
+        self.temporary.place()?;
         Ok(failures)
     }
+}
+
+fn write_all(handle: &OwnedFd, offset_bytes: u64, content: &[u8]) -> IoResult<()> {
+    let mut done = 0;
+    while let Some(rest) = content.get(done..).filter(|rest| !rest.is_empty()) {
+        done += pwrite(handle, rest, offset_bytes + done as u64)?;
+    }
+    Ok(())
 }
 
 /// Write `content`, leaving out blocks of zeros: the file is new, so that holes stay.

@@ -73,7 +73,8 @@ pub fn apply(subject: &Subject<'_>, metadata: &Metadata, exact: bool) -> Vec<Str
     failures
 }
 
-fn is_wanted(attribute: &Attribute, exact: bool) -> bool {
+/// Whether `attribute` is set.
+pub fn is_wanted(attribute: &Attribute, exact: bool) -> bool {
     exact || attribute.name.starts_with(ORDINARY_ATTRIBUTES)
 }
 

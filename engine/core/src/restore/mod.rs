@@ -3,20 +3,25 @@
 //! - Every file is written under a name of its own and takes its real one when all its pieces
 //!   were verified. One that is damaged is left out and reported; what stood there stays.
 //! - Nothing is deleted but what stands where an entry of the snapshot belongs.
+//! - A restore that was cut off goes on: what is right stays, what is not is written again.
 //! - Trees are walked one folder at a time; content is written in batches, read from packs in
 //!   order and by several threads, so that memory does not grow with the snapshot.
 
 mod batch;
+mod claim;
 mod content;
 mod file;
 mod metadata;
 mod report;
+mod standing;
 mod target;
 mod walk;
 
-use std::path::Path;
+use std::{os::fd::AsFd, path::Path};
 
 use self::{
+    claim::Claim,
+    metadata::{Subject, apply},
     report::Report,
     target::{Folder, TemporaryNames, allow_many_handles},
     walk::Walk,
@@ -46,13 +51,15 @@ pub struct RestoreOptions {
     /// Also set owners, special mode bits and all attributes, and make devices, pipes and
     /// sockets. Only for repositories whose writer is trusted.
     pub exact: bool,
+    /// Replace what differs in a target that is not empty; what the snapshot lacks stays.
+    pub overwrite: bool,
     /// Entries beyond these are left out.
     pub most_entries: u64,
 }
 
 impl Default for RestoreOptions {
     fn default() -> Self {
-        Self { path: Vec::new(), exact: false, most_entries: MOST_ENTRIES }
+        Self { path: Vec::new(), exact: false, overwrite: false, most_entries: MOST_ENTRIES }
     }
 }
 
@@ -67,12 +74,15 @@ pub struct RestoreSummary {
     pub others: u64,
     /// Bytes of all files.
     pub bytes_written: u64,
+    /// Bytes of them that were right already, from an earlier restore or before any.
+    pub bytes_kept: u64,
     /// Everything that is not as it is in the snapshot.
     pub issues: Collected,
 }
 
 /// Write the content of the source's folder in the snapshot `snapshot_id` into `target`, which is
-/// made where it is missing.
+/// made where it is missing, and is empty, or holds the same restore cut off, or is to be
+/// overwritten.
 ///
 /// Fails only where nothing can be restored: no such snapshot or path, no target, storage that
 /// cannot be listed, or cancelled. Everything else is an issue in the summary.
@@ -97,9 +107,19 @@ pub fn restore(
         report.push(issue);
     }
     allow_many_handles();
-    let names = TemporaryNames::new()?;
-    let target = Folder::target(target)?;
-    Walk::new(&target, &blobs, &report, &names, options).run(&target, node)?;
+    let names = TemporaryNames::new(snapshot_id);
+    let folder = Folder::target(target)?;
+    let claim = Claim::take(&folder, target, snapshot_id, options)?;
+    let metadata = node.metadata.clone();
+    let is_folder = matches!(node.kind, NodeKind::Folder(_));
+    Walk::new(&folder, &blobs, &report, &names, options).run(&folder, node)?;
+    if let Err(errno) = claim.release() {
+        report.not_written(b"", errno);
+    }
+    if is_folder {
+        // Only now: giving up the claim changes the folder, and its mode may forbid that.
+        report.metadata(b"", apply(&Subject::Open(folder.as_fd()), &metadata, options.exact));
+    }
     Ok(report.summary())
 }
 

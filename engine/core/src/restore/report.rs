@@ -25,6 +25,7 @@ pub struct Report<'a> {
     folders: AtomicU64,
     others: AtomicU64,
     bytes_written: AtomicU64,
+    bytes_kept: AtomicU64,
 }
 
 impl<'a> Report<'a> {
@@ -38,6 +39,7 @@ impl<'a> Report<'a> {
             folders: AtomicU64::new(0),
             others: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
+            bytes_kept: AtomicU64::new(0),
         }
     }
 
@@ -45,6 +47,12 @@ impl<'a> Report<'a> {
     pub fn file(&self, size_bytes: u64) {
         self.files.fetch_add(1, Relaxed);
         self.bytes_written.fetch_add(size_bytes, Relaxed);
+    }
+
+    /// A piece of a file was right before.
+    pub fn kept(&self, piece_bytes: u32) {
+        self.bytes_kept.fetch_add(piece_bytes.into(), Relaxed);
+        self.control.add_bytes(piece_bytes.into());
     }
 
     /// A folder is complete.
@@ -91,6 +99,7 @@ impl<'a> Report<'a> {
             folders: self.folders.into_inner(),
             others: self.others.into_inner(),
             bytes_written: self.bytes_written.into_inner(),
+            bytes_kept: self.bytes_kept.into_inner(),
             issues: self.issues.collected(),
         }
     }

@@ -5,22 +5,27 @@
 //! nothing in a snapshot, nor anyone who changes the target meanwhile, leads out of it.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, linkat, mkdirat, openat, renameat, unlinkat},
+    fs::{
+        AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, renameat,
+        statat, unlinkat,
+    },
     io::{Errno, Result as IoResult},
-    process::{Resource, getrlimit, setrlimit},
+    process::{Resource, geteuid, getrlimit, setrlimit},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    object::ObjectId,
+};
 
+/// How names of what is not complete begin.
+const TEMPORARY: &str = ".unstoppable-";
 /// How folders are opened: never through a link.
 const FOLDER: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -31,6 +36,8 @@ pub struct Folder {
     handle: OwnedFd,
     /// None for the target. A chain instead of a path, because paths of deep trees add up.
     parent: Option<(Arc<Folder>, Vec<u8>)>,
+    /// Made by this restore: nothing stands in it that is not this restore's own.
+    is_new: bool,
 }
 
 impl Folder {
@@ -46,32 +53,86 @@ impl Folder {
         std::fs::create_dir_all(path).map_err(cannot)?;
         // The caller's own path may hold links.
         let flags = FOLDER.difference(OFlags::NOFOLLOW);
-        let handle =
-            openat(CWD, path, flags, Mode::empty()).map_err(|errno| cannot(errno.into()))?;
-        Ok(Arc::new(Self { handle, parent: None }))
+        let opened = openat(CWD, path, flags, Mode::empty())
+            .and_then(|handle| is_empty(&handle).map(|is_new| (handle, is_new)));
+        let (handle, is_new) = opened.map_err(|errno| cannot(errno.into()))?;
+        Ok(Arc::new(Self { handle, parent: None, is_new }))
+    }
+
+    /// Whether it was empty when it was opened.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The folder `name` in this one, made where it is missing. What else has that name goes:
     /// a link there must not be followed.
     pub fn child(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
         match mkdirat(&self.handle, name, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            Ok(()) => return self.open(name, true),
+            Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno),
         }
-        match self.existing(name) {
+        match self.open(name, false) {
             Err(Errno::LOOP | Errno::NOTDIR) => {
                 unlinkat(&self.handle, name, AtFlags::empty())?;
                 mkdirat(&self.handle, name, Mode::RWXU)?;
-                self.existing(name)
+                self.open(name, true)
             }
-            opened => opened,
+            // An earlier restore, cut off, gave it the mode of the snapshot.
+            Err(Errno::ACCESS) => {
+                self.allow_entry(name)?;
+                self.open(name, false)
+            }
+            Ok(folder) => {
+                folder.allow_writing()?;
+                Ok(folder)
+            }
+            failed => failed,
         }
     }
 
     /// The folder `name` in this one.
-    fn existing(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
+    fn open(self: &Arc<Self>, name: &[u8], is_new: bool) -> IoResult<Arc<Self>> {
         let handle = openat(&self.handle, name, FOLDER, Mode::empty())?;
-        Ok(Arc::new(Self { handle, parent: Some((Arc::clone(self), name.to_vec())) }))
+        Ok(Arc::new(Self { handle, parent: Some((Arc::clone(self), name.to_vec())), is_new }))
+    }
+
+    /// Let the owner into a folder that stands here, until it gets its mode at the end.
+    fn allow_entry(&self, name: &[u8]) -> IoResult<()> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let anchor = openat(&self.handle, name, flags, Mode::empty())?;
+        rustix::fs::chmod(format!("/proc/self/fd/{}", anchor.as_raw_fd()), Mode::RWXU)
+    }
+
+    fn allow_writing(&self) -> IoResult<()> {
+        let found = fstat(&self.handle)?;
+        let is_ours = found.st_uid == geteuid().as_raw();
+        match Mode::from_raw_mode(found.st_mode) {
+            mode if is_ours && !mode.contains(Mode::RWXU) => {
+                rustix::fs::fchmod(&self.handle, (mode & Mode::from_raw_mode(0o7777)) | Mode::RWXU)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The regular file `name` in this one, opened without waiting for anything, and what is
+    /// known about it; None where something else or nothing can be opened.
+    pub fn regular_file(&self, name: &[u8], access: OFlags) -> Option<(OwnedFd, Stat)> {
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let handle = openat(&self.handle, name, flags, Mode::empty()).ok()?;
+        let found = fstat(&handle).ok()?;
+        let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        is_file.then_some((handle, found))
+    }
+
+    /// Whether `name` here and `other_name` in `other` are one file.
+    pub fn is_same_file(&self, name: &[u8], other: &Self, other_name: &[u8]) -> bool {
+        let identity = |folder: &Self, name: &[u8]| {
+            let found = statat(&folder.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            Some((found.st_dev, found.st_ino))
+        };
+        let here = identity(self, name);
+        here.is_some() && here == identity(other, other_name)
     }
 
     /// The folder at `names` below this one.
@@ -79,7 +140,7 @@ impl Folder {
         self: &Arc<Self>,
         names: impl IntoIterator<Item = &'a [u8]>,
     ) -> IoResult<Arc<Self>> {
-        names.into_iter().try_fold(Arc::clone(self), |folder, name| folder.existing(name))
+        names.into_iter().try_fold(Arc::clone(self), |folder, name| folder.open(name, false))
     }
 
     /// The path below the target; empty for the target.
@@ -120,24 +181,32 @@ pub fn allow_many_handles() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// Names for what is not complete; nobody can guess them, so no snapshot can hold them.
+fn is_empty(folder: &OwnedFd) -> IoResult<bool> {
+    for entry in Dir::read_from(folder)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Names for what is not complete. They come from the snapshot's id, so that no snapshot can hold
+/// them and a restore finds again what an earlier one of the same snapshot left.
 #[derive(Debug)]
 pub struct TemporaryNames {
-    token: u64,
-    next: AtomicU64,
+    snapshot: ObjectId,
 }
 
 impl TemporaryNames {
-    /// Names of one restore.
-    pub fn new() -> Result<Self> {
-        let token = getrandom::u64().map_err(|error| {
-            Error::caused_by(ErrorKind::Internal, "the system gives no random bytes", error)
-        })?;
-        Ok(Self { token, next: AtomicU64::new(0) })
+    /// Names of restores of `snapshot`.
+    pub fn new(snapshot: ObjectId) -> Self {
+        Self { snapshot }
     }
 
-    fn next(&self) -> String {
-        format!(".unstoppable-{:016x}-{}", self.token, self.next.fetch_add(1, Relaxed))
+    /// The name of what will be `name`: 128 bits of a hash, so that no two of a folder are alike.
+    fn of(&self, name: &[u8]) -> String {
+        let digest = ObjectId::of_parts([self.snapshot.0.as_slice(), name]).to_hex();
+        format!("{TEMPORARY}{}", digest.get(..32).unwrap_or_default())
     }
 }
 
@@ -147,13 +216,15 @@ impl TemporaryNames {
 pub struct Temporary {
     folder: Arc<Folder>,
     name: String,
+    final_name: Vec<u8>,
     is_placed: bool,
 }
 
 impl Temporary {
-    /// Reserve a name in `folder`; nothing is made yet.
-    pub fn new(folder: &Arc<Folder>, names: &TemporaryNames) -> Self {
-        Self { folder: Arc::clone(folder), name: names.next(), is_placed: false }
+    /// What will be `name` in `folder`; nothing is made yet.
+    pub fn new(folder: &Arc<Folder>, names: &TemporaryNames, name: &[u8]) -> Self {
+        let (temporary, final_name) = (names.of(name), name.to_vec());
+        Self { folder: Arc::clone(folder), name: temporary, final_name, is_placed: false }
     }
 
     /// The folder it lies in.
@@ -166,20 +237,49 @@ impl Temporary {
         &self.name
     }
 
+    /// The name it will have.
+    pub fn final_name(&self) -> &[u8] {
+        &self.final_name
+    }
+
+    /// Its path below the target when it is complete.
+    pub fn path(&self) -> Vec<u8> {
+        self.folder.path_of(&self.final_name)
+    }
+
+    /// Make it, once: with `make`, after what an earlier restore may have left is removed.
+    pub fn make<T>(&self, make: impl Fn() -> IoResult<T>) -> IoResult<T> {
+        match make() {
+            Err(Errno::EXIST) => {
+                unlinkat(&self.folder, self.name.as_str(), AtFlags::empty())?;
+                make()
+            }
+            made => made,
+        }
+    }
+
     /// Make it a regular file that only its owner may read.
     pub fn create_file(&self) -> IoResult<OwnedFd> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        openat(&self.folder, self.name.as_str(), flags, Mode::RUSR | Mode::WUSR)
+        let mode = Mode::RUSR | Mode::WUSR;
+        self.make(|| openat(&self.folder, self.name.as_str(), flags, mode))
+    }
+
+    /// The file that an earlier restore, cut off, left under this name.
+    pub fn reopen_file(&self) -> Option<OwnedFd> {
+        let (handle, found) = self.folder.regular_file(self.name.as_bytes(), OFlags::RDWR)?;
+        let is_ours = found.st_uid == geteuid().as_raw() && found.st_nlink == 1;
+        is_ours.then_some(handle)
     }
 
     /// Make it another name of `name` in `folder`.
     pub fn create_link(&self, folder: &Folder, name: &[u8]) -> IoResult<()> {
-        linkat(folder, name, &self.folder, self.name.as_str(), AtFlags::empty())
+        self.make(|| linkat(folder, name, &self.folder, self.name.as_str(), AtFlags::empty()))
     }
 
     /// Give it its name. A file or link that has it is replaced, a folder is an error.
-    pub fn place(mut self, name: &[u8]) -> IoResult<()> {
-        renameat(&self.folder, self.name.as_str(), &self.folder, name)?;
+    pub fn place(mut self) -> IoResult<()> {
+        renameat(&self.folder, self.name.as_str(), &self.folder, self.final_name.as_slice())?;
         self.is_placed = true;
         Ok(())
     }

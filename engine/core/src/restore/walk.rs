@@ -63,10 +63,10 @@ impl<'a> Walk<'a> {
         Self { blobs, report, names, options, batch, levels: Vec::new(), waiting: 0, entries: 0 }
     }
 
-    /// Write `node` as the target itself when it is a folder, else into the target.
+    /// Write what is in `node` into the target when it is a folder, else itself.
     pub fn run(mut self, target: &Arc<Folder>, node: Node) -> Result<()> {
         match node.kind {
-            NodeKind::Folder(tree) => self.enter(Arc::clone(target), node.metadata, tree)?,
+            NodeKind::Folder(tree) => self.enter(Arc::clone(target), Metadata::default(), tree)?,
             _ => self.write(target, node)?,
         }
         while let Some(level) = self.levels.last_mut() {
@@ -182,12 +182,15 @@ impl<'a> Walk<'a> {
 
     /// Make a link or a special file; returns what of its metadata could not be set.
     fn make_other(&self, folder: &Arc<Folder>, node: &Node) -> IoResult<Vec<String>> {
-        let temporary = Temporary::new(folder, self.names);
+        let temporary = Temporary::new(folder, self.names, &node.name);
+        let mode = Mode::RUSR | Mode::WUSR;
         let make =
-            |kind, device| mknodat(folder, temporary.name(), kind, Mode::RUSR | Mode::WUSR, device);
+            |kind, device| temporary.make(|| mknodat(folder, temporary.name(), kind, mode, device));
         match &node.kind {
             // A NUL cannot be passed to the system and is refused here.
-            NodeKind::Symlink(target) => symlinkat(target.as_slice(), folder, temporary.name())?,
+            NodeKind::Symlink(target) => {
+                temporary.make(|| symlinkat(target.as_slice(), folder, temporary.name()))?;
+            }
             NodeKind::BlockDevice(device) => make(FileType::BlockDevice, *device)?,
             NodeKind::CharacterDevice(device) => make(FileType::CharacterDevice, *device)?,
             NodeKind::Fifo => make(FileType::Fifo, 0)?,
@@ -197,7 +200,7 @@ impl<'a> Walk<'a> {
         let is_link = matches!(node.kind, NodeKind::Symlink(_));
         let entry = Anchored::new(folder, temporary.name(), is_link)?;
         let failures = apply(&Subject::Named(entry), &node.metadata, self.options.exact);
-        temporary.place(&node.name)?;
+        temporary.place()?;
         Ok(failures)
     }
 }

@@ -87,6 +87,12 @@ impl Fixture {
         self.restore_with(snapshot, target, &RestoreOptions::default()).unwrap()
     }
 
+    /// Restore over whatever stands in `target`.
+    pub fn restore_over(&self, snapshot: ObjectId, target: &Path) -> RestoreSummary {
+        let options = RestoreOptions { overwrite: true, ..RestoreOptions::default() };
+        self.restore_with(snapshot, target, &options).unwrap()
+    }
+
     pub fn restore_with(
         &self,
         snapshot: ObjectId,

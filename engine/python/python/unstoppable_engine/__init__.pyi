@@ -66,6 +66,9 @@ class RepositoryDamaged(EngineError):
 class Cancelled(EngineError):
     """The work was cancelled and left nothing to report."""
 
+class TargetOccupied(EngineError):
+    """The folder to restore into holds something that must not be replaced."""
+
 class InvalidInput(EngineError):
     """An argument cannot be used; the sentence says why."""
 
@@ -176,6 +179,9 @@ class RestoreSummary:
     others: int
     """Links, and with `exact` devices, sockets and pipes."""
     bytes_written: int
+    """Bytes of all files, those that were right already included."""
+    bytes_kept: int
+    """Bytes of them that were right already."""
     issues: list[Issue]
     issue_count: int
     note_count: int
@@ -272,15 +278,18 @@ class Repository:
         *,
         path: str | bytes | None = ...,
         exact: bool = ...,
+        overwrite: bool = ...,
         progress: ProgressCallback | None = ...,
         cancel: Cancel | None = ...,
     ) -> RestoreSummary:
         """Write the content of the source's folder (or of `path` below it) directly into `target`.
 
         `target` is made where it is missing.  Every byte is verified before it is called written.
+        A restore of the same snapshot and path that was cut off goes on: what is right stays,
+        what is not is written again.  `overwrite` takes any target in that way.
         `exact` also sets owners, special mode bits, devices and all attributes.
-        Raises InvalidInput for an unknown snapshot or path, RepositoryDamaged, StorageError,
-        Cancelled.
+        Raises InvalidInput for an unknown snapshot or path, TargetOccupied, RepositoryDamaged,
+        StorageError, Cancelled.
         """
 
     def check(

@@ -1,0 +1,109 @@
+//! What stands in a file's place already, and which pieces of it are right.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::{
+    fs::{OFlags, Stat, flistxattr},
+    io::{Errno, Result as IoResult, pread},
+    process::geteuid,
+};
+
+use super::{metadata::is_wanted, target::Temporary};
+use crate::{format::tree::Metadata, object::ObjectId};
+
+/// Names of attributes take no more on Linux.
+const MOST_NAME_BYTES: usize = 64 << 10;
+/// Bytes copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// A file that has the name and the length of one that is restored.
+#[derive(Debug)]
+pub struct Standing {
+    handle: OwnedFd,
+    size_bytes: u64,
+}
+
+impl Standing {
+    /// The file in the place of `temporary`, if it could stay when its content is right: it is
+    /// no link, has no name elsewhere, and belongs to nobody who must not have it.
+    pub fn find(temporary: &Temporary, metadata: &Metadata, exact: bool) -> Option<Self> {
+        let name = temporary.final_name();
+        let (handle, found) = temporary.folder().regular_file(name, OFlags::RDONLY)?;
+        let size_bytes = u64::try_from(found.st_size).ok()?;
+        let may_stay = size_bytes == metadata.size_bytes
+            && found.st_nlink <= metadata.links.max(1)
+            && is_owned_rightly(&found, metadata, exact)
+            && has_no_more_attributes(&handle, metadata, exact);
+        may_stay.then_some(Self { handle, size_bytes })
+    }
+
+    /// Its length.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Write its first `length_bytes`, which were verified, with `write`.
+    pub fn copy(
+        &self,
+        length_bytes: u64,
+        mut write: impl FnMut(u64, &[u8]) -> IoResult<()>,
+    ) -> IoResult<()> {
+        let mut offset_bytes = 0;
+        while offset_bytes < length_bytes {
+            let rest = usize::try_from(length_bytes - offset_bytes).unwrap_or(COPY_BYTES);
+            let part = read(&self.handle, offset_bytes, rest.min(COPY_BYTES))?;
+            write(offset_bytes, &part)?;
+            offset_bytes += part.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Standing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+/// The bytes of `file` there, if they are those that `id` names.
+pub fn read_verified(
+    file: impl AsFd,
+    id: ObjectId,
+    offset_bytes: u64,
+    length_bytes: usize,
+) -> Option<Vec<u8>> {
+    let found = read(file, offset_bytes, length_bytes).ok()?;
+    (ObjectId::of(&found) == id).then_some(found)
+}
+
+fn read(file: impl AsFd, offset_bytes: u64, length_bytes: usize) -> IoResult<Vec<u8>> {
+    let mut content = vec![0; length_bytes];
+    let mut done = 0;
+    while let Some(rest) = content.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match pread(&file, rest, offset_bytes + done as u64)? {
+            0 => return Err(Errno::NODATA),
+            count => done += count,
+        }
+    }
+    Ok(content)
+}
+
+/// Its owner could change it at any time.
+fn is_owned_rightly(found: &Stat, metadata: &Metadata, exact: bool) -> bool {
+    let owner = metadata.uid.filter(|_| exact);
+    found.st_uid == geteuid().as_raw() || owner == Some(found.st_uid)
+}
+
+/// An attribute that the snapshot does not have, an ACL say, could give others access.
+fn has_no_more_attributes(file: &OwnedFd, metadata: &Metadata, exact: bool) -> bool {
+    let mut names = vec![0; MOST_NAME_BYTES];
+    let Ok(length) = flistxattr(file, &mut names) else { return false };
+    let is_known = |name: &[u8]| {
+        let mut wanted = metadata.attributes.iter().filter(|attribute| is_wanted(attribute, exact));
+        // What a security module puts on every file is its own business; capabilities are power.
+        name.starts_with(b"security.") && name != b"security.capability"
+            || wanted.any(|attribute| attribute.name.as_bytes() == name)
+    };
+    let names = names.get(..length).unwrap_or_default();
+    names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).all(is_known)
+}
