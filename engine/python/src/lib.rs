@@ -34,7 +34,7 @@ mod _engine {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::memory::tune();
+        crate::memory::tune(crate::memory::GiveBack::Soon);
         crate::call::install();
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -1,4 +1,4 @@
-//! The allocator of the extension: mimalloc, told to give memory back soon.
+//! The allocator of the extension: mimalloc, told when to give memory back.
 
 use libmimalloc_sys::{mi_option_set, mi_option_t};
 
@@ -7,13 +7,21 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` in mimalloc.h, which the bindings do not name.
 const PURGE_DELAY: mi_option_t = 15;
-/// Packs come and go in pieces of many megabytes. Given back after 10 ms instead of a second, a
-/// backup peaks at half the memory and takes a tenth more processor time (docs/benchmarks.md).
-const PURGE_DELAY_MILLISECONDS: std::ffi::c_long = 10;
 
-/// Set the allocator's options; called once, when the module is loaded.
+/// How soon memory that is free is given back to the system.
+#[derive(Clone, Copy)]
+pub enum GiveBack {
+    /// After 10 ms. A backup's packs come and go in pieces of many megabytes: it peaks at half
+    /// the memory and takes a tenth more processor time (docs/benchmarks.md).
+    Soon = 10,
+    /// After a second. Reading holds little at a time: it takes a seventh less processor time
+    /// for 30 MiB more (docs/benchmarks.md).
+    Late = 1000,
+}
+
+/// Set how soon memory is given back; for the whole process, by whichever call came last.
 #[expect(unsafe_code, reason = "the bindings have no safe way to set an option")]
-pub fn tune() {
+pub fn tune(when: GiveBack) {
     // SAFETY: the option exists in every mimalloc 2 and 3, and may be set at any time.
-    unsafe { mi_option_set(PURGE_DELAY, PURGE_DELAY_MILLISECONDS) }
+    unsafe { mi_option_set(PURGE_DELAY, when as std::ffi::c_long) }
 }

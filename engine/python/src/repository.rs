@@ -14,6 +14,7 @@ use unstoppable_engine_core::{
 use crate::{
     call::{Cancel, Watch, run},
     errors::{InvalidInput, to_python},
+    memory::{self, GiveBack},
     values::{
         BackupSummary, Birth, CheckSummary, Issue, PathArgument, Pins, RestoreSummary, Snapshot,
         issue_list,
@@ -141,6 +142,7 @@ impl Repository {
             one_file_system,
             max_shrink_percent,
         };
+        memory::tune(GiveBack::Soon);
         let opened = self.opened.clone();
         run(py, &Watch { progress, cancel }, move |control| opened.backup(&options, control))
             .map(BackupSummary::from)
@@ -173,6 +175,7 @@ impl Repository {
         let id = snapshot_id.parse().map_err(|error: error::Error| to_python(&error))?;
         let path = path.map(PathArgument::into_bytes).unwrap_or_default();
         let options = RestoreOptions { path, exact, overwrite, ..RestoreOptions::default() };
+        memory::tune(GiveBack::Late);
         let (opened, target) = (self.opened.clone(), self::path(target));
         run(py, &Watch { progress, cancel }, move |control| {
             restore::restore(&opened.reader(), id, &target, &options, control)
@@ -189,6 +192,7 @@ impl Repository {
         progress: Option<Bound<'_, PyAny>>,
         cancel: Option<Bound<'_, Cancel>>,
     ) -> PyResult<CheckSummary> {
+        memory::tune(GiveBack::Late);
         let opened = self.opened.clone();
         run(py, &Watch { progress, cancel }, move |control| {
             check::check(&opened.cold_reader(), read_data, control)
