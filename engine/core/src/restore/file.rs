@@ -2,7 +2,10 @@
 
 use std::{
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use rustix::{
@@ -45,6 +48,31 @@ struct Written {
     handle: OwnedFd,
     /// An earlier restore, cut off, left it: it may hold right pieces, and anything else.
     is_leftover: bool,
+    /// Where what was written to a new file ends; holes after that are not there yet.
+    end_bytes: AtomicU64,
+}
+
+impl Written {
+    fn new(handle: OwnedFd, is_leftover: bool) -> Self {
+        Self { handle, is_leftover, end_bytes: AtomicU64::new(0) }
+    }
+
+    fn write(&self, offset_bytes: u64, content: &[u8]) -> IoResult<()> {
+        if self.is_leftover {
+            return write_all(&self.handle, offset_bytes, content);
+        }
+        let end_bytes = write_sparse(&self.handle, offset_bytes, content)?;
+        self.end_bytes.fetch_max(end_bytes, Relaxed);
+        Ok(())
+    }
+
+    /// The pieces may end in a hole, and what was left there may be longer.
+    fn set_length(&self, size_bytes: u64) -> IoResult<()> {
+        if !self.is_leftover && self.end_bytes.load(Relaxed) == size_bytes {
+            return Ok(());
+        }
+        ftruncate(&self.handle, size_bytes)
+    }
 }
 
 impl PendingFile {
@@ -91,7 +119,7 @@ impl PendingFile {
         }
         if !self.temporary.folder().is_new() {
             if let Some(handle) = self.temporary.reopen_file() {
-                return drop(self.written.set(Written { handle, is_leftover: true }));
+                return drop(self.written.set(Written::new(handle, true)));
             }
             if let Some(standing) = Standing::find(&self.temporary, &self.metadata, exact) {
                 return drop(self.standing.set(standing));
@@ -99,7 +127,7 @@ impl PendingFile {
         }
         match self.temporary.create_file() {
             // Only one thread creates a file, so that none is ever there already.
-            Ok(handle) => drop(self.written.set(Written { handle, is_leftover: false })),
+            Ok(handle) => drop(self.written.set(Written::new(handle, false))),
             Err(errno) => self.fail(IssueKind::NotWritten, errno.to_string()),
         }
     }
@@ -133,20 +161,16 @@ impl PendingFile {
         if self.written.get().is_some() {
             return Ok(());
         }
-        let handle = self.temporary.create_file()?;
-        standing
-            .copy(right_bytes, |offset_bytes, part| write_sparse(&handle, offset_bytes, part))?;
-        let _ = self.written.set(Written { handle, is_leftover: false });
+        let written = Written::new(self.temporary.create_file()?, false);
+        standing.copy(right_bytes, |offset_bytes, part| written.write(offset_bytes, part))?;
+        let _ = self.written.set(written);
         Ok(())
     }
 
     /// Write verified content; to a file that stands there nothing is written.
     pub fn write(&self, offset_bytes: u64, content: &[u8]) {
-        let done = match self.written.get() {
-            None => Ok(()),
-            Some(Written { handle, is_leftover: true }) => write_all(handle, offset_bytes, content),
-            Some(Written { handle, .. }) => write_sparse(handle, offset_bytes, content),
-        };
+        let written = self.written.get();
+        let done = written.map_or(Ok(()), |written| written.write(offset_bytes, content));
         if let Err(errno) = done {
             self.fail(IssueKind::NotWritten, errno.to_string());
         }
@@ -186,10 +210,9 @@ impl PendingFile {
             }
             self.replace(standing, self.size_bytes)?;
         }
-        let handle = &self.written.get().ok_or(Errno::BADF)?.handle;
-        // The pieces may end in a hole, and what was left there may be longer.
-        ftruncate(handle, self.size_bytes)?;
-        let failures = apply(&Subject::Open(handle.as_fd()), &self.metadata, exact);
+        let written = self.written.get().ok_or(Errno::BADF)?;
+        written.set_length(self.size_bytes)?;
+        let failures = apply(&Subject::Open(written.handle.as_fd()), &self.metadata, exact);
         self.temporary.place()?;
         Ok(failures)
     }
@@ -203,9 +226,10 @@ fn write_all(handle: &OwnedFd, offset_bytes: u64, content: &[u8]) -> IoResult<()
     Ok(())
 }
 
-/// Write `content`, leaving out blocks of zeros: the file is new, so that holes stay.
-fn write_sparse(handle: &OwnedFd, offset_bytes: u64, content: &[u8]) -> IoResult<()> {
-    let mut done = 0;
+/// Write `content`, leaving out blocks of zeros: the file is new, so that holes stay. Returns
+/// where the last block that was written ends; 0 for none.
+fn write_sparse(handle: &OwnedFd, offset_bytes: u64, content: &[u8]) -> IoResult<u64> {
+    let (mut done, mut end_bytes) = (0, 0);
     while let Some(rest) = content.get(done..).filter(|rest| !rest.is_empty()) {
         let offset_bytes = offset_bytes + done as u64;
         let hole = leading_blocks(offset_bytes, rest, true);
@@ -214,9 +238,11 @@ fn write_sparse(handle: &OwnedFd, offset_bytes: u64, content: &[u8]) -> IoResult
             continue;
         }
         let (filled, _) = rest.split_at(leading_blocks(offset_bytes, rest, false));
-        done += pwrite(handle, filled, offset_bytes)?;
+        let count = pwrite(handle, filled, offset_bytes)?;
+        done += count;
+        end_bytes = offset_bytes + count as u64;
     }
-    Ok(())
+    Ok(end_bytes)
 }
 
 /// Bytes of the blocks at the start of `content` that are zeros, or that are not.
@@ -249,7 +275,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let handle = OwnedFd::from(file.reopen().unwrap());
         let content = [vec![1; 100], vec![0; 1 << 20], vec![2; 5000], vec![0; 3]].concat();
-        write_sparse(&handle, 7, &content).unwrap();
+        assert_eq!(write_sparse(&handle, 7, &content).unwrap(), 7 + content.len() as u64);
         ftruncate(&handle, 7 + content.len() as u64).unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap()[7..], content);
         assert!(rustix::fs::fstat(&handle).unwrap().st_blocks * 512 < 100_000);

@@ -318,13 +318,13 @@ mod tests {
         fs::write(inside.path().join("a"), "old").unwrap();
         fs::hard_link(inside.path().join("a"), inside.path().join("other")).unwrap();
         let target = Folder::target(inside.path()).unwrap();
-        let names = TemporaryNames::new().unwrap();
-        let dropped = Temporary::new(&target, &names);
+        let names = TemporaryNames::new(ObjectId([7; 32]));
+        let dropped = Temporary::new(&target, &names, b"a");
         drop(dropped.create_file().unwrap());
         drop(dropped);
-        let placed = Temporary::new(&target, &names);
+        let placed = Temporary::new(&target, &names, b"a");
         drop(placed.create_file().unwrap());
-        placed.place(b"a").unwrap();
+        placed.place().unwrap();
         assert_eq!(fs::read(inside.path().join("a")).unwrap(), b"");
         assert_eq!(fs::read(inside.path().join("other")).unwrap(), b"old");
         assert_eq!(fs::read_dir(inside.path()).unwrap().count(), 2);
