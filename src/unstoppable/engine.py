@@ -14,8 +14,9 @@ from unstoppable.domain import errors
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins
 from unstoppable.domain.progress import Progress
+from unstoppable.domain.rotation import Part
 from unstoppable.domain.run import Run
-from unstoppable.domain.snapshot import Checked, Issue, Restored, Snapshot, Stored
+from unstoppable.domain.snapshot import Checked, Issue, Rebuilt, Restored, Snapshot, Stored
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -213,13 +214,26 @@ class Repository:
             )
         return _copy(Restored, summary, issues=_issues(summary.issues))
 
-    def check(self, *, read_data: bool, watch: Watch) -> Checked:
-        """Check snapshots, trees and index; with `read_data` every byte that is stored."""
+    def check(self, *, part: Part | None, watch: Watch) -> Checked:
+        """Check snapshots, trees, index and packs; of one part of the packs also every byte."""
         with _translated(self._resource):
             summary = self._opened.check(
-                read_data=read_data, progress=watch.tell, cancel=watch.cancel
+                read_data=None if part is None else (part.number, part.count),
+                progress=watch.tell,
+                cancel=watch.cancel,
             )
         return _copy(Checked, summary, issues=_issues(summary.issues))
+
+    def rebuild_hot(self, hot: Path, *, dry_run: bool, watch: Watch) -> Rebuilt:
+        """Make the cache in `hot` what it should be; this repository was opened without it.
+
+        Raises Refused where it holds a repository, StorageFailed or Cancelled.
+        """
+        with _translated(self._resource):
+            summary = self._opened.rebuild_hot(
+                str(hot), dry_run=dry_run, progress=watch.tell, cancel=watch.cancel
+            )
+        return _copy(Rebuilt, summary, issues=_issues(summary.issues))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The bytes of keys and fingerprints are frozen: the document, the engine and these agree."""
+"""Keys, fingerprints and birth certificates are frozen: document, engine and these agree."""
 
 import hashlib
 import json
@@ -10,10 +10,13 @@ import unstoppable_engine
 
 from tests.house import derivation
 
-VECTORS: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "keys.json").read_text()
-)
-FROZEN_SHA256 = "31e3fc47b45dc4d4e5294f7ad9d4f9c84fb0f6cee19cc2d616594ba46bcf323e"
+FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS: dict[str, Any] = json.loads((FOLDER / "keys.json").read_text())
+BIRTHS: dict[str, Any] = json.loads((FOLDER / "birth.json").read_text())
+FROZEN_SHA256 = {
+    "keys.json": "31e3fc47b45dc4d4e5294f7ad9d4f9c84fb0f6cee19cc2d616594ba46bcf323e",
+    "birth.json": "a69cf440c09bd311ba12bf22d06e4a71816e9e35cdd4650a549df779666a1b2f",
+}
 
 
 def about(vector: dict[str, Any]) -> str:
@@ -21,13 +24,28 @@ def about(vector: dict[str, Any]) -> str:
 
 
 derivations = pytest.mark.parametrize("vector", VECTORS["derivation"], ids=about)
+births = pytest.mark.parametrize("vector", BIRTHS["certificates"], ids=about)
 fingerprints = pytest.mark.parametrize("vector", VECTORS["fingerprint"], ids=about)
 
 
-def test_the_vectors_never_change():
-    canonical = json.dumps(VECTORS, sort_keys=True).encode()
+@pytest.mark.parametrize("name", FROZEN_SHA256)
+def test_the_vectors_never_change(name):
+    vectors = json.loads((FOLDER / name).read_text())
+    canonical = json.dumps(vectors, sort_keys=True).encode()
 
-    assert hashlib.sha256(canonical).hexdigest() == FROZEN_SHA256
+    assert hashlib.sha256(canonical).hexdigest() == FROZEN_SHA256[name]
+
+
+@births
+def test_plain_python_knows_a_birth_certificate_from_a_changed_one(vector):
+    certificate = vector["unstoppable_json"].encode()
+    key = bytes.fromhex(vector["repository_key"])
+
+    assert derivation.is_authentic(certificate, key)
+    for place in range(len(certificate)):
+        changed = bytearray(certificate)
+        changed[place] ^= 1
+        assert not derivation.is_authentic(bytes(changed), key)
 
 
 @derivations

@@ -95,7 +95,7 @@ def test_restore_never_writes_into_our_own_folders(well, root):
         assert result.returncode == 2
         assert f"{target} lies inside UNSTOPPABLE_{place}=" in result.stderr
     assert not targets[0].exists()
-    well.done("check", "--read-data")
+    well.done("check", "--read-data", "all")
 
 
 def test_cold_and_the_key_are_enough_on_a_new_machine(well, root):

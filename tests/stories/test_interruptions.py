@@ -49,7 +49,7 @@ def test_a_backup_killed_at_any_moment_harms_nothing(well, kills):
         assert is_untouched(before, well.cold)
         now = well.snapshots()
         assert now[: len(listed)] == listed
-        assert well.run("check", "--read-data").returncode == 0
+        assert well.run("check", "--read-data", "all").returncode == 0
 
     well.done("backup")
     outcomes = [(run["outcome"], run["message"]) for run in well.asked("runs", "--last", "999")]
@@ -186,7 +186,7 @@ def test_an_init_that_was_killed_is_completed_by_the_next(alice, missing):
 
     assert alice.key() == key
     alice.done("backup")
-    assert alice.run("check", "--read-data").returncode == 0
+    assert alice.run("check", "--read-data", "all").returncode == 0
 
 
 def test_init_killed_at_random_moments_ends_well(alice):

@@ -238,7 +238,7 @@ def test_a_full_disk_fails_and_touches_nothing(alice, small_disk):
     assert "make room" in result.stderr
     assert is_untouched(before, alice.cold)
     assert len(alice.snapshots()) == 1
-    assert alice.run("check", "--read-data").returncode == 0
+    assert alice.run("check", "--read-data", "all").returncode == 0
 
 
 def test_a_journal_without_room_stops_no_backup_but_is_told(alice, small_disk):
@@ -309,7 +309,7 @@ def test_damage_in_cold_is_found(well):
     pack.chmod(0o600)
     pack.write_bytes(damaged)
 
-    result = well.run("check", "--read-data")
+    result = well.run("check", "--read-data", "all")
 
     assert result.returncode == 1
     assert sentence(result).startswith("repository of default/default is damaged: ")
@@ -325,7 +325,7 @@ def test_a_pack_that_cold_lost_is_told_by_the_next_run_which_stores_it_anew(well
     assert result.stdout.startswith(
         "partial: default/default: 1 object of the repository cannot be used; what there is is "
     )
-    assert "hint: `unstoppable check --read-data` tells which snapshots" in result.stderr
+    assert "hint: `unstoppable check --read-data all` tells which snapshots" in result.stderr
     assert differences(well.data, well.restored()) == ""
 
 
@@ -339,7 +339,7 @@ def test_a_mistyped_hot_never_empties_bobs_repository(well, root):
     assert result.returncode == 2
     assert "holds a repository and cannot be the cache of one" in sentence(result)
     bob.done("backup")
-    assert bob.run("check", "--read-data").returncode == 0
+    assert bob.run("check", "--read-data", "all").returncode == 0
 
 
 def test_our_own_folders_inside_the_source_are_left_out_and_it_says_so(alice):

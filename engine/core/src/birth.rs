@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -12,6 +14,12 @@ use crate::{
 
 /// Version of `unstoppable.json`.
 pub const FORMAT_VERSION: u32 = 1;
+/// What is authenticated under a repository key begins with what it is.
+const MAC_LABEL: &[u8] = b"unstoppable/birth/v1\0";
+/// `unstoppable.json` ends with these, its MAC in hex digits between them.
+const MAC_BEGIN: &str = ",\"mac\":\"";
+const MAC_END: &str = "\"}";
+const MAC_DIGITS: usize = 64;
 /// The longest customer or resource name, in bytes.
 const LONGEST_NAME: usize = 20;
 
@@ -80,7 +88,8 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     ))
 }
 
-/// The content of `unstoppable.json`: written once beside `config`, in clear text, no secret.
+/// The content of `unstoppable.json`: written once beside `config`, in clear text, no secret, and
+/// authenticated under the repository key to the last byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BirthCertificate {
@@ -111,16 +120,22 @@ impl BirthCertificate {
         }
     }
 
-    /// The bytes of `unstoppable.json`.
-    pub fn to_json(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|error| {
+    /// The bytes of `unstoppable.json` of a repository with `key`.
+    pub fn to_json(&self, key: &RepositoryKey) -> Result<Vec<u8>> {
+        let mut json = serde_json::to_vec(self).map_err(|error| {
             Error::caused_by(ErrorKind::Internal, "cannot write unstoppable.json", error)
-        })
+        })?;
+        json.pop();
+        let mac = hex::encode(mac_of(&json, key)?.finalize().into_bytes());
+        json.extend([MAC_BEGIN, &mac, MAC_END].concat().bytes());
+        Ok(json)
     }
 
-    /// Read `unstoppable.json`; refuses other format versions and unusable names.
-    pub fn from_json(bytes: &[u8]) -> Result<(Self, Birth)> {
-        let certificate: Self = serde_json::from_slice(bytes).map_err(|error| {
+    /// Read `unstoppable.json`; refuses a MAC that is not the key's, other format versions and
+    /// unusable names.
+    pub fn from_json(bytes: &[u8], key: &RepositoryKey) -> Result<(Self, Birth)> {
+        let json = [authentic(bytes, key)?, b"}"].concat();
+        let certificate: Self = serde_json::from_slice(&json).map_err(|error| {
             Error::caused_by(ErrorKind::Damaged, "unstoppable.json cannot be read", error)
         })?;
         if certificate.format_version != FORMAT_VERSION {
@@ -136,6 +151,28 @@ impl BirthCertificate {
             Birth::new(&certificate.customer, &certificate.resource, certificate.generation)?;
         Ok((certificate, birth))
     }
+}
+
+/// What stands before the MAC in `unstoppable.json`, if the MAC is the key's.
+fn authentic<'a>(bytes: &'a [u8], key: &RepositoryKey) -> Result<&'a [u8]> {
+    let refused = || Error::new(ErrorKind::Damaged, "its MAC is not this key's");
+    let tail_bytes = MAC_BEGIN.len() + MAC_DIGITS + MAC_END.len();
+    let place = bytes.len().checked_sub(tail_bytes).ok_or_else(refused)?;
+    let (signed, tail) = bytes.split_at_checked(place).ok_or_else(refused)?;
+    let digits = std::str::from_utf8(tail)
+        .ok()
+        .and_then(|tail| tail.strip_prefix(MAC_BEGIN)?.strip_suffix(MAC_END))
+        .ok_or_else(refused)?;
+    let mac: ObjectId = digits.parse().map_err(|_| refused())?;
+    mac_of(signed, key)?.verify_slice(&mac.0).map_err(|_| refused())?;
+    Ok(signed)
+}
+
+fn mac_of(signed: &[u8], key: &RepositoryKey) -> Result<Hmac<Sha256>> {
+    let mac = Hmac::<Sha256>::new_from_slice(key.clamped().as_bytes()).map_err(|error| {
+        Error::caused_by(ErrorKind::Internal, "HMAC refused the repository key", error)
+    })?;
+    Ok(mac.chain_update(MAC_LABEL).chain_update(signed))
 }
 
 /// Values of a repository that must never change; written when it is created.

@@ -30,6 +30,8 @@ pub enum IssueKind {
     OwnFiles,
     /// The metadata cache could not be written; cold is complete.
     HotIncomplete,
+    /// The metadata cache was not what cold says; what was wrong was set aside and filled.
+    HotMended,
     /// An object in the repository was left out, because it is not what its name or MAC says.
     IgnoredObject,
     /// An object in the repository is not what its name or MAC says.
@@ -59,6 +61,7 @@ impl IssueKind {
             Self::Attributes => "attributes",
             Self::OwnFiles => "own-files",
             Self::HotIncomplete => "hot-incomplete",
+            Self::HotMended => "hot-mended",
             Self::IgnoredObject => "ignored-object",
             Self::Damaged => "damaged",
             Self::UnsafeName => "unsafe-name",
@@ -77,6 +80,7 @@ impl IssueKind {
                 | Self::Attributes
                 | Self::OwnFiles
                 | Self::HotIncomplete
+                | Self::HotMended
                 | Self::IgnoredObject
                 | Self::NotRestored
         )

@@ -89,8 +89,18 @@ impl RepositoryKey {
     }
 
     /// SHA-256 of `unstoppable/key/v1`, NUL and the key with mac r clamped.
-    /// 22 bits of r have no effect and tools print it either way: both forms are one key.
     pub fn fingerprint(&self) -> ObjectId {
+        let digest = Sha256::new()
+            .chain_update(b"unstoppable/key/v1\0")
+            .chain_update(self.clamped().0)
+            .finalize();
+        ObjectId(digest.into())
+    }
+
+    /// The key with mac r clamped: 22 bits of r have no effect and tools print it either way, but
+    /// both forms are one key.
+    #[must_use]
+    pub fn clamped(&self) -> Self {
         let mut clamped = self.clone();
         let r = &mut clamped.0[48..];
         for (place, byte) in r.iter_mut().enumerate() {
@@ -100,9 +110,7 @@ impl RepositoryKey {
                 _ => {}
             }
         }
-        let digest =
-            Sha256::new().chain_update(b"unstoppable/key/v1\0").chain_update(clamped.0).finalize();
-        ObjectId(digest.into())
+        clamped
     }
 }
 

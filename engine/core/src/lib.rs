@@ -16,6 +16,7 @@ pub mod issue;
 pub mod key;
 pub mod object;
 pub mod process;
+pub mod rebuild;
 pub mod repository;
 pub mod restore;
 mod rustic;

@@ -16,9 +16,10 @@ use crate::{
     process,
     rustic::open::new_config,
     storage::{
-        AppendStorage, MaintainStorage, ReadStorage,
+        AppendStorage, ReadStorage,
+        hot::Hot,
         local::{Append, LocalDirectory, Maintain, ReadOnly},
-        tiered::{Tiered, align_hot},
+        tiered::Tiered,
     },
 };
 use bytes::Bytes;
@@ -79,15 +80,17 @@ pub fn create(
 
     let mut config = new_config(key)?;
     cold.create_folders()?;
-    let id = register_birth(&cold, birth, Config::parse(&config)?.id, created_at_seconds)?;
+    let certificate = BirthCertificate::new(birth, Config::parse(&config)?.id, created_at_seconds);
+    let id = register_birth(&cold, birth, &certificate, key)?;
     // Only now, when cold has its certificate, it shows if hot is the same place under another name.
     hot.as_ref().map_or(Ok(()), refuse_repository)?;
     set(&mut config, "id", id.to_hex().into());
-    let sealed: Bytes = Seal::new(key).seal(config.to_string().as_bytes())?.into();
+    let seal = Seal::new(key);
+    let sealed: Bytes = seal.seal(config.to_string().as_bytes())?.into();
     hot.as_ref().map_or(Ok(()), AppendStorage::create_folders)?;
     cold.create(&Object::Config, std::slice::from_ref(&sealed))?;
-    if let Some(hot) = &hot {
-        write_hot_config(hot, key, &mut config)?;
+    if let Some(hot) = hot {
+        Hot::new(hot, Arc::default()).mend_config(&seal, &sealed)?;
     }
     Ok(Pins {
         repository_id: id,
@@ -99,7 +102,7 @@ pub fn create(
 
 /// A repository has its birth certificate, a cache never: what is to be used as a cache, and
 /// emptied as one, must not be somebody's repository.
-fn refuse_repository(hot: &LocalDirectory<Maintain>) -> Result<()> {
+pub(crate) fn refuse_repository(hot: &LocalDirectory<Maintain>) -> Result<()> {
     match hot.size(&Object::Birth) {
         Ok(Some(_)) => Err(Error::new(
             ErrorKind::InvalidInput,
@@ -131,40 +134,28 @@ fn refuse_existing(
 fn register_birth(
     cold: &LocalDirectory<Append>,
     birth: &Birth,
-    id: ObjectId,
-    created_at_seconds: i64,
+    certificate: &BirthCertificate,
+    key: &RepositoryKey,
 ) -> Result<ObjectId> {
-    if let Some(existing) = cold.read(&Object::Birth)? {
-        let (certificate, born) = BirthCertificate::from_json(&existing)?;
-        if born != *birth {
-            return Err(Error::new(
-                ErrorKind::RepositoryExists,
-                format!("{} was begun for {}", cold.location(), born.snapshot_path()),
-            ));
-        }
+    let Some(existing) = cold.read(&Object::Birth)? else {
+        cold.create(&Object::Birth, &[certificate.to_json(key)?.into()])?;
         return Ok(certificate.repository_id);
+    };
+    let place = cold.location();
+    let refused = |what: String| Error::new(ErrorKind::RepositoryExists, what);
+    let (certificate, born) = BirthCertificate::from_json(&existing, key).map_err(|error| {
+        refused(format!("{place} was begun with another unstoppable.json: {}", error.chain()))
+    })?;
+    if born != *birth {
+        return Err(refused(format!("{place} was begun for {}", born.snapshot_path())));
     }
-    let certificate = BirthCertificate::new(birth, id, created_at_seconds);
-    cold.create(&Object::Birth, &[certificate.to_json()?.into()])?;
-    Ok(id)
+    Ok(certificate.repository_id)
 }
 
 fn set(config: &mut serde_json::Value, name: &str, value: serde_json::Value) {
     if let Some(fields) = config.as_object_mut() {
         fields.insert(name.to_owned(), value);
     }
-}
-
-/// Makes hot what stock rustic expects of a hot repository; we ourselves never read it.
-fn write_hot_config(
-    hot: &LocalDirectory<Maintain>,
-    key: &RepositoryKey,
-    config: &mut serde_json::Value,
-) -> Result<()> {
-    set(config, "is_hot", true.into());
-    let sealed = Seal::new(key).seal(config.to_string().as_bytes())?;
-    hot.remove(&Object::Config)?;
-    hot.create(&Object::Config, &[sealed.into()])
 }
 
 impl Repository {
@@ -184,7 +175,7 @@ impl Repository {
         let issues = Arc::<Issues>::default();
         let hot = open_hot(&read, places.hot.as_ref(), key, &config, &issues)?;
         Ok(Self {
-            tiered: Arc::new(Tiered::new(Arc::new(read), hot, issues.clone())),
+            tiered: Arc::new(Tiered::new(Arc::new(read), hot)),
             append: (mode == Mode::Append)
                 .then(|| Arc::new(LocalDirectory::<Append>::new(&places.cold)) as _),
             key: key.clone(),
@@ -244,7 +235,7 @@ fn identify(
         compare(cold, "config", &pins.config_sha256, &config_sha256)?;
     }
     let head = open_config(cold, key, config)?;
-    let (certificate, birth) = read_birth(cold)?;
+    let (certificate, birth) = read_birth(cold, key)?;
     compare(cold, "repository id", &certificate.repository_id, &head.id)?;
     if let Some(expected) = &expected.birth {
         compare(cold, "birth", expected, &birth)?;
@@ -263,7 +254,7 @@ fn identify(
 }
 
 /// The birth certificate; whatever is wrong with it, this is not the repository that was created.
-fn read_birth(cold: &dyn ReadStorage) -> Result<(BirthCertificate, Birth)> {
+fn read_birth(cold: &dyn ReadStorage, key: &RepositoryKey) -> Result<(BirthCertificate, Birth)> {
     let place = cold.location();
     let broken = |what: String| Error::new(ErrorKind::PinBroken, what);
     if cold.size(&Object::Birth)?.is_some_and(|size| size > LARGEST_BIRTH_BYTES) {
@@ -272,7 +263,7 @@ fn read_birth(cold: &dyn ReadStorage) -> Result<(BirthCertificate, Birth)> {
     let bytes = cold
         .read(&Object::Birth)?
         .ok_or_else(|| broken(format!("unstoppable.json is missing in {place}")))?;
-    BirthCertificate::from_json(&bytes)
+    BirthCertificate::from_json(&bytes, key)
         .map_err(|error| broken(format!("unstoppable.json in {place}: {}", error.chain())))
 }
 
@@ -316,32 +307,16 @@ fn open_hot(
     hot: Option<&PathBuf>,
     key: &RepositoryKey,
     config: &Bytes,
-    issues: &Issues,
-) -> Result<Option<LocalDirectory<Maintain>>> {
+    issues: &Arc<Issues>,
+) -> Result<Option<Hot>> {
     let Some(hot) = hot.map(LocalDirectory::<Maintain>::new) else { return Ok(None) };
     refuse_repository(&hot)?;
-    let ready = align_hot(cold, &hot, issues).and_then(|()| mend_hot_config(&hot, key, config));
-    match ready {
-        Ok(()) => Ok(Some(hot)),
-        Err(error) => {
-            let message = format!("{} cannot be used: {}", hot.location(), error.chain());
-            issues.add(IssueKind::HotIncomplete, "", message);
-            Ok(None)
-        }
+    let place = hot.location();
+    let hot = Hot::new(hot, issues.clone());
+    if let Err(error) = hot.align(cold, &Seal::new(key), config) {
+        let message = format!("{place} cannot be used: {}", error.chain());
+        issues.add(IssueKind::HotIncomplete, "", message);
+        return Ok(None);
     }
-}
-
-fn mend_hot_config(
-    hot: &LocalDirectory<Maintain>,
-    key: &RepositoryKey,
-    cold_config: &Bytes,
-) -> Result<()> {
-    let seal = Seal::new(key);
-    let mut config = Config::open_json(cold_config, &seal)?;
-    let id = Config::parse(&config)?.id;
-    let cached = hot.read(&Object::Config)?.and_then(|sealed| Config::open(&sealed, &seal).ok());
-    if cached.is_some_and(|cached| cached.id == id) {
-        return Ok(());
-    }
-    write_hot_config(hot, key, &mut config)
+    Ok(Some(hot))
 }

@@ -3,13 +3,15 @@
 
 mod common;
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use common::{Faulty, Fixture, folder, told};
 use unstoppable_engine_core::{
-    check::{CheckSummary, check},
+    check::{CheckSummary, check, part::Part},
     control::Control,
     error::ErrorKind,
     issue::{Issue, IssueKind},
-    object::ObjectKind,
+    object::{ObjectId, ObjectKind},
 };
 
 fn fixture() -> Fixture {
@@ -23,8 +25,8 @@ fn fixture() -> Fixture {
     fixture
 }
 
-fn run(fixture: &Fixture, read_data: bool) -> CheckSummary {
-    check(&fixture.reader(), read_data, &Control::default()).unwrap()
+fn run(fixture: &Fixture, part: Option<Part>) -> CheckSummary {
+    check(&fixture.reader(), part, &Control::default()).unwrap()
 }
 
 fn paths(summary: &CheckSummary) -> Vec<String> {
@@ -35,17 +37,55 @@ fn paths(summary: &CheckSummary) -> Vec<String> {
 #[test]
 fn a_repository_of_rustic_is_sound() {
     let fixture = fixture();
-    let structure = run(&fixture, false);
-    let all = run(&fixture, true);
+    let structure = run_to_the_last_byte(&fixture, None);
+    let all = run_to_the_last_byte(&fixture, Some(Part::ALL));
     assert_eq!(paths(&all), [""; 0]);
     assert_eq!((all.snapshots, all.objects), (1, 1 + 1 + 2));
-    let stored: usize = fixture
-        .memory
-        .paths("data")
-        .iter()
-        .map(|path| fixture.memory.get(path).unwrap().len())
-        .sum();
-    assert!(all.bytes_read - structure.bytes_read == stored as u64);
+    let stored = stored_bytes(&fixture);
+    assert!(structure.bytes_read < stored && all.bytes_read > stored);
+}
+
+#[test]
+fn the_parts_together_read_every_byte() {
+    let fixture = fixture();
+    let structure = run(&fixture, None).bytes_read;
+    let parts = (1..=7).map(|number| Part::new(number, 7).unwrap());
+    let more: u64 =
+        parts.map(|part| run_to_the_last_byte(&fixture, Some(part)).bytes_read - structure).sum();
+    assert_eq!(structure + more, run(&fixture, Some(Part::ALL)).bytes_read);
+}
+
+#[test]
+fn damage_in_data_is_found_when_its_part_is_read() {
+    let fixture = Fixture::new();
+    fixture.forge(&fixture.file("a", b"content of a"));
+    let is_data = |path: &&String| {
+        fixture.memory.flip(path, 20);
+        let structure = paths(&run(&fixture, None));
+        fixture.memory.flip(path, 20);
+        structure.is_empty()
+    };
+    let path = fixture.memory.paths("data").iter().find(is_data).unwrap().clone();
+    let id: ObjectId = path.rsplit('/').next().unwrap().parse().unwrap();
+    fixture.memory.flip(&path, 20);
+    for part in (1..=5).map(|number| Part::new(number, 5).unwrap()) {
+        let expected = if part.holds(id) { vec![path.clone()] } else { vec![] };
+        assert_eq!(paths(&run(&fixture, Some(part))), expected);
+    }
+}
+
+/// Check and see that progress ended at what it had announced.
+fn run_to_the_last_byte(fixture: &Fixture, part: Option<Part>) -> CheckSummary {
+    let control = Control::default();
+    let summary = check(&fixture.reader(), part, &control).unwrap();
+    assert_eq!(control.bytes_done.load(Relaxed), control.bytes_total.load(Relaxed));
+    assert_eq!(control.bytes_done.load(Relaxed), summary.bytes_read);
+    summary
+}
+
+fn stored_bytes(fixture: &Fixture) -> u64 {
+    let paths = fixture.memory.paths("data");
+    paths.iter().map(|path| fixture.memory.get(path).unwrap().len() as u64).sum()
 }
 
 #[test]
@@ -56,11 +96,11 @@ fn a_flipped_byte_is_found_and_named_wherever_it_is() {
             let length = sound.memory.get(&path).unwrap().len() as isize;
             for place in [0, 20, length / 2, length - 5, length - 1] {
                 sound.memory.flip(&path, place);
-                assert!(paths(&run(&sound, true)).contains(&path), "{path} {place}");
+                assert!(paths(&run(&sound, Some(Part::ALL))).contains(&path), "{path} {place}");
                 sound.memory.flip(&path, place);
             }
         }
-        assert_eq!(paths(&run(&sound, true)), [""; 0]);
+        assert_eq!(paths(&run(&sound, Some(Part::ALL))), [""; 0]);
     }
 }
 
@@ -70,10 +110,10 @@ fn objects_that_are_missing_or_too_many_are_named() {
     fixture.put_object(ObjectKind::Key, b"{}".to_vec());
     for pack in fixture.memory.paths("data") {
         let content = fixture.memory.0.lock().unwrap().remove(&pack).unwrap();
-        let found = paths(&run(&fixture, false));
+        let found = paths(&run(&fixture, None));
         assert!(found.contains(&pack) && found.iter().any(|path| path.starts_with("keys/")));
         fixture.memory.put(&pack, content.slice(..40));
-        assert!(paths(&run(&fixture, false)).contains(&pack));
+        assert!(paths(&run(&fixture, None)).contains(&pack));
         fixture.memory.put(&pack, content);
     }
 }
@@ -85,7 +125,7 @@ fn an_object_that_cannot_be_read_is_named_and_stops_nothing() {
         for path in fixture.memory.paths(folder) {
             let unreadable = vec![path.clone()];
             let (reader, _) = fixture.faulty_reader(Faulty { unreadable, ..Faulty::default() });
-            let summary = check(&reader, true, &Control::default()).unwrap();
+            let summary = check(&reader, Some(Part::ALL), &Control::default()).unwrap();
             let issue = |issue: &&Issue| issue.path == path.as_bytes();
             let issue = summary.issues.kept.iter().find(issue).unwrap();
             assert_eq!(issue.kind, IssueKind::Unreadable);
@@ -106,7 +146,7 @@ fn trees_that_lack_something_name_their_snapshot() {
         r#"{"name":"../e","type":"fifo"}"#.to_owned(),
     ];
     let snapshot = fixture.forge(&nodes.join(","));
-    let summary = run(&fixture, true);
+    let summary = run(&fixture, Some(Part::ALL));
     assert_eq!(paths(&summary), vec![format!("snapshots/{snapshot}"); 5]);
     for (place, name) in ["a", "b", "c", "d", "../e"].into_iter().enumerate() {
         let quoted = format!("\"/acme/www/{name}\"");
@@ -120,14 +160,14 @@ fn an_index_that_lies_about_a_pack_is_found() {
     let pack = fixture.memory.paths("data")[0].clone();
     let id = pack.rsplit('/').next().unwrap().parse().unwrap();
     fixture.put_index(id, &[common::entry("data", id, 0, 40, 10)]);
-    assert_eq!(paths(&run(&fixture, false)), [""; 0]);
-    assert_eq!(paths(&run(&fixture, true)), [pack]);
+    assert_eq!(paths(&run(&fixture, None)), [pack.as_str()]);
+    assert_eq!(paths(&run(&fixture, Some(Part::ALL))), [pack.as_str()]);
 }
 
 #[test]
 fn a_cancelled_check_says_so() {
     let control = Control::default();
     control.cancel();
-    let error = check(&fixture().reader(), true, &control).unwrap_err();
+    let error = check(&fixture().reader(), Some(Part::ALL), &control).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }

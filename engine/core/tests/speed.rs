@@ -7,7 +7,7 @@ use std::{fs, path::Path, time::Instant};
 
 use common::Fixture;
 use unstoppable_engine_core::{
-    check::check,
+    check::{check, part::Part},
     control::Control,
     format::index::{IndexBuilder, IndexObject},
     object::ObjectId,
@@ -49,7 +49,10 @@ fn measure(name: &str, source: &Path) {
     let restore_seconds = start.elapsed().as_secs_f64();
     assert_eq!(summary.issues.kept, []);
     let start = Instant::now();
-    assert_eq!(check(&fixture.reader(), true, &Control::default()).unwrap().issues.kept, []);
+    assert_eq!(
+        check(&fixture.reader(), Some(Part::ALL), &Control::default()).unwrap().issues.kept,
+        []
+    );
     println!(
         "{name}: stored {} MiB, {} files, restore {restore_seconds:.2} s, check {:.2} s, peak {before_mib} -> {} MiB",
         stored >> 20,

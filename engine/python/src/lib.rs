@@ -28,7 +28,8 @@ mod _engine {
             Repository, create_repository, derive_repository_key, fingerprint, generate_root_secret,
         },
         values::{
-            BackupSummary, Birth, CheckSummary, Issue, Pins, Progress, RestoreSummary, Snapshot,
+            BackupSummary, Birth, CheckSummary, HotSummary, Issue, Pins, Progress, RestoreSummary,
+            Snapshot,
         },
     };
 

@@ -5,7 +5,8 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf, sync::Arc};
 use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
     backup::BackupOptions,
-    check, error,
+    check::{self, part::Part},
+    error,
     key::{RepositoryKey, RootSecret},
     repository::{self, Mode, Places},
     restore::{self, RestoreOptions},
@@ -16,8 +17,8 @@ use crate::{
     errors::{InvalidInput, to_python},
     memory::{self, GiveBack},
     values::{
-        BackupSummary, Birth, CheckSummary, Issue, PathArgument, Pins, RestoreSummary, Snapshot,
-        issue_list,
+        BackupSummary, Birth, CheckSummary, HotSummary, Issue, PathArgument, Pins, RestoreSummary,
+        Snapshot, issue_list,
     },
 };
 
@@ -183,21 +184,41 @@ impl Repository {
         .map(RestoreSummary::from)
     }
 
-    /// Check every snapshot, tree and index entry; with `read_data` every byte of every pack.
-    #[pyo3(signature = (*, read_data=false, progress=None, cancel=None))]
+    /// Check every snapshot, tree and index entry; with `read_data`, a part's number and count,
+    /// every byte of that part of the packs.
+    #[pyo3(signature = (*, read_data=None, progress=None, cancel=None))]
     fn check(
         &self,
         py: Python<'_>,
-        read_data: bool,
+        read_data: Option<(u32, u32)>,
         progress: Option<Bound<'_, PyAny>>,
         cancel: Option<Bound<'_, Cancel>>,
     ) -> PyResult<CheckSummary> {
+        let part = read_data.map(|(number, count)| Part::new(number, count)).transpose();
+        let part = part.map_err(|error| to_python(&error))?;
         memory::tune(GiveBack::Late);
         let opened = self.opened.clone();
         run(py, &Watch { progress, cancel }, move |control| {
-            check::check(&opened.cold_reader(), read_data, control)
+            check::check(&opened.cold_reader(), part, control)
         })
         .map(CheckSummary::from)
+    }
+
+    /// Make the cache in `hot` what it should be.
+    #[pyo3(signature = (hot, *, dry_run=false, progress=None, cancel=None))]
+    fn rebuild_hot(
+        &self,
+        py: Python<'_>,
+        hot: PathBuf,
+        dry_run: bool,
+        progress: Option<Bound<'_, PyAny>>,
+        cancel: Option<Bound<'_, Cancel>>,
+    ) -> PyResult<HotSummary> {
+        let opened = self.opened.clone();
+        run(py, &Watch { progress, cancel }, move |control| {
+            opened.rebuild_hot(&hot, dry_run, control)
+        })
+        .map(HotSummary::from)
     }
 }
 

@@ -9,7 +9,7 @@ use unstoppable_engine_core::{
     format::snapshot,
     issue::{self, Collected},
     object::ObjectId,
-    restore,
+    rebuild, restore,
 };
 
 use crate::errors::to_python;
@@ -287,6 +287,31 @@ impl From<check::CheckSummary> for CheckSummary {
             snapshots: summary.snapshots,
             objects: summary.objects,
             bytes_read: summary.bytes_read,
+            issues,
+            issue_count,
+        }
+    }
+}
+
+/// What was done to the cache.
+#[pyclass(module = "unstoppable_engine", frozen, get_all)]
+pub struct HotSummary {
+    kept: u64,
+    filled: u64,
+    filled_bytes: u64,
+    set_aside: u64,
+    issues: Vec<Issue>,
+    issue_count: u64,
+}
+
+impl From<rebuild::HotSummary> for HotSummary {
+    fn from(summary: rebuild::HotSummary) -> Self {
+        let (issues, issue_count, _) = issues(summary.issues);
+        Self {
+            kept: summary.kept,
+            filled: summary.filled,
+            filled_bytes: summary.filled_bytes,
+            set_aside: summary.set_aside,
             issues,
             issue_count,
         }

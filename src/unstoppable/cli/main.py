@@ -20,6 +20,7 @@ SUMMARIES = {
     "snapshots": "List what can be restored, oldest first.",
     "restore": "Bring back what a snapshot holds.",
     "check": "Check what is stored, and that it can be read.",
+    "hot": "Mend the cache of a repository's metadata.",
     "runs": "List past runs, newest first.",
     "key": "Name the key without telling it.",
     "config": "Show the settings and where each comes from.",
@@ -27,7 +28,7 @@ SUMMARIES = {
 """The first line of each command's help, so that the list needs none of them."""
 
 
-def _load(name: str) -> click.Command | None:  # noqa: PLR0911 - one for each command
+def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911 - one for each command
     match name:
         case "init":
             from unstoppable.cli.init import init
@@ -53,6 +54,10 @@ def _load(name: str) -> click.Command | None:  # noqa: PLR0911 - one for each co
             from unstoppable.cli.check import check
 
             return check
+        case "hot":
+            from unstoppable.cli.hot import hot
+
+            return hot
         case "runs":
             from unstoppable.cli.runs import runs
 

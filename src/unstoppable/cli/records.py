@@ -23,7 +23,7 @@ def tell(session: Session, verdict: Verdict, *, source: str) -> int:
         if any(issue.kind == _SHRANK for issue in stored.issues):
             output.say("hint: if that is as it should be, `unstoppable backup --accept-shrink`")
         if any(issue.kind == _DAMAGED for issue in stored.issues):
-            output.say("hint: `unstoppable check --read-data` tells which snapshots are harmed")
+            output.say("hint: `unstoppable check --read-data all` tells which snapshots are harmed")
     if verdict.error is not None:
         output.complain(verdict.error, is_verbose=session.is_verbose)
     if verdict.unrecorded is not None:

@@ -271,7 +271,7 @@ class RepositoryDamaged(UnstoppableError):
     """Bytes in the repository are not what their name says."""
 
     sentence_form = "repository of {resource} is damaged: {cause}"
-    hint_form = "`unstoppable check --read-data` lists what is damaged; keep the disk as it is"
+    hint_form = "`unstoppable check --read-data all` lists what is damaged; keep the disk as it is"
 
 
 class Busy(UnstoppableError):

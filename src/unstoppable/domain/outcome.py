@@ -37,7 +37,15 @@ EXIT_CODES = {
 """A failed run has a code of its own where its error names one."""
 
 NOTES = frozenset(
-    {"vanished", "grew", "attributes", "own-files", "hot-incomplete", "ignored-object"}
+    {
+        "vanished",
+        "grew",
+        "attributes",
+        "own-files",
+        "hot-incomplete",
+        "hot-mended",
+        "ignored-object",
+    }
 )
 """Kinds of issues that are told but take nothing from a backup; every other kind makes it partial,
 so a kind nobody here has heard of never passes for success."""

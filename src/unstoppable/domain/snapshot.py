@@ -87,3 +87,15 @@ class Checked:
     bytes_read: int
     issues: tuple[Issue, ...]
     issue_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What was done to the cache; every issue is damage in cold."""
+
+    kept: int
+    filled: int
+    filled_bytes: int
+    set_aside: int
+    issues: tuple[Issue, ...]
+    issue_count: int

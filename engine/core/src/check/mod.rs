@@ -1,8 +1,10 @@
 //! Check: everything that a restore will need is there and is what its name says.
 //!
-//! By default the structure: every snapshot, index object and tree is read and verified, and
-//! every piece of content is listed in a pack that is there and long enough. With all data, every
-//! byte of every pack as well.
+//! Always the structure: every snapshot, index object and tree is read and verified, every piece
+//! of content is listed in a pack that is there and long enough, and every pack says of itself
+//! what the index says of it. With data, every byte of the packs of one part as well.
+
+pub mod part;
 
 mod packs;
 mod trees;
@@ -16,6 +18,7 @@ use crate::{
     control::Control,
     error::{Error, Result},
     format::{
+        blob::BlobKind,
         index::Index,
         reader::{BlobReader, Reader, damage},
         snapshot::Snapshot,
@@ -23,6 +26,8 @@ use crate::{
     issue::{Collected, Issue, IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
 };
+
+use self::part::Part;
 
 /// What a check read and found.
 #[derive(Debug, Clone)]
@@ -44,6 +49,31 @@ struct Claims {
     end_bytes: u64,
 }
 
+/// A pack that is there.
+#[derive(Debug, Clone, Copy)]
+struct Pack {
+    id: ObjectId,
+    size_bytes: u64,
+    claim: Claims,
+    /// Every byte of it is read, and not its header alone.
+    reads_data: bool,
+}
+
+impl Pack {
+    fn object(&self) -> Object {
+        Object::Hashed(ObjectKind::Pack, self.id)
+    }
+
+    fn bytes_to_read(&self) -> u64 {
+        match (self.reads_data, self.claim.blobs) {
+            (true, _) => self.size_bytes,
+            // No index lists it: a run that was killed left it, nobody needs it.
+            (false, 0) => 0,
+            (false, _) => self.size_bytes.saturating_sub(self.claim.end_bytes),
+        }
+    }
+}
+
 /// A check that is running.
 struct Check<'a> {
     blobs: BlobReader<'a>,
@@ -52,11 +82,11 @@ struct Check<'a> {
     bytes_read: AtomicU64,
 }
 
-/// Check the whole repository, with `read_data` every byte of every pack.
+/// Check the whole repository, and every byte of the packs of `part`.
 ///
 /// Fails only when storage cannot be listed or the check is cancelled; damage, and objects that
 /// cannot be read, are in the summary.
-pub fn check(reader: &Reader, read_data: bool, control: &Control) -> Result<CheckSummary> {
+pub fn check(reader: &Reader, part: Option<Part>, control: &Control) -> Result<CheckSummary> {
     let (snapshots, snapshot_issues) = reader.snapshots()?;
     control.check()?;
     let (index, index_issues) = reader.index()?;
@@ -64,16 +94,16 @@ pub fn check(reader: &Reader, read_data: bool, control: &Control) -> Result<Chec
     for issue in snapshot_issues.into_iter().chain(index_issues) {
         check.issues.push(issue);
     }
-    let packs = reader.storage().list(ObjectKind::Pack)?;
     let small_objects = check.small_objects(reader)?;
-    let claims = check.claims(&packs);
+    let listed = reader.storage().list(ObjectKind::Pack)?;
+    let pack_count = listed.len() as u64;
+    let packs = check.packs(listed, part);
+    check.announce_total(&packs);
     check.trees(&snapshots)?;
-    if read_data {
-        check.packs(reader, &packs, &claims)?;
-    }
+    check.read_packs(reader, packs)?;
     Ok(CheckSummary {
         snapshots: snapshots.len() as u64,
-        objects: small_objects + packs.len() as u64,
+        objects: small_objects + pack_count,
         bytes_read: check.bytes_read.into_inner(),
         issues: check.issues.collected(),
     })
@@ -101,26 +131,41 @@ impl<'a> Check<'a> {
         Ok(objects.len() as u64)
     }
 
-    /// What the index says about each pack; those that are missing or too short are damage.
-    fn claims(&self, packs: &[(ObjectId, u64)]) -> HashMap<ObjectId, Claims> {
+    /// The packs of `listed`, with what the index says of each; those that are missing or too
+    /// short are damage and need no second look.
+    fn packs(&self, listed: Vec<(ObjectId, u64)>, part: Option<Part>) -> Vec<Pack> {
         let mut claims = HashMap::<_, Claims>::new();
         for (_, location) in self.blobs.index().all() {
             let claim = claims.entry(location.pack).or_default();
             claim.blobs += 1;
             claim.end_bytes = claim.end_bytes.max(location.end_bytes());
         }
-        let sizes: HashMap<_, _> = packs.iter().copied().collect();
-        for (pack, claim) in &claims {
-            let object = Object::Hashed(ObjectKind::Pack, *pack);
-            match sizes.get(pack) {
-                None => self.damaged(object, "the index lists it, but it is missing"),
-                Some(size_bytes) if *size_bytes < claim.end_bytes => {
-                    self.damaged(object, "shorter than the index says");
-                }
-                Some(_) => {}
+        let mut packs = Vec::with_capacity(listed.len());
+        for (id, size_bytes) in listed {
+            let claim = claims.remove(&id).unwrap_or_default();
+            let reads_data = part.is_some_and(|part| part.holds(id));
+            let pack = Pack { id, size_bytes, claim, reads_data };
+            if size_bytes < claim.end_bytes {
+                self.damaged(pack.object(), "shorter than the index says");
+                continue;
             }
+            packs.push(pack);
         }
-        claims
+        for missing in claims.into_keys() {
+            let object = Object::Hashed(ObjectKind::Pack, missing);
+            self.damaged(object, "the index lists it, but it is missing");
+        }
+        packs
+    }
+
+    /// Say how much there is to read. Trees are counted once for each place that holds them, so
+    /// that a repository without damage comes to exactly that.
+    fn announce_total(&self, packs: &[Pack]) {
+        let trees = self.blobs.index().all().filter(|(blob, _)| blob.kind == BlobKind::Tree);
+        let tree_bytes: u64 = trees.map(|(_, location)| u64::from(location.length_bytes)).sum();
+        let pack_bytes: u64 = packs.iter().map(Pack::bytes_to_read).sum();
+        let read_bytes = self.bytes_read.load(Relaxed);
+        self.control.set_total(read_bytes + tree_bytes + pack_bytes, 0);
     }
 
     fn damaged(&self, object: Object, message: impl Into<String>) {

@@ -1,10 +1,8 @@
-//! Every byte of every pack.
-
-use std::collections::HashMap;
+//! What every pack says of itself, and every byte of those that are read in full.
 
 use sha2::{Digest, Sha256};
 
-use super::{Check, Claims};
+use super::{Check, Claims, Pack};
 use crate::{
     error::{Error, ErrorKind, Result},
     format::{
@@ -12,13 +10,14 @@ use crate::{
         pack::PackHeader,
         reader::Reader,
     },
-    object::{Object, ObjectId, ObjectKind},
+    object::{Object, ObjectId},
     storage::ReadStorage,
     workers::{WORKERS, for_each},
 };
 
-/// Bytes of a pack that are read at once; a single blob may be longer.
-const MOST_RUN_BYTES: u64 = 8 << 20;
+/// Bytes of a pack that are read at once, few enough to stay in the processor's cache while they
+/// are hashed and opened; a single blob may be longer.
+const MOST_RUN_BYTES: u64 = 1 << 20;
 
 /// A pack that is being read from its first byte to its last.
 struct Pass<'a> {
@@ -30,36 +29,38 @@ struct Pass<'a> {
 }
 
 impl Check<'_> {
-    /// Read all `packs` in full.
-    pub(super) fn packs(
-        &self,
-        reader: &Reader,
-        packs: &[(ObjectId, u64)],
-        claims: &HashMap<ObjectId, Claims>,
-    ) -> Result<()> {
-        for_each(WORKERS, packs.to_vec(), |(id, size_bytes)| {
-            let object = Object::Hashed(ObjectKind::Pack, id);
-            let claim = claims.get(&id).copied().unwrap_or_default();
-            match self.pack(reader, id, size_bytes, claim) {
-                Ok(()) => Ok(()),
-                Err(error) => self.note(&object, error),
-            }
+    /// Compare every one of `packs` with the index, and read in full those that are to be.
+    pub(super) fn read_packs(&self, reader: &Reader, packs: Vec<Pack>) -> Result<()> {
+        for_each(WORKERS, packs, |pack| {
+            self.control.check()?;
+            let looked_at = match (pack.reads_data, pack.claim.blobs) {
+                (true, _) => self.pack(reader, &pack),
+                (false, 0) => Ok(()),
+                (false, _) => self.header(reader, &pack),
+            };
+            looked_at.or_else(|error| self.note(&pack.object(), error))
         })
     }
 
-    fn pack(&self, reader: &Reader, id: ObjectId, size_bytes: u64, claim: Claims) -> Result<()> {
-        let header = PackHeader::read(reader.storage(), reader.seal(), id, size_bytes);
-        let mut pass = Pass::new(reader.storage(), Object::Hashed(ObjectKind::Pack, id));
+    fn header(&self, reader: &Reader, pack: &Pack) -> Result<()> {
+        let header = PackHeader::read(reader.storage(), reader.seal(), pack.id, pack.size_bytes)?;
+        self.add_bytes(pack.size_bytes - header.start_bytes);
+        self.compare(&header, pack.claim)
+    }
+
+    fn pack(&self, reader: &Reader, pack: &Pack) -> Result<()> {
+        let header = PackHeader::read(reader.storage(), reader.seal(), pack.id, pack.size_bytes);
+        let mut pass = Pass::new(reader.storage(), pack.object());
         let blobs = match &header {
             Ok(header) => self.pack_blobs(reader, &mut pass, header)?,
             Err(_) => Ok(()),
         };
-        self.pass_to_end(&mut pass, size_bytes)?;
-        if !pass.is_named_rightly(id) {
+        self.pass_to_end(&mut pass, pack.size_bytes)?;
+        if !pass.is_named_rightly(pack.id) {
             return Err(explain(blobs.err().or(header.err())));
         }
         blobs?;
-        self.compare(&header?, claim)
+        self.compare(&header?, pack.claim)
     }
 
     /// Open every blob that the header lists. The inner result is the first that is damaged: the

@@ -1,5 +1,9 @@
 //! Blobs: pieces of content and trees, where they lie, and what makes one trustworthy.
 
+use std::cell::RefCell;
+
+use zstd::bulk::Decompressor;
+
 use super::{
     MOST_PLAIN_BYTES, damaged, plain_limit_bytes,
     seal::{OVERHEAD_BYTES, Seal},
@@ -97,9 +101,15 @@ impl Blob {
     }
 }
 
+thread_local! {
+    /// Making one takes longer than to decompress a small blob.
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::default();
+}
+
 /// Faster than [`super::seal::decompress`], because the length is known; never more than it.
 fn decompress(compressed: &[u8], plain_bytes: usize) -> Result<Vec<u8>> {
-    zstd::bulk::decompress(compressed, plain_bytes)
+    DECOMPRESSOR
+        .with_borrow_mut(|decompressor| decompressor.decompress(compressed, plain_bytes))
         .map_err(|error| Error::caused_by(ErrorKind::Damaged, "cannot be decompressed", error))
 }
 

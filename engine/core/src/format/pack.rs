@@ -1,5 +1,7 @@
 //! Packs: blobs one after the other, then a sealed list of them, then that list's length.
 
+use bytes::Bytes;
+
 use super::{
     blob::{Blob, BlobKind, Location},
     damaged,
@@ -15,6 +17,9 @@ use crate::{
 pub const LENGTH_BYTES: u64 = 4;
 /// A header may take no more: 800,000 blobs, where 32 MiB packs hold a few thousand.
 const MOST_HEADER_BYTES: u64 = 32 << 20;
+
+/// Read at once in the hope that the header is no longer: 1,600 blobs.
+const GUESSED_TAIL_BYTES: u64 = 64 << 10;
 
 /// What a pack says it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,18 +39,22 @@ impl PackHeader {
         size_bytes: u64,
     ) -> Result<Self> {
         let object = Object::Hashed(ObjectKind::Pack, pack);
-        let too_short = || damaged("too short for a pack");
-        let length_at = size_bytes.checked_sub(LENGTH_BYTES).ok_or_else(too_short)?;
-        let length = storage.read_range(&object, length_at, 4)?;
-        let length = <[u8; 4]>::try_from(length.as_ref()).map_err(|_| too_short())?;
-        let header_bytes = u64::from(u32::from_le_bytes(length));
+        let tail = read_tail(storage, &object, size_bytes, GUESSED_TAIL_BYTES)?;
+        let (_, length) = tail.split_last_chunk().ok_or_else(|| damaged("too short for a pack"))?;
+        let header_bytes = u64::from(u32::from_le_bytes(*length));
         if header_bytes > MOST_HEADER_BYTES {
             return Err(damaged(format!("its header claims {header_bytes} bytes")));
         }
-        let start_bytes = length_at.checked_sub(header_bytes).ok_or_else(too_short)?;
-        let header_length = usize::try_from(header_bytes).unwrap_or(usize::MAX);
-        let sealed = storage.read_range(&object, start_bytes, header_length)?;
-        Self::parse(&seal.open(&sealed)?, pack, start_bytes)
+        let tail_bytes = header_bytes + LENGTH_BYTES;
+        let start_bytes = size_bytes
+            .checked_sub(tail_bytes)
+            .ok_or_else(|| damaged("too short for its header"))?;
+        let tail = match usize::try_from(tail_bytes).unwrap_or(usize::MAX) {
+            length if length <= tail.len() => tail.slice(tail.len() - length..),
+            _ => read_tail(storage, &object, size_bytes, tail_bytes)?,
+        };
+        let (sealed, _) = tail.split_at(tail.len().saturating_sub(4));
+        Self::parse(&seal.open(sealed)?, pack, start_bytes)
     }
 
     /// Read the opened header of a pack whose blobs take `start_bytes`.
@@ -67,6 +76,18 @@ impl PackHeader {
         }
         Ok(Self { blobs, start_bytes })
     }
+}
+
+/// The last `length_bytes` of a pack, or all of it where it has no more.
+fn read_tail(
+    storage: &dyn ReadStorage,
+    pack: &Object,
+    size_bytes: u64,
+    length_bytes: u64,
+) -> Result<Bytes> {
+    let length_bytes = length_bytes.min(size_bytes);
+    let length = usize::try_from(length_bytes).unwrap_or(usize::MAX);
+    storage.read_range(pack, size_bytes - length_bytes, length)
 }
 
 /// One entry, its offset still 0, and what follows it.

@@ -110,10 +110,11 @@ impl Backend {
     /// Leave out what cannot be believed. Anybody who can write to cold can put junk there for
     /// ever; it must not stop a backup.
     fn list_sound(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
-        let packs = match kind {
-            ObjectKind::Index => self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect(),
-            _ => HashMap::new(),
-        };
+        let mut packs = HashMap::new();
+        if kind == ObjectKind::Index {
+            packs.extend(self.parts.tiered.list(ObjectKind::Pack)?);
+            self.parts.tiered.align_packs(&packs);
+        }
         let mut sound = Vec::new();
         for (id, size) in self.parts.tiered.list(kind)? {
             self.parts.control.check()?;

@@ -30,6 +30,10 @@ use crate::{
 
 /// The largest object that is read whole; packs stay far below it.
 const LARGEST_OBJECT_BYTES: u64 = 512 * 1024 * 1024;
+/// Enough for somebody to see what happened.
+const MOST_ASIDE_BYTES: u64 = 256 * 1024 * 1024;
+/// The least that a file takes on disk.
+const BLOCK_BYTES: u64 = 4096;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o600);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
@@ -319,19 +323,60 @@ impl MaintainStorage for LocalDirectory<Maintain> {
 }
 
 impl LocalDirectory<Maintain> {
-    /// Move an object that does not belong here into the folder `aside`, under its name.
-    pub fn set_aside(&self, object: &Object) -> Result<()> {
+    /// Move objects that do not belong here into the folder `aside`, under their names, for
+    /// somebody to look at. When that is full they are removed, so that it never fills the disk.
+    pub fn set_aside(&self, objects: &[Object]) -> Result<()> {
+        if objects.is_empty() {
+            return Ok(());
+        }
         let aside = self.root.join("aside");
-        let name = object.path().replace('/', "-");
-        fs::create_dir_all(&aside)
-            .and_then(|()| fs::rename(self.path(object), aside.join(name)))
-            .map_err(|error| self.failed("set aside", object, error))
+        let mut held_bytes = make_folder(&aside)
+            .and_then(|()| held_bytes(&aside))
+            .map_err(|error| Error::storage(format!("cannot use {}", aside.display()), error))?;
+        for object in objects {
+            held_bytes += self.size(object)?.unwrap_or_default().max(BLOCK_BYTES);
+            if held_bytes > MOST_ASIDE_BYTES {
+                self.remove(object)?;
+                continue;
+            }
+            match fs::rename(self.path(object), aside.join(object.path().replace('/', "-"))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed("set aside", object, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
+}
+
+/// What the files in a folder take on disk, about.
+fn held_bytes(folder: &Path) -> io::Result<u64> {
+    let sizes = fs::read_dir(folder)?.map(|entry| Ok(entry?.metadata()?.len().max(BLOCK_BYTES)));
+    sizes.sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_aside_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let hot = LocalDirectory::<Maintain>::new(folder.path());
+        hot.create_folders().unwrap();
+        let object = |byte: u8| Object::Hashed(ObjectKind::Pack, ObjectId([byte; 32]));
+        for byte in 0..4 {
+            let file = File::create(hot.path(&object(byte))).unwrap();
+            file.set_len(100 << 20).unwrap();
+        }
+
+        hot.set_aside(&[0, 1, 2].map(object)).unwrap();
+        hot.set_aside(&[3, 4].map(object)).unwrap();
+
+        assert_eq!(fs::read_dir(folder.path().join("aside")).unwrap().count(), 2);
+        assert_eq!(hot.list(ObjectKind::Pack).unwrap(), []);
+    }
 
     #[test]
     fn without_unnamed_files_a_temporary_name_serves_and_replaces_nothing() {

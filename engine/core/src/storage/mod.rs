@@ -9,6 +9,7 @@
 //! remover(&LocalDirectory::<Append>::new("/srv/cold"));
 //! ```
 
+pub mod hot;
 pub mod local;
 pub mod tiered;
 

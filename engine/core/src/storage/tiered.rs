@@ -4,21 +4,13 @@
 //! there. Hot is a local cache that holds nothing cold does not name; every byte read from it is
 //! checked against the object's name first, and what is missing or wrong is read from cold.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{
-    AppendStorage, MaintainStorage, ReadStorage,
-    local::{LocalDirectory, Maintain},
-};
+use super::{ReadStorage, hot::Hot};
 use crate::{
-    error::{Error, ErrorKind, Result},
-    format::reader::check_size,
-    issue::{IssueKind, Issues},
+    error::Result,
     object::{Object, ObjectId, ObjectKind},
 };
 
@@ -26,24 +18,12 @@ use crate::{
 pub struct Tiered {
     cold: Arc<dyn ReadStorage>,
     hot: Option<Hot>,
-    issues: Arc<Issues>,
-}
-
-struct Hot {
-    storage: LocalDirectory<Maintain>,
-    /// Packs that were hashed in this process: whether hot holds them and they are right.
-    packs: Mutex<HashMap<ObjectId, bool>>,
 }
 
 impl Tiered {
-    /// `issues` learns what the cache could not keep; that never fails a call.
-    pub fn new(
-        cold: Arc<dyn ReadStorage>,
-        hot: Option<LocalDirectory<Maintain>>,
-        issues: Arc<Issues>,
-    ) -> Self {
-        let hot = hot.map(|storage| Hot { storage, packs: Mutex::default() });
-        Self { cold, hot, issues }
+    /// Cold with `hot` in front.
+    pub fn new(cold: Arc<dyn ReadStorage>, hot: Option<Hot>) -> Self {
+        Self { cold, hot }
     }
 
     /// The authority.
@@ -63,58 +43,22 @@ impl Tiered {
             && let Some(content) = self.cold.read(object)?
             && object.is_named_rightly(&content)
         {
-            self.keep(object, &[content]);
+            hot.keep(object, &[content]);
         }
         self.read_range(object, offset_bytes, length_bytes)
     }
 
     /// Keep an object that is in cold already; failing to is told, never an error.
     pub fn keep(&self, object: &Object, content: &[Bytes]) {
-        let Some(hot) = &self.hot else { return };
-        match hot.keep(object, content) {
-            Ok(()) => hot.remember(object, true),
-            Err(error) => {
-                let message = format!("the metadata cache does not hold it: {}", error.chain());
-                self.issues.add(IssueKind::HotIncomplete, object.path(), message);
-            }
-        }
-    }
-}
-
-impl Hot {
-    /// Whether hot has the pack and its bytes are right; hashed once per process.
-    fn holds(&self, object: &Object) -> bool {
-        let Object::Hashed(ObjectKind::Pack, id) = object else {
-            return false;
-        };
-        let known = self.packs.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
-        known.unwrap_or_else(|| {
-            let is_right = self.read(object).is_some();
-            self.remember(object, is_right);
-            is_right
-        })
-    }
-
-    /// The object if hot has it whole and right.
-    fn read(&self, object: &Object) -> Option<Bytes> {
-        let content = self.storage.read(object).ok().flatten()?;
-        object.is_named_rightly(&content).then_some(content)
-    }
-
-    /// Store `content`, whatever stands in its place: hot is only a cache.
-    fn keep(&self, object: &Object, content: &[Bytes]) -> Result<()> {
-        match self.storage.create(object, content) {
-            Err(error) if error.kind() == ErrorKind::Damaged => {
-                self.storage.remove(object)?;
-                self.storage.create(object, content)
-            }
-            other => other,
+        if let Some(hot) = &self.hot {
+            hot.keep(object, content);
         }
     }
 
-    fn remember(&self, object: &Object, is_right: bool) {
-        if let Object::Hashed(ObjectKind::Pack, id) = object {
-            self.packs.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, is_right);
+    /// Set aside what hot has of packs that are not among those of cold.
+    pub fn align_packs(&self, cold: &HashMap<ObjectId, u64>) {
+        if let Some(hot) = &self.hot {
+            hot.align_packs(cold);
         }
     }
 }
@@ -130,22 +74,24 @@ impl ReadStorage for Tiered {
 
     fn read(&self, object: &Object) -> Result<Option<Bytes>> {
         // Config and birth are not named by their hash, so only cold can be believed.
-        if matches!(object, Object::Hashed(..))
-            && let Some(content) = self.hot.as_ref().and_then(|hot| hot.read(object))
-        {
+        let hot = self.hot.as_ref().filter(|_| matches!(object, Object::Hashed(..)));
+        if let Some(content) = hot.and_then(|hot| hot.read(object)) {
             return Ok(Some(content));
         }
-        self.cold.read(object)
+        let content = self.cold.read(object)?;
+        if let (Some(hot), Some(content)) = (hot, &content)
+            && !matches!(object, Object::Hashed(ObjectKind::Pack, _))
+            && object.is_named_rightly(content)
+        {
+            hot.keep(object, std::slice::from_ref(content));
+        }
+        Ok(content)
     }
 
     fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
-        if let Some(hot) = &self.hot
-            && hot.holds(object)
-            && let Ok(content) = hot.storage.read_range(object, offset_bytes, length_bytes)
-        {
-            return Ok(content);
-        }
-        self.cold.read_range(object, offset_bytes, length_bytes)
+        let cached =
+            self.hot.as_ref().and_then(|hot| hot.read_range(object, offset_bytes, length_bytes));
+        cached.map_or_else(|| self.cold.read_range(object, offset_bytes, length_bytes), Ok)
     }
 
     fn size(&self, object: &Object) -> Result<Option<u64>> {
@@ -153,59 +99,16 @@ impl ReadStorage for Tiered {
     }
 }
 
-/// Bring hot in line with cold before it is used: what cold does not name goes to `aside`, what
-/// is missing among snapshots and index is copied. Packs are taken over when they are first read.
-pub fn align_hot(
-    cold: &dyn ReadStorage,
-    hot: &LocalDirectory<Maintain>,
-    issues: &Issues,
-) -> Result<()> {
-    hot.create_folders()?;
-    for kind in [ObjectKind::Snapshot, ObjectKind::Index] {
-        let named: HashMap<ObjectId, u64> = cold.list(kind)?.into_iter().collect();
-        let cached: HashMap<ObjectId, u64> = hot.list(kind)?.into_iter().collect();
-        for id in cached.keys().filter(|id| !named.contains_key(id)) {
-            hot.set_aside(&Object::Hashed(kind, *id))?;
-        }
-        for (id, size) in named {
-            // Junk of any size may lie in cold; whoever lists it says so.
-            let is_usable = check_size(kind, size).is_ok();
-            if is_usable && cached.get(&id) != Some(&size) {
-                copy_to_hot(cold, hot, &Object::Hashed(kind, id), issues)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn copy_to_hot(
-    cold: &dyn ReadStorage,
-    hot: &LocalDirectory<Maintain>,
-    object: &Object,
-    issues: &Issues,
-) -> Result<()> {
-    let Some(content) = cold.read(object)? else {
-        // Listed a moment ago: somebody with delete rights is at work.
-        return Err(Error::new(
-            ErrorKind::Storage,
-            format!("{object} went away while it was read"),
-        ));
-    };
-    // What is wrong in cold is not to be hidden by a good copy; whoever reads it reports it.
-    let is_right = object.is_named_rightly(&content);
-    let kept = hot
-        .remove(object)
-        .and_then(|()| if is_right { hot.create(object, &[content]) } else { Ok(()) });
-    if let Err(error) = kept {
-        issues.add(IssueKind::HotIncomplete, object.path(), error.chain());
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::local::Append;
+    use crate::{
+        issue::{IssueKind, Issues},
+        storage::{
+            AppendStorage, MaintainStorage,
+            local::{Append, LocalDirectory, Maintain},
+        },
+    };
 
     struct Scene {
         folder: tempfile::TempDir,
@@ -225,8 +128,8 @@ mod tests {
         }
 
         fn tiered(&self) -> Tiered {
-            let hot = Some(self.hot.clone());
-            Tiered::new(Arc::new(self.cold.clone()), hot, self.issues.clone())
+            let hot = Hot::new(self.hot.clone(), self.issues.clone());
+            Tiered::new(Arc::new(self.cold.clone()), Some(hot))
         }
 
         fn poison(&self, object: &Object, content: &[u8]) {
@@ -254,6 +157,10 @@ mod tests {
         assert_eq!(tiered.read_range(&pack, 2, 4).unwrap(), "pack");
         assert_eq!(tiered.read_tree_range(&pack, 2, 4).unwrap(), "pack");
         assert_eq!(scene.hot.read(&pack).unwrap().unwrap(), "a pack", "and mended");
+        assert_eq!(scene.hot.read(&snapshot).unwrap().unwrap(), "alice", "and mended");
+        let told = scene.issues.collected();
+        assert_eq!((told.note_count, told.problem_count), (2, 0));
+        assert!(told.kept.iter().all(|issue| issue.kind == IssueKind::HotMended));
     }
 
     #[test]
@@ -265,22 +172,6 @@ mod tests {
         scene.tiered().read_tree_range(&pack, 0, 6).unwrap();
 
         assert_eq!(scene.hot.read(&pack).unwrap().unwrap(), "a pack");
-    }
-
-    #[test]
-    fn what_cold_does_not_name_is_set_aside_and_what_is_missing_is_copied() {
-        let scene = Scene::new();
-        let known = object(ObjectKind::Index, b"known");
-        let foreign = object(ObjectKind::Snapshot, b"foreign");
-        scene.cold.create(&known, &[Bytes::from_static(b"known")]).unwrap();
-        scene.hot.create(&foreign, &[Bytes::from_static(b"foreign")]).unwrap();
-
-        align_hot(&scene.cold, &scene.hot, &scene.issues).unwrap();
-
-        assert_eq!(scene.hot.read(&known).unwrap().unwrap(), "known");
-        assert_eq!(scene.hot.read(&foreign).unwrap(), None);
-        let aside = scene.folder.path().join("hot/aside");
-        assert_eq!(std::fs::read_dir(aside).unwrap().count(), 1);
     }
 
     #[test]

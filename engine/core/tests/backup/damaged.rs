@@ -36,8 +36,8 @@ fn objects(scene: &Scene, kind: ObjectKind) -> Vec<PathBuf> {
 fn the_next_run_makes_up_for_it(scene: &Scene) {
     let summary = scene.try_run(&Arc::default()).unwrap();
 
-    let kinds: Vec<_> = told(&summary.issues).into_iter().map(|(kind, _)| kind).collect();
-    assert_eq!(kinds, [IssueKind::Damaged]);
+    let kinds = told(&summary.issues).into_iter().map(|(kind, _)| kind);
+    assert_eq!(kinds.filter(|kind| !kind.is_note()).collect::<Vec<_>>(), [IssueKind::Damaged]);
     assert_eq!(summary.tags, [""; 0], "nothing is wrong with what was read");
     let cold_alone = scene.open().unwrap().cold_reader();
     let (restored, issues) = restored_by(&cold_alone, summary.snapshot_id);

@@ -7,6 +7,8 @@
 mod mount;
 
 mod damaged;
+mod every_byte;
+mod hot;
 mod interrupted;
 mod partial;
 mod scene;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use unstoppable_engine_core::{
     backup::{BackupOptions, BackupSummary},
     birth::{Birth, Pins},
-    check::check,
+    check::{check, part::Part},
     control::Control,
     error::Result,
     format::{reader::Reader, snapshot::Snapshot},
@@ -112,7 +112,7 @@ impl Scene {
     /// What a check of every byte finds in cold.
     pub fn found(&self) -> Vec<(IssueKind, String)> {
         let reader = self.open().unwrap().cold_reader();
-        told(&check(&reader, true, &Control::default()).unwrap().issues)
+        told(&check(&reader, Some(Part::ALL), &Control::default()).unwrap().issues)
     }
 
     pub fn snapshot(&self, id: ObjectId) -> Snapshot {

@@ -25,6 +25,7 @@ IssueKind = Literal[
     "attributes",
     "own-files",
     "hot-incomplete",
+    "hot-mended",
     "ignored-object",
     "not-restored",
     # these come from restore and check
@@ -197,6 +198,21 @@ class CheckSummary:
     """Every one is damage: `path` is the object's name, or that of the snapshot it harms."""
     issue_count: int
 
+@final
+class HotSummary:
+    """What was done, or with `dry_run` would be done, to the cache."""
+
+    kept: int
+    """Objects that were there and right."""
+    filled: int
+    """Objects that were taken from cold, verified by their names."""
+    filled_bytes: int
+    set_aside: int
+    """Objects that were wrong or do not belong into the cache."""
+    issues: list[Issue]
+    """Every one is an object of cold that is damaged or cannot be read."""
+    issue_count: int
+
 ProgressCallback = Callable[[Progress], object]
 
 def generate_root_secret() -> bytes:
@@ -295,8 +311,27 @@ class Repository:
     def check(
         self,
         *,
-        read_data: bool = ...,
+        read_data: tuple[int, int] | None = ...,
         progress: ProgressCallback | None = ...,
         cancel: Cancel | None = ...,
     ) -> CheckSummary:
-        """Check every snapshot, tree and index entry; with `read_data` every byte of every pack."""
+        """Check every snapshot, tree and index entry, and what each pack says of itself.
+
+        With `read_data`, the number of a part, from 1, and how many parts there are, 100 at
+        most, also every byte of the packs that belong to that part by their names.
+        Raises InvalidInput for a part that does not exist, StorageError, Cancelled.
+        """
+
+    def rebuild_hot(
+        self,
+        hot: str,
+        *,
+        dry_run: bool = ...,
+        progress: ProgressCallback | None = ...,
+        cancel: Cancel | None = ...,
+    ) -> HotSummary:
+        """Make the cache in the folder `hot` what it should be; to be opened without it.
+
+        Afterwards it holds config, snapshots, index and all packs of trees, and nothing else.
+        Raises InvalidInput when `hot` holds a repository, StorageError, Cancelled.
+        """
