@@ -1,0 +1,50 @@
+//! What must hold for every input of every parser: it is refused, or what was read keeps the
+//! parser's promises. A broken promise is a panic, which libFuzzer and the tests notice.
+//!
+//! What lies behind encryption is sealed first: an attacker who holds the key can do the same.
+
+mod names;
+mod objects;
+mod packs;
+
+use unstoppable_engine_core::{format::seal::Seal, key::RepositoryKey};
+
+/// What is called with every input.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name, which is that of its folder in `corpus/`.
+pub const TARGETS: [(&str, Target); 11] = [
+    ("base64", names::base64),
+    ("birth", objects::birth),
+    ("blob", packs::blob),
+    ("config", objects::config),
+    ("decompress", packs::decompress),
+    ("index", objects::index),
+    ("name", names::name),
+    ("pack", packs::pack),
+    ("sealed", packs::sealed),
+    ("snapshot", objects::snapshot),
+    ("tree", names::tree),
+];
+
+/// The target named `name`.
+pub fn find(name: &str) -> Option<Target> {
+    TARGETS.into_iter().find(|(known, _)| *known == name).map(|(_, target)| target)
+}
+
+/// The seal of a fixed key; None never happens, because the key repeats nothing.
+fn seal() -> Option<Seal> {
+    let mut byte = 0_u8;
+    let key = [(); 64].map(|()| {
+        byte = byte.wrapping_mul(73).wrapping_add(41);
+        byte
+    });
+    RepositoryKey::from_bytes(&key).ok().map(|key| Seal::new(&key))
+}
+
+/// `plain`, sealed under that key.
+fn sealed(plain: &[u8]) -> Option<(Seal, Vec<u8>)> {
+    let seal = seal()?;
+    let sealed = seal.seal(plain).ok()?;
+    Some((seal, sealed))
+}
