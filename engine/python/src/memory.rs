@@ -16,7 +16,7 @@ pub enum GiveBack {
     Soon = 10,
     /// After a second. Reading holds little at a time: it takes a seventh less processor time
     /// for 30 MiB more (docs/benchmarks.md).
-    Late = 1000,
+    Late = 100,
 }
 
 /// Set how soon memory is given back; for the whole process, by whichever call came last.

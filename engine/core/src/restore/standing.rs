@@ -4,12 +4,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     fs::{OFlags, Stat, flistxattr},
-    io::{Errno, Result as IoResult, pread},
+    io::Result as IoResult,
     process::geteuid,
 };
 
 use super::{metadata::is_wanted, target::Temporary};
-use crate::{format::tree::Metadata, object::ObjectId};
+use crate::{format::tree::Metadata, object::ObjectId, storage::local::read_at};
 
 /// Names of attributes take no more on Linux.
 const MOST_NAME_BYTES: usize = 64 << 10;
@@ -51,7 +51,7 @@ impl Standing {
         let mut offset_bytes = 0;
         while offset_bytes < length_bytes {
             let rest = usize::try_from(length_bytes - offset_bytes).unwrap_or(COPY_BYTES);
-            let part = read(&self.handle, offset_bytes, rest.min(COPY_BYTES))?;
+            let part = read_at(&self.handle, offset_bytes, rest.min(COPY_BYTES))?;
             write(offset_bytes, &part)?;
             offset_bytes += part.len() as u64;
         }
@@ -72,20 +72,8 @@ pub fn read_verified(
     offset_bytes: u64,
     length_bytes: usize,
 ) -> Option<Vec<u8>> {
-    let found = read(file, offset_bytes, length_bytes).ok()?;
+    let found = read_at(file, offset_bytes, length_bytes).ok()?;
     (ObjectId::of(&found) == id).then_some(found)
-}
-
-fn read(file: impl AsFd, offset_bytes: u64, length_bytes: usize) -> IoResult<Vec<u8>> {
-    let mut content = vec![0; length_bytes];
-    let mut done = 0;
-    while let Some(rest) = content.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match pread(&file, rest, offset_bytes + done as u64)? {
-            0 => return Err(Errno::NODATA),
-            count => done += count,
-        }
-    }
-    Ok(content)
 }
 
 /// Its owner could change it at any time.

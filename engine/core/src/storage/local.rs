@@ -10,8 +10,8 @@ use std::{
     io::{self, BufWriter, Read, Write},
     marker::PhantomData,
     os::{
-        fd::AsRawFd,
-        unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+        fd::{AsFd, AsRawFd},
+        unix::fs::{DirBuilderExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -136,9 +136,8 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
         if offset_bytes.checked_add(length_bytes as u64).is_none_or(|end| end > size) {
             return Err(self.failed("read", object, io::ErrorKind::UnexpectedEof.into()));
         }
-        let mut content = vec![0; length_bytes];
-        file.read_exact_at(&mut content, offset_bytes).map_err(missing)?;
-        Ok(content.into())
+        let content = read_at(&file, offset_bytes, length_bytes);
+        content.map(Bytes::from).map_err(|errno| missing(errno.into()))
     }
 
     fn size(&self, object: &Object) -> Result<Option<u64>> {
@@ -148,6 +147,25 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
             Err(error) => Err(self.failed("look at", object, error)),
         }
     }
+}
+
+/// Exactly `length_bytes` of a file, or [`Errno::NODATA`] when it is shorter; into memory that is
+/// not filled with zeros first, which would take as long as to read.
+pub(crate) fn read_at(
+    file: impl AsFd,
+    offset_bytes: u64,
+    length_bytes: usize,
+) -> rustix::io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(length_bytes);
+    while content.len() < length_bytes {
+        let next = offset_bytes + content.len() as u64;
+        if rustix::io::pread(&file, rustix::buffer::spare_capacity(&mut content), next)? == 0 {
+            return Err(Errno::NODATA);
+        }
+    }
+    // There may be more room than was asked for.
+    content.truncate(length_bytes);
+    Ok(content)
 }
 
 /// Names (UTF-8 only; others are no ids) and paths in a folder.
