@@ -84,3 +84,26 @@ class Checked:
     bytes_read: int
     issues: tuple[Issue, ...]
     issue_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What a restore would write."""
+
+    files: int
+    folders: int
+    others: int
+    bytes_total: int
+    """Of all files; one that has several names counts once."""
+    issues: tuple[Issue, ...]
+    issue_count: int
+    note_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What a listing, a search or a dump could not tell or give."""
+
+    issues: tuple[Issue, ...]
+    issue_count: int
+    note_count: int

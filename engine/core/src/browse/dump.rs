@@ -49,7 +49,7 @@ pub fn dump(
     reader: &Reader,
     snapshot_id: ObjectId,
     path: &[u8],
-    output: &mut (dyn Write + Send),
+    output: &mut dyn Write,
     issues: &Issues,
     control: &Control,
 ) -> Result<()> {

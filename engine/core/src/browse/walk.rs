@@ -15,8 +15,8 @@ use crate::{
     object::ObjectId,
 };
 
-/// Longer than any path of folders on the way down whose names a file system takes.
-const LONGEST_PATH_BYTES: usize = 1 << 20;
+/// Our own backups hold no longer ones.
+const LONGEST_PATH_BYTES: usize = 64 << 10;
 /// Of a path in an issue: issues are kept.
 const LONGEST_TOLD_BYTES: usize = 4096;
 

@@ -25,7 +25,7 @@ pub struct RestorePlan {
     /// Links, and with `exact` devices, pipes and sockets.
     pub others: u64,
     /// Bytes of all files; one that has several names counts once.
-    pub bytes: u64,
+    pub bytes_total: u64,
     /// What would not be restored, as far as the trees tell.
     pub issues: Collected,
 }
@@ -70,7 +70,7 @@ impl Planned<'_> {
                 let is_first = identity.is_none_or(|identity| self.identities.insert(identity));
                 plan.files += 1;
                 let more_bytes = if is_first { node.metadata.size_bytes } else { 0 };
-                plan.bytes = plan.bytes.saturating_add(more_bytes);
+                plan.bytes_total = plan.bytes_total.saturating_add(more_bytes);
             }
             NodeKind::Unknown(kind) => {
                 let message = format!("an entry of the unknown kind {kind:?}");
