@@ -7,11 +7,9 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use crossbeam_channel::Receiver;
-
 use super::{
     MOST_ENTRIES,
-    ahead::{Planner, Queue, read_ahead},
+    ahead::{Piece, Planner, Queue, read_ahead},
     explain, find_explained, is_tree, normal,
     tar::{Archive, Member, MemberKind},
     walk::{Step, Walk},
@@ -81,8 +79,9 @@ impl Dump<'_> {
         let is_wanted = |blob: Blob| blob.kind == BlobKind::Data && wanted.contains(&blob.id);
         self.with_index(&is_wanted, |blobs| {
             let mut size_bytes = 0;
-            let plan =
-                |planner: &mut Planner<()>| content.iter().try_for_each(|id| planner.piece(*id));
+            let plan = |planner: &mut Planner<'_, (), _>| {
+                content.iter().try_for_each(|id| planner.piece(*id))
+            };
             read_ahead(blobs, self.control, plan, |queue| {
                 while let Some(planned) = queue.next()? {
                     let Some(piece) = &planned.piece else { continue };
@@ -104,8 +103,8 @@ impl Dump<'_> {
         }
         self.with_index(&|_| true, |blobs| {
             let mut archive = Archive::new(output);
-            let plan = |planner: &mut Planner<Member>| {
-                let members = Members { dump: self, blobs, planner, places: HashMap::new() };
+            let plan = |planner: &mut Planner<'_, Member, _>| {
+                let members = Members { dump: self, planner, places: HashMap::new() };
                 members.plan(path, node)
             };
             let written = read_ahead(blobs, self.control, plan, |queue| {
@@ -160,10 +159,9 @@ impl Dump<'_> {
 }
 
 /// Plans the members of an archive.
-struct Members<'a, 'p, I> {
+struct Members<'a, 'b, I> {
     dump: &'a Dump<'a>,
-    blobs: &'a BlobReader<'a, I>,
-    planner: &'p mut Planner<Member>,
+    planner: &'a mut Planner<'b, Member, I>,
     /// Where a file with several names stands in the archive.
     places: HashMap<Identity, Vec<u8>>,
 }
@@ -172,11 +170,15 @@ impl<I: Places> Members<'_, '_, I> {
     fn plan(mut self, path: &[u8], node: Node) -> Result<()> {
         let base_bytes = normal(path).len();
         let Dump { control, issues, .. } = *self.dump;
-        Walk::new(self.blobs, control, issues, MOST_ENTRIES).run(path, node, |path, node| {
-            let name = path.get(base_bytes..).unwrap_or_default();
-            self.add(path, name.strip_prefix(b"/").unwrap_or(name), node)?;
-            Ok(Step::Into)
-        })
+        Walk::new(self.planner.blobs, control, issues, MOST_ENTRIES).run(
+            path,
+            node,
+            |path, node| {
+                let name = path.get(base_bytes..).unwrap_or_default();
+                self.add(path, name.strip_prefix(b"/").unwrap_or(name), node)?;
+                Ok(Step::Into)
+            },
+        )
     }
 
     /// Plan the entry at `path`, as `name` in the archive.
@@ -215,7 +217,7 @@ impl<I: Places> Members<'_, '_, I> {
         for id in content {
             self.dump.control.check()?;
             let blob = Blob { kind: BlobKind::Data, id: *id };
-            let piece_bytes = self.blobs.plain_bytes(blob).ok_or_else(|| {
+            let piece_bytes = self.planner.blobs.plain_bytes(blob).ok_or_else(|| {
                 let message = format!("blob {id} is not in the index");
                 about(path, Error::new(ErrorKind::Damaged, message))
             })?;
@@ -226,10 +228,10 @@ impl<I: Places> Members<'_, '_, I> {
 }
 
 /// Content of one member as its pieces come out of the queue.
-struct Content<'a> {
-    queue: &'a Queue<'a, Member>,
+struct Content<'a, I> {
+    queue: &'a Queue<'a, Member, I>,
     /// The piece that came with the member's head.
-    first: Option<Receiver<Result<Vec<u8>>>>,
+    first: Option<Piece>,
     left_pieces: usize,
     left_bytes: u64,
     piece: io::Cursor<Vec<u8>>,
@@ -239,8 +241,8 @@ struct Content<'a> {
 fn append(
     archive: &mut Archive<impl Write>,
     member: &Member,
-    queue: &Queue<'_, Member>,
-    first: Option<Receiver<Result<Vec<u8>>>>,
+    queue: &Queue<'_, Member, impl Places>,
+    first: Option<Piece>,
 ) -> Result<()> {
     let (left_bytes, left_pieces) = match member.kind {
         MemberKind::File { size_bytes, pieces } => (size_bytes, pieces),
@@ -254,7 +256,7 @@ fn append(
     })
 }
 
-impl Content<'_> {
+impl<I: Places> Content<'_, I> {
     /// Get the next piece; False at the end.
     fn advance(&mut self) -> Result<bool> {
         if self.left_pieces == 0 {
@@ -274,7 +276,7 @@ impl Content<'_> {
     }
 }
 
-impl Read for Content<'_> {
+impl<I: Places> Read for Content<'_, I> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.piece.read(buffer)? {

@@ -25,6 +25,8 @@ use crate::{
 
 /// An index object is up to 10 MB of JSON and as much again when parsed: fewer at a time.
 pub const INDEX_WORKERS: usize = 2;
+/// Content of this length is read with its neighbours, which are likely to be wanted next.
+const SMALL_BYTES: u32 = 64 << 10;
 /// A snapshot takes a few hundred bytes, and a path more for each of its folders.
 pub const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
 /// An index object of `rustic_core` takes up to 10 MB before it is compressed.
@@ -257,16 +259,12 @@ impl<'a, I: Places> BlobReader<'a, I> {
             )));
         }
         let storage = self.reader.storage();
-        let sealed = match blob.kind {
-            BlobKind::Tree => self.windows.read(storage, location)?,
-            BlobKind::Data => {
-                let offset_bytes = u64::from(location.offset_bytes);
-                storage.read_range(
-                    &location.object(),
-                    offset_bytes,
-                    location.length_bytes as usize,
-                )?
-            }
+        let sealed = if blob.kind == BlobKind::Tree || location.length_bytes <= SMALL_BYTES {
+            self.windows.read(storage, location)?
+        } else {
+            let offset_bytes = u64::from(location.offset_bytes);
+            let length = location.length_bytes as usize;
+            storage.read_range(&location.object(), offset_bytes, length)?
         };
         blob.open(&self.reader.seal, location, &sealed)
     }
