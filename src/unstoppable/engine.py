@@ -5,25 +5,57 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
 
 import unstoppable_engine
 from unstoppable_engine import Cancel
 
 from unstoppable.domain import errors
+from unstoppable.domain.entry import Entry
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins
 from unstoppable.domain.progress import Progress
 from unstoppable.domain.rotation import Part
 from unstoppable.domain.run import Run
-from unstoppable.domain.snapshot import Checked, Issue, Rebuilt, Restored, Snapshot, Stored
+from unstoppable.domain.snapshot import (
+    Checked,
+    Issue,
+    LeftOut,
+    Rebuilt,
+    Restored,
+    RestorePlan,
+    Snapshot,
+    Stored,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     _Value = TypeVar("_Value", bound=DataclassInstance)
 
-__all__ = ["Cancel", "Places", "Repository", "Source", "Target", "Watch", "create", "fingerprint"]
+__all__ = [
+    "Cancel",
+    "Places",
+    "Repository",
+    "Source",
+    "Stream",
+    "Target",
+    "Watch",
+    "create",
+    "fingerprint",
+]
+
+_Item_co = TypeVar("_Item_co", covariant=True)
+_Raw_co = TypeVar("_Raw_co", covariant=True)
+
+
+class _Found(Protocol[_Raw_co]):
+    """The engine's streams."""
+
+    def __next__(self) -> _Raw_co: ...
+    def issues(self) -> tuple[list[unstoppable_engine.Issue], int, int]: ...
+    def close(self) -> None: ...
+
 
 _ERRORS: dict[type[unstoppable_engine.EngineError], type[errors.UnstoppableError]] = {
     unstoppable_engine.WrongKey: errors.WrongKey,
@@ -214,6 +246,46 @@ class Repository:
             )
         return _copy(Restored, summary, issues=_issues(summary.issues))
 
+    def plan(
+        self, snapshot_id: str, *, path: bytes | None, exact: bool, watch: Watch
+    ) -> RestorePlan:
+        """Return what a restore would write, from the trees alone; raises what a restore does."""
+        with _translated(self._resource):
+            plan = self._opened.plan(
+                snapshot_id, path=path, exact=exact, progress=watch.tell, cancel=watch.cancel
+            )
+        return _copy(RestorePlan, plan, issues=_issues(plan.issues))
+
+    def entries(self, snapshot_id: str, *, path: bytes) -> "Stream[list[Entry]]":
+        """Return the entry at `path` and all below it: a folder, its files, then its folders.
+
+        What is taken from it raises Refused for an unknown path, StorageFailed or
+        RepositoryDamaged.
+        """
+        with _translated(self._resource):
+            found = self._opened.entries(snapshot_id, path=path)
+        return Stream(found, _entries, self._resource)
+
+    def search(self, pattern: str, snapshot_ids: Sequence[str]) -> "Stream[list[Entry]]":
+        """Return each version of every path that matches, with the first snapshot it stands in.
+
+        What is taken from it raises Refused for a pattern that cannot be used, StorageFailed or
+        RepositoryDamaged.
+        """
+        with _translated(self._resource):
+            found = self._opened.search(pattern, snapshot_ids)
+        return Stream(found, _entries, self._resource)
+
+    def dump(self, snapshot_id: str, path: bytes) -> "Stream[bytes]":
+        """Return the content of a file, or of a folder as a tar archive, in chunks.
+
+        What is taken from it raises Refused for an unknown path, StorageFailed or, after what
+        was right, RepositoryDamaged.
+        """
+        with _translated(self._resource):
+            found = self._opened.dump(snapshot_id, path)
+        return Stream(found, bytes, self._resource)
+
     def check(self, *, part: Part | None, watch: Watch) -> Checked:
         """Check snapshots, trees, index and packs; of one part of the packs also every byte."""
         with _translated(self._resource):
@@ -234,6 +306,58 @@ class Repository:
                 str(hot), dry_run=dry_run, progress=watch.tell, cancel=watch.cancel
             )
         return _copy(Rebuilt, summary, issues=_issues(summary.issues))
+
+
+class Stream(Generic[_Item_co]):
+    """What comes from the engine while it works on; left early, the work is stopped."""
+
+    def __init__(
+        self,
+        found: "_Found[_Raw_co]",
+        convert: "Callable[[_Raw_co], _Item_co]",
+        resource: ResourceName,
+    ) -> None:
+        self._found: _Found[Any] = found
+        self._convert: Callable[[Any], _Item_co] = convert
+        self._resource = resource
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._found.close()
+
+    def __iter__(self) -> Iterator[_Item_co]:
+        return self
+
+    def __next__(self) -> _Item_co:
+        with _translated(self._resource):
+            return self._convert(next(self._found))
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What was left out; nothing before the end."""
+        issues, issue_count, note_count = self._found.issues()
+        return LeftOut(issues=_issues(issues), issue_count=issue_count, note_count=note_count)
+
+
+def _entries(batch: Sequence[unstoppable_engine.Entry]) -> list[Entry]:
+    return [
+        Entry(
+            path=entry.path,
+            kind=entry.kind,
+            target=entry.target,
+            mode=entry.mode,
+            uid=entry.uid,
+            gid=entry.gid,
+            user=entry.user,
+            group=entry.group,
+            size_bytes=entry.size_bytes,
+            modified_seconds=entry.modified_seconds,
+            snapshot_id=entry.snapshot_id,
+        )
+        for entry in batch
+    ]
 
 
 @contextmanager

@@ -122,9 +122,14 @@ impl BirthCertificate {
 
     /// The bytes of `unstoppable.json` of a repository with `key`.
     pub fn to_json(&self, key: &RepositoryKey) -> Result<Vec<u8>> {
-        let mut json = serde_json::to_vec(self).map_err(|error| {
+        let json = serde_json::to_vec(self).map_err(|error| {
             Error::caused_by(ErrorKind::Internal, "cannot write unstoppable.json", error)
         })?;
+        Self::authenticate(json, key)
+    }
+
+    /// A JSON object with its MAC as the last field.
+    pub fn authenticate(mut json: Vec<u8>, key: &RepositoryKey) -> Result<Vec<u8>> {
         json.pop();
         let mac = hex::encode(mac_of(&json, key)?.finalize().into_bytes());
         json.extend([MAC_BEGIN, &mac, MAC_END].concat().bytes());

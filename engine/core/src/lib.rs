@@ -8,6 +8,7 @@
 
 pub mod backup;
 pub mod birth;
+pub mod browse;
 pub mod check;
 pub mod control;
 pub mod error;

@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind};
 
 /// SHA-256 of an object's bytes (objects) or of its plaintext (blobs); 64 hex digits as text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub struct ObjectId(pub [u8; 32]);
 
 impl ObjectId {
@@ -63,11 +63,24 @@ impl FromStr for ObjectId {
     }
 }
 
-impl TryFrom<String> for ObjectId {
-    type Error = Error;
+impl<'de> Deserialize<'de> for ObjectId {
+    /// Straight from the text: an index names millions, and none has to become a string first.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(HexDigits)
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, Error> {
-        text.parse()
+struct HexDigits;
+
+impl de::Visitor<'_> for HexDigits {
+    type Value = ObjectId;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("64 lower-case hex digits")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ObjectId, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -27,12 +27,16 @@ pub fn config(data: &[u8]) {
 /// A certificate that is read is written with the same meaning, and names a birth that is safe
 /// as a path.
 pub fn birth(data: &[u8]) {
-    let Ok((certificate, birth)) = BirthCertificate::from_json(data) else { return };
+    let Some(key) = crate::key() else { return };
+    assert!(BirthCertificate::from_json(data, &key).is_err(), "a certificate without the MAC");
+    let Ok(signed) = BirthCertificate::authenticate(data.to_vec(), &key) else { return };
+    let Ok((certificate, birth)) = BirthCertificate::from_json(&signed, &key) else { return };
     for name in [birth.customer(), birth.resource()] {
         let is_safe = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         assert!(!name.is_empty() && name.len() <= 20 && name.bytes().all(is_safe), "{name}");
     }
-    let again = certificate.to_json().and_then(|json| BirthCertificate::from_json(&json));
+    let again = certificate.to_json(&key);
+    let again = again.and_then(|json| BirthCertificate::from_json(&json, &key));
     assert_eq!(again.ok(), Some((certificate, birth)));
 }
 

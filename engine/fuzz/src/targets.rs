@@ -32,17 +32,22 @@ pub fn find(name: &str) -> Option<Target> {
     TARGETS.into_iter().find(|(known, _)| *known == name).map(|(_, target)| target)
 }
 
-/// The seal of a fixed key; None never happens, because the key repeats nothing.
-fn seal() -> Option<Seal> {
+/// A fixed key; None never happens, because it repeats nothing.
+fn key() -> Option<RepositoryKey> {
     let mut byte = 0_u8;
     let key = [(); 64].map(|()| {
         byte = byte.wrapping_mul(73).wrapping_add(41);
         byte
     });
-    RepositoryKey::from_bytes(&key).ok().map(|key| Seal::new(&key))
+    RepositoryKey::from_bytes(&key).ok()
 }
 
-/// `plain`, sealed under that key.
+/// The seal of that key.
+fn seal() -> Option<Seal> {
+    key().map(|key| Seal::new(&key))
+}
+
+/// `plain`, sealed under it.
 fn sealed(plain: &[u8]) -> Option<(Seal, Vec<u8>)> {
     let seal = seal()?;
     let sealed = seal.seal(plain).ok()?;

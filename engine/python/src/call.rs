@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pyo3::prelude::*;
 use unstoppable_engine_core::{
     control::Control,
@@ -122,6 +122,75 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::new(ErrorKind::Internal, format!("the engine panicked: {text}"))
 }
 
+/// A call whose results come one by one while it goes on; its owner stops it by closing it.
+pub struct Stream<T, R> {
+    /// None once nobody takes them any more.
+    items: Option<Receiver<T>>,
+    /// None once it was taken.
+    results: Option<Receiver<Result<R>>>,
+    control: Arc<Control>,
+    /// What the work returned at its end.
+    pub result: Option<R>,
+}
+
+impl<T: Send + 'static, R: Send + 'static> Stream<T, R> {
+    /// Start `work`, which sends what is to be taken and may be `items_ahead` items ahead; a panic
+    /// in it is an [`ErrorKind::Internal`].
+    pub fn start(
+        items_ahead: usize,
+        work: impl FnOnce(&Arc<Control>, Sender<T>) -> Result<R> + Send + 'static,
+    ) -> PyResult<Self> {
+        process::check().map_err(|error| to_python(&error))?;
+        let control = Arc::new(Control::default());
+        let (sender, items) = bounded(items_ahead);
+        let results = start(control.clone(), move |control| work(control, sender))
+            .map_err(|error| to_python(&error))?;
+        Ok(Self { items: Some(items), results: Some(results), control, result: None })
+    }
+
+    /// The next item; None at the end, when `result` is there.
+    pub fn next(&mut self, py: Python<'_>) -> PyResult<Option<T>> {
+        process::check().map_err(|error| to_python(&error))?;
+        while let Some(items) = &self.items {
+            match py.detach(|| items.recv_timeout(GLANCE)) {
+                Ok(item) => return Ok(Some(item)),
+                Err(RecvTimeoutError::Disconnected) => self.items = None,
+                Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            }
+        }
+        if let Some(results) = self.results.take() {
+            let result = py.detach(|| results.recv()).unwrap_or_else(|_| Err(thread_gone()));
+            self.result = Some(result.map_err(|error| to_python(&error))?);
+        }
+        Ok(None)
+    }
+}
+
+impl<T, R> Stream<T, R> {
+    /// More items, as far as they are there.
+    pub fn more(&self) -> impl Iterator<Item = T> {
+        self.items.iter().flat_map(Receiver::try_iter)
+    }
+
+    /// Stop the work and wait until it has stopped. It never calls into Python, so that it does
+    /// whoever holds the GIL.
+    pub fn close(&mut self) {
+        self.control.cancel();
+        self.items = None;
+        self.results.take().map(|results| results.recv());
+    }
+}
+
+impl<T, R> Drop for Stream<T, R> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn thread_gone() -> Error {
+    Error::new(ErrorKind::Internal, "the engine's thread is gone")
+}
+
 /// Wait for the result; an exception from a signal handler or from `progress` ends the waiting.
 fn observe<T: Send>(
     py: Python<'_>,
@@ -135,8 +204,7 @@ fn observe<T: Send>(
         match waited {
             Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Disconnected) => {
-                let gone = Error::new(ErrorKind::Internal, "the engine's thread is gone");
-                return Ok(Err(gone));
+                return Ok(Err(thread_gone()));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }

@@ -3,6 +3,7 @@
 //! Nothing is decided here. Arguments become values of the core, the work runs on a thread of its
 //! own ([`call`]), and results become the small classes of [`values`].
 
+mod browse;
 mod call;
 mod errors;
 mod memory;
@@ -18,6 +19,7 @@ mod _engine {
 
     #[pymodule_export]
     use crate::{
+        browse::{Content, Entries, Entry},
         call::Cancel,
         errors::{
             Cancelled, EngineBug, EngineError, InvalidInput, NoRepository, PinBroken,
@@ -28,8 +30,8 @@ mod _engine {
             Repository, create_repository, derive_repository_key, fingerprint, generate_root_secret,
         },
         values::{
-            BackupSummary, Birth, CheckSummary, HotSummary, Issue, Pins, Progress, RestoreSummary,
-            Snapshot,
+            BackupSummary, Birth, CheckSummary, HotSummary, Issue, Pins, Progress, RestorePlan,
+            RestoreSummary, Snapshot,
         },
     };
 

@@ -14,8 +14,8 @@ pub enum GiveBack {
     /// After 10 ms. A backup's packs come and go in pieces of many megabytes: it peaks at half
     /// the memory and takes a tenth more processor time (docs/benchmarks.md).
     Soon = 10,
-    /// After a second. Reading holds little at a time: it takes a seventh less processor time
-    /// for 30 MiB more (docs/benchmarks.md).
+    /// After 100 ms. Reading uses the same memory again and again: it takes a seventh less
+    /// processor time (docs/benchmarks.md).
     Late = 100,
 }
 

@@ -6,19 +6,20 @@ use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
     backup::BackupOptions,
     check::{self, part::Part},
-    error,
     key::{RepositoryKey, RootSecret},
+    object::ObjectId,
     repository::{self, Mode, Places},
     restore::{self, RestoreOptions},
 };
 
 use crate::{
+    browse::{Content, Entries},
     call::{Cancel, Watch, run},
     errors::{InvalidInput, to_python},
     memory::{self, GiveBack},
     values::{
-        BackupSummary, Birth, CheckSummary, HotSummary, Issue, PathArgument, Pins, RestoreSummary,
-        Snapshot, issue_list,
+        BackupSummary, Birth, CheckSummary, HotSummary, Issue, PathArgument, Pins, RestorePlan,
+        RestoreSummary, Snapshot, issue_list,
     },
 };
 
@@ -173,7 +174,7 @@ impl Repository {
         progress: Option<Bound<'_, PyAny>>,
         cancel: Option<Bound<'_, Cancel>>,
     ) -> PyResult<RestoreSummary> {
-        let id = snapshot_id.parse().map_err(|error: error::Error| to_python(&error))?;
+        let id = object_id(snapshot_id)?;
         let path = path.map(PathArgument::into_bytes).unwrap_or_default();
         let options = RestoreOptions { path, exact, overwrite, ..RestoreOptions::default() };
         memory::tune(GiveBack::Late);
@@ -182,6 +183,46 @@ impl Repository {
             restore::restore(&opened.reader(), id, &target, &options, control)
         })
         .map(RestoreSummary::from)
+    }
+
+    /// What a restore would write, from the trees alone.
+    #[pyo3(signature = (snapshot_id, *, path=None, exact=false, progress=None, cancel=None))]
+    fn plan(
+        &self,
+        py: Python<'_>,
+        snapshot_id: &str,
+        path: Option<PathArgument>,
+        exact: bool,
+        progress: Option<Bound<'_, PyAny>>,
+        cancel: Option<Bound<'_, Cancel>>,
+    ) -> PyResult<RestorePlan> {
+        let id = object_id(snapshot_id)?;
+        let path = path.map(PathArgument::into_bytes).unwrap_or_default();
+        let options = RestoreOptions { path, exact, ..RestoreOptions::default() };
+        let opened = self.opened.clone();
+        run(py, &Watch { progress, cancel }, move |control| {
+            restore::plan(&opened.reader(), id, &options, control)
+        })
+        .map(RestorePlan::from)
+    }
+
+    /// Give the entry at `path` and all below it, in batches.
+    #[pyo3(signature = (snapshot_id, *, path=None))]
+    fn entries(&self, snapshot_id: &str, path: Option<PathArgument>) -> PyResult<Entries> {
+        let path = path.map(PathArgument::into_bytes).unwrap_or_default();
+        Entries::list(self.opened.reader(), object_id(snapshot_id)?, path)
+    }
+
+    /// Give every version of a path that matches, in batches, with the first snapshot it is in.
+    fn search(&self, pattern: String, snapshot_ids: Vec<String>) -> PyResult<Entries> {
+        let snapshots =
+            snapshot_ids.into_iter().map(|id| object_id(&id)).collect::<PyResult<_>>()?;
+        Entries::search(self.opened.reader(), pattern, snapshots)
+    }
+
+    /// Give the content of the file at `path`, or of the folder there as a tar archive.
+    fn dump(&self, snapshot_id: &str, path: PathArgument) -> PyResult<Content> {
+        Content::dump(self.opened.reader(), object_id(snapshot_id)?, path.into_bytes())
     }
 
     /// Check every snapshot, tree and index entry; with `read_data`, a part's number and count,
@@ -220,6 +261,10 @@ impl Repository {
         })
         .map(HotSummary::from)
     }
+}
+
+fn object_id(text: &str) -> PyResult<ObjectId> {
+    text.parse().map_err(|error| to_python(&error))
 }
 
 fn mode_of(mode: &str) -> PyResult<Mode> {

@@ -166,7 +166,8 @@ impl Issue {
     }
 }
 
-fn issues(collected: Collected) -> (Vec<Issue>, u64, u64) {
+/// Issues as they were collected, how many are problems, and how many notes.
+pub fn issues(collected: Collected) -> (Vec<Issue>, u64, u64) {
     let kept = collected.kept.into_iter().map(Issue).collect();
     (kept, collected.problem_count, collected.note_count)
 }
@@ -263,6 +264,33 @@ impl From<restore::RestoreSummary> for RestoreSummary {
             others: summary.others,
             bytes_written: summary.bytes_written,
             bytes_kept: summary.bytes_kept,
+            issues,
+            issue_count,
+            note_count,
+        }
+    }
+}
+
+/// What a restore would write.
+#[pyclass(module = "unstoppable_engine", frozen, get_all)]
+pub struct RestorePlan {
+    files: u64,
+    folders: u64,
+    others: u64,
+    bytes_total: u64,
+    issues: Vec<Issue>,
+    issue_count: u64,
+    note_count: u64,
+}
+
+impl From<restore::RestorePlan> for RestorePlan {
+    fn from(plan: restore::RestorePlan) -> Self {
+        let (issues, issue_count, note_count) = issues(plan.issues);
+        Self {
+            files: plan.files,
+            folders: plan.folders,
+            others: plan.others,
+            bytes_total: plan.bytes_total,
             issues,
             issue_count,
             note_count,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from unstoppable.domain.at import LATEST
 from unstoppable.domain.errors import ResourceUnknown
 from unstoppable.domain.names import ResourceName
 
@@ -52,6 +53,12 @@ def _speak_json(ctx: click.Context, _parameter: click.Parameter, wanted: object)
 
 resource_argument = click.argument("asked", metavar="[RESOURCE]", required=False)
 """`customer/resource`; may be left out where there is one."""
+
+
+at_option = click.option(
+    "--at", default=LATEST, metavar="latest|ID|DATE", help="Newest at or before a date."
+)
+"""Which snapshot."""
 
 
 def check_resource(asked: str | None, configured: ResourceName) -> None:

@@ -18,6 +18,9 @@ SUMMARIES = {
     "backup": "Make a backup now.",
     "status": "Show what happened last.",
     "snapshots": "List what can be restored, oldest first.",
+    "ls": "List what a snapshot holds.",
+    "find": "Find files in all snapshots, newest first.",
+    "dump": "Write a file of a snapshot to stdout, or a folder as a tar archive.",
     "restore": "Bring back what a snapshot holds.",
     "check": "Check what is stored, and that it can be read.",
     "hot": "Mend the cache of a repository's metadata.",
@@ -28,7 +31,7 @@ SUMMARIES = {
 """The first line of each command's help, so that the list needs none of them."""
 
 
-def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911 - one for each command
+def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911, PLR0912 - one for each
     match name:
         case "init":
             from unstoppable.cli.init import init
@@ -46,6 +49,18 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911 - one for e
             from unstoppable.cli.snapshots import snapshots
 
             return snapshots
+        case "ls":
+            from unstoppable.cli.ls import ls
+
+            return ls
+        case "find":
+            from unstoppable.cli.find import find
+
+            return find
+        case "dump":
+            from unstoppable.cli.dump import dump
+
+            return dump
         case "restore":
             from unstoppable.cli.restore import restore
 

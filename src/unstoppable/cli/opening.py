@@ -1,7 +1,12 @@
 """Opening a repository to read it."""
 
+from datetime import datetime
+
 from unstoppable.cli import output
 from unstoppable.cli.settings import Configuration
+from unstoppable.domain.at import choose
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.snapshot import Snapshot
 from unstoppable.engine import Repository
 from unstoppable.runner import pins_file
 
@@ -20,3 +25,12 @@ def open_to_read(configuration: Configuration) -> Repository:
         output.say(f"  repository {found.repository_id}")
         output.say(f"  key        {found.key_fingerprint}")
     return repository
+
+
+def choose_snapshot(repository: Repository, at: str, resource: ResourceName) -> Snapshot:
+    """Return the snapshot that `at` means, and tell which it is."""
+    found, issues = repository.snapshots()
+    output.issues(issues, len(issues))
+    snapshot = choose(found, at, resource=resource, localize=datetime.astimezone)
+    output.say(f"snapshot {snapshot.id[:8]} of {output.local(snapshot.time)}")
+    return snapshot

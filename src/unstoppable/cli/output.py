@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,15 +23,21 @@ def data(text: str) -> None:
     A reader who left, as in `| head`, changes nothing about the work or its exit code.
     Raises OutputFailed.
     """
-    try:
-        click.echo(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What Python still holds for stdout goes nowhere, or it would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputFailed(cause=error.strerror) from error
+    stream([f"{text}\n"])
+
+
+def stream(chunks: Iterable[str | bytes]) -> None:
+    """Write what was asked for as it comes, until the reader leaves; raises OutputFailed."""
+    for chunk in chunks:
+        try:
+            click.echo(chunk, nl=False)
+            sys.stdout.flush()
+        except OSError as error:
+            # What Python still holds for stdout goes nowhere, or it would complain at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):
+                return
+            raise OutputFailed(cause=error.strerror) from error
 
 
 def document(found: Any) -> None:  # noqa: ANN401 - anything JSON knows

@@ -1,21 +1,20 @@
 """`unstoppable restore`."""
 
 import os
-from datetime import datetime
+import shutil
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
-from unstoppable.cli.opening import open_to_read
+from unstoppable.cli.command import Session, Speaking, at_option, check_resource, resource_argument
+from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import PREFIX, Configuration, load
 from unstoppable.cli.watch import showing, stoppable
-from unstoppable.domain.at import LATEST, choose
 from unstoppable.domain.errors import Refused
 from unstoppable.domain.outcome import ExitCode
-from unstoppable.domain.snapshot import Restored, Snapshot
+from unstoppable.domain.snapshot import Restored, RestorePlan, Snapshot
 from unstoppable.domain.text import count, printable, size
 from unstoppable.engine import Target
 
@@ -35,11 +34,13 @@ class _Options(TypedDict):
 @click.option(
     "--to", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to."
 )
-@click.option("--at", default=LATEST, metavar="latest|ID|DATE", help="Newest at or before a date.")
+@at_option
 @click.option("--path", metavar="P", help="Only this folder or file of the source.")
 @click.option("--exact", is_flag=True, help="Also owners, devices and every attribute (as root).")
 @click.option("--overwrite", is_flag=True, help="Into any folder: replace what differs there.")
-@click.option("--dry-run", is_flag=True, help="Tell which snapshot it would be; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Tell what it would write, and how much; write nothing."
+)
 @click.pass_obj
 def restore(session: Session, **options: Unpack[_Options]) -> int:
     """Bring back what a snapshot holds.
@@ -63,14 +64,12 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     check_resource(options["asked"], resource)
     _refuse_own_folders(options["to"], configuration)
     repository = open_to_read(configuration)
-    found, issues = repository.snapshots()
-    output.issues(issues, len(issues))
-    snapshot = choose(found, options["at"], resource=resource, localize=datetime.astimezone)
-    output.say(f"snapshot {snapshot.id[:8]} of {output.local(snapshot.time)}")
-    if options["dry_run"]:
-        return _tell_plan(session, snapshot, options["to"])
+    snapshot = choose_snapshot(repository, options["at"], resource)
     path = None if options["path"] is None else os.fsencode(options["path"])
     with stoppable() as cancel, showing("restored", cancel) as watch:
+        if options["dry_run"]:
+            plan = repository.plan(snapshot.id, path=path, exact=options["exact"], watch=watch)
+            return _tell_plan(session, snapshot, options["to"], plan)
         restored = repository.restore(
             snapshot.id,
             Target(folder=options["to"], overwrite=options["overwrite"]),
@@ -89,13 +88,35 @@ def _refuse_own_folders(target: Path, configuration: Configuration) -> None:
             raise Refused(resource=configuration.resource, cause=cause)
 
 
-def _tell_plan(session: Session, snapshot: Snapshot, target: Path) -> int:
+def _tell_plan(session: Session, snapshot: Snapshot, target: Path, plan: RestorePlan) -> int:
+    output.issues(plan.issues, plan.issue_count + plan.note_count)
+    free_bytes = _free_bytes(target)
     if session.is_json:
-        output.document({"snapshot": snapshot.id, "to": target})
+        document = {
+            "snapshot": snapshot.id,
+            "to": target,
+            "files": plan.files,
+            "folders": plan.folders,
+            "others": plan.others,
+            "bytes_total": plan.bytes_total,
+            "bytes_free": free_bytes,
+            "issue_count": plan.issue_count,
+            "issues": output.issue_list(plan.issues),
+        }
+        output.document(document)
     else:
-        much = "" if snapshot.bytes_total is None else f" ({size(snapshot.bytes_total)})"
-        output.data(f"would restore snapshot {snapshot.id[:8]}{much} to {printable(str(target))}")
-    return 0
+        what = f"{count(plan.files + plan.others, 'file')}, {size(plan.bytes_total)}"
+        where = printable(str(target))
+        output.data(f"would restore snapshot {snapshot.id[:8]} to {where} ({what})")
+    if plan.bytes_total > free_bytes:
+        output.say(f"note: {size(free_bytes)} are free there, which is too little")
+    return ExitCode.PARTIAL if plan.issue_count else ExitCode.SUCCEEDED
+
+
+def _free_bytes(target: Path) -> int:
+    """Return what is free where `target` is or would be made."""
+    existing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
+    return shutil.disk_usage(existing).free
 
 
 def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored) -> int:

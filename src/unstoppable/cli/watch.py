@@ -4,13 +4,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
 from unstoppable.cli import output
 from unstoppable.domain import progress as rules
+from unstoppable.domain.errors import Cancelled
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.progress import Progress, Sample
 from unstoppable.domain.text import duration, rate, size
 from unstoppable.engine import Cancel, Watch
@@ -27,12 +29,32 @@ def stoppable() -> Iterator[Cancel]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         cancel.set()
 
-    before = {number: signal.signal(number, stop) for number in _STOPPING}
-    try:
+    with _handling(stop):
         yield cancel
+
+
+@contextmanager
+def interruptible(resource: ResourceName) -> Iterator[None]:
+    """Turn signals to stop into Cancelled at once: nothing that was begun has to be completed.
+
+    Unlike a wish it ends the waiting for a reader as well who takes nothing.
+    """
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise Cancelled(resource=resource)
+
+    with _handling(stop):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _STOPPING}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 @contextmanager

@@ -149,6 +149,13 @@ class SourceInsideRepository(UsageError):
     hint_form = "back up another directory, or keep {name} elsewhere"
 
 
+class NotForTerminals(UsageError):
+    """Bytes that a terminal might obey."""
+
+    sentence_form = "this is no plain text and was not written to the terminal"
+    hint_form = "write it to a file with --to FILE, or into a pipe"
+
+
 class TargetOccupied(UsageError):
     """Restore never mixes with files that are there unless it was told to."""
 

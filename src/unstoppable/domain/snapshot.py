@@ -99,3 +99,26 @@ class Rebuilt:
     set_aside: int
     issues: tuple[Issue, ...]
     issue_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What a restore would write."""
+
+    files: int
+    folders: int
+    others: int
+    bytes_total: int
+    """Of all files; one that has several names counts once."""
+    issues: tuple[Issue, ...]
+    issue_count: int
+    note_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What a listing, a search or a dump could not tell or give."""
+
+    issues: tuple[Issue, ...]
+    issue_count: int
+    note_count: int

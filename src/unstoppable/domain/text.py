@@ -7,6 +7,7 @@ _STEP = 1024
 _LAST_SHORT_CODE = 0xFF
 _SET_ASIDE = range(0xDC80, 0xDD00)
 """Where `surrogateescape` puts bytes that are no UTF-8."""
+_LAYOUT = dict.fromkeys(map(ord, "\t\n\r"))
 
 
 def printable(text: str | bytes) -> str:
@@ -17,7 +18,14 @@ def printable(text: str | bytes) -> str:
     """
     if isinstance(text, bytes):
         text = text.decode(errors="surrogateescape")
+    if text.isprintable() and "\\" not in text:
+        return text
     return "".join(map(_visible, text))
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a terminal would only show the text: it may hold tabs and line breaks."""
+    return text.translate(_LAYOUT).isprintable()
 
 
 def _visible(character: str) -> str:

@@ -3,7 +3,9 @@ import signal
 
 import pytest
 
-from unstoppable.cli.watch import _Lines, _Pace, showing, stoppable
+from unstoppable.cli.watch import _Lines, _Pace, interruptible, showing, stoppable
+from unstoppable.domain.errors import Cancelled
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.progress import Progress
 
 HALF = Progress(
@@ -20,6 +22,17 @@ def test_signals_wish_to_stop_and_are_given_back_afterwards(number):
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
         assert cancel.is_set()
+
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_may_stop_at_once_is_cancelled_by_signals(number):
+    before = signal.getsignal(number)
+    resource = ResourceName(customer="acme", resource="www")
+
+    with pytest.raises(Cancelled), interruptible(resource):
+        os.kill(os.getpid(), number)
 
     assert signal.getsignal(number) is before
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstoppable.domain.text import count, duration, printable, rate, size
+from unstoppable.domain.text import count, duration, is_plain, printable, rate, size
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,9 @@ def test_names_cannot_command_a_terminal(name, shown):
 def test_two_names_are_shown_alike_only_if_they_are(one, other):
     assert printable(one).isprintable()
     assert (printable(one) == printable(other)) == (one == other)
+
+
+def test_plain_text_may_hold_layout_but_nothing_a_terminal_obeys():
+    assert is_plain("dear bob\r\n\t— alice\n")
+    for text in ("\x1b[2J", "\x00", "\x9b", "\udcff", "\u202e"):
+        assert not is_plain(text)

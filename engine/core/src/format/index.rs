@@ -95,29 +95,61 @@ impl IndexObject {
     }
 }
 
+/// Knows where blobs lie.
+pub trait Places {
+    /// All places that are said to hold `blob`.
+    fn places(&self, blob: Blob) -> impl Iterator<Item = Location>;
+}
+
+impl Places for Index {
+    fn places(&self, blob: Blob) -> impl Iterator<Item = Location> {
+        self.locations(blob)
+    }
+}
+
 /// Collects index objects; then it becomes the index.
 #[derive(Debug)]
 pub struct IndexBuilder {
     numbers: HashMap<ObjectId, u32>,
     index: Index,
+    /// Which buckets are in order.
+    sorted: Vec<bool>,
 }
 
 impl Default for IndexBuilder {
     fn default() -> Self {
         let index = Index { packs: Vec::new(), buckets: vec![Vec::new(); BUCKETS] };
-        Self { numbers: HashMap::new(), index }
+        Self { numbers: HashMap::new(), index, sorted: vec![true; BUCKETS] }
     }
 }
 
 impl IndexBuilder {
     /// Take over what one object says.
     pub fn add(&mut self, object: &IndexObject) {
-        for pack in object.all_packs().filter(|pack| !pack.blobs.is_empty()) {
-            let number = self.number(pack.id);
-            for blob in &pack.blobs {
+        self.add_wanted(object, |_| true);
+    }
+
+    /// Take over what one object says about the blobs that are wanted.
+    pub fn add_wanted(&mut self, object: &IndexObject, is_wanted: impl Fn(Blob) -> bool) {
+        for pack in object.all_packs() {
+            for blob in pack.blobs.iter().filter(|blob| is_wanted(blob.blob())) {
+                let number = self.number(pack.id);
                 self.add_entry(Entry::new(number, blob));
             }
         }
+    }
+
+    /// All places known so far that are said to hold `blob`.
+    pub fn locations(&mut self, blob: Blob) -> Vec<Location> {
+        let place = usize::from(blob.id.0[0]);
+        if let Some((bucket, is_sorted)) =
+            self.index.buckets.get_mut(place).zip(self.sorted.get_mut(place))
+            && !std::mem::replace(is_sorted, true)
+        {
+            bucket.sort_unstable();
+            bucket.dedup();
+        }
+        self.index.locations(blob).collect()
     }
 
     /// The index: sorted, and what several objects say alike kept once.
@@ -146,6 +178,9 @@ impl IndexBuilder {
                 bucket.reserve_exact(bucket.len() / 8 + 16);
             }
             bucket.push(entry);
+        }
+        if let Some(is_sorted) = self.sorted.get_mut(place) {
+            *is_sorted = false;
         }
     }
 }
@@ -188,6 +223,16 @@ impl Index {
             length_bytes: entry.length_bytes,
             decompressed_bytes: (entry.decompressed_bytes > 0).then_some(entry.decompressed_bytes),
         }
+    }
+}
+
+impl RawBlob {
+    fn blob(&self) -> Blob {
+        let kind = match self.kind {
+            RawKind::Data => BlobKind::Data,
+            RawKind::Tree => BlobKind::Tree,
+        };
+        Blob { kind, id: self.id }
     }
 }
 

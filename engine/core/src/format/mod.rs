@@ -3,6 +3,7 @@
 mod base64;
 pub mod blob;
 pub mod config;
+pub mod growing;
 pub mod index;
 pub mod name;
 pub mod pack;

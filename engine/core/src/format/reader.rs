@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     blob::{Blob, BlobKind, Location},
     damaged,
-    index::{Index, IndexBuilder, IndexObject},
+    index::{Index, IndexBuilder, IndexObject, Places},
     plain_limit_bytes,
     seal::Seal,
     snapshot::Snapshot,
@@ -24,7 +24,9 @@ use crate::{
 };
 
 /// An index object is up to 10 MB of JSON and as much again when parsed: fewer at a time.
-const INDEX_WORKERS: usize = 2;
+pub const INDEX_WORKERS: usize = 2;
+/// Content of this length is read with its neighbours, which are likely to be wanted next.
+const SMALL_BYTES: u32 = 64 << 10;
 /// A snapshot takes a few hundred bytes, and a path more for each of its folders.
 pub const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
 /// An index object of `rustic_core` takes up to 10 MB before it is compressed.
@@ -79,13 +81,18 @@ impl Reader {
     pub fn index(&self) -> Result<(Index, Vec<Issue>)> {
         let builder = Mutex::new(IndexBuilder::default());
         let issues = self.for_each_object(ObjectKind::Index, INDEX_WORKERS, |id, size_bytes| {
-            let content = self.read(ObjectKind::Index, id, size_bytes)?;
-            let object = open_index(id, size_bytes, &content, &self.seal)?;
+            let object = self.index_object(id, size_bytes)?;
             lock(&builder).add(&object);
             Ok(())
         })?;
         let builder = builder.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((builder.build(), issues))
+    }
+
+    /// The index object `id`, which is listed with `size_bytes`.
+    pub fn index_object(&self, id: ObjectId, size_bytes: u64) -> Result<IndexObject> {
+        let content = self.read(ObjectKind::Index, id, size_bytes)?;
+        open_index(id, size_bytes, &content, &self.seal)
     }
 
     /// Give every object of `kind` to `take` with its listed size; one that is damaged or cannot
@@ -185,15 +192,15 @@ pub fn damage(object: &Object, error: Error) -> Result<Issue> {
 }
 
 /// Reads blobs and trees by their ids.
-pub struct BlobReader<'a> {
+pub struct BlobReader<'a, I = Index> {
     reader: &'a Reader,
-    index: &'a Index,
+    index: &'a I,
     windows: Windows,
 }
 
-impl<'a> BlobReader<'a> {
+impl<'a, I: Places> BlobReader<'a, I> {
     /// Reads from `reader` what `index` lists.
-    pub fn new(reader: &'a Reader, index: &'a Index) -> Self {
+    pub fn new(reader: &'a Reader, index: &'a I) -> Self {
         Self { reader, index, windows: Windows::default() }
     }
 
@@ -208,14 +215,14 @@ impl<'a> BlobReader<'a> {
     }
 
     /// The index it goes by.
-    pub fn index(&self) -> &'a Index {
+    pub fn index(&self) -> &'a I {
         self.index
     }
 
     /// The verified plaintext of `blob`, from the first of its places that holds it.
     pub fn read(&self, blob: Blob) -> Result<Vec<u8>> {
         let mut first_error = None;
-        for location in self.index.locations(blob) {
+        for location in self.index.places(blob) {
             match self.read_at(blob, &location) {
                 Ok(plain) => return Ok(plain),
                 Err(error) => first_error = first_error.or(Some(error)),
@@ -234,7 +241,7 @@ impl<'a> BlobReader<'a> {
     /// The length of `blob`, or None when it is not listed.
     /// Where claims differ the blob is read: only then its true length is known.
     pub fn plain_bytes(&self, blob: Blob) -> Option<u32> {
-        let mut lengths = self.index.locations(blob).map(|location| location.plain_bytes());
+        let mut lengths = self.index.places(blob).map(|location| location.plain_bytes());
         let first = lengths.next()?;
         if lengths.all(|length| length == first) {
             return Some(first);
@@ -252,16 +259,12 @@ impl<'a> BlobReader<'a> {
             )));
         }
         let storage = self.reader.storage();
-        let sealed = match blob.kind {
-            BlobKind::Tree => self.windows.read(storage, location)?,
-            BlobKind::Data => {
-                let offset_bytes = u64::from(location.offset_bytes);
-                storage.read_range(
-                    &location.object(),
-                    offset_bytes,
-                    location.length_bytes as usize,
-                )?
-            }
+        let sealed = if blob.kind == BlobKind::Tree || location.length_bytes <= SMALL_BYTES {
+            self.windows.read(storage, location)?
+        } else {
+            let offset_bytes = u64::from(location.offset_bytes);
+            let length = location.length_bytes as usize;
+            storage.read_range(&location.object(), offset_bytes, length)?
         };
         blob.open(&self.reader.seal, location, &sealed)
     }

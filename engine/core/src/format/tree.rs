@@ -41,7 +41,7 @@ pub struct Node {
 }
 
 /// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NodeKind {
     /// A regular file: its content is that of these blobs, one after the other.
     File(Vec<ObjectId>),
@@ -88,6 +88,21 @@ pub struct Metadata {
     pub size_bytes: u64,
     /// Extended attributes, ACLs among them.
     pub attributes: Vec<Attribute>,
+}
+
+/// What makes two names one file: device, inode, and its content. A claim alone would let one
+/// file take the place of another.
+pub type Identity = (u64, u64, ObjectId);
+
+impl Metadata {
+    /// The identity of a file with `content`, when it has several names.
+    pub fn identity(&self, content: &[ObjectId]) -> Option<Identity> {
+        let has_several_names = self.links > 1 && self.inode != 0;
+        has_several_names.then(|| {
+            let content = ObjectId::of_parts(content.iter().map(|id| id.0.as_slice()));
+            (self.device_id, self.inode, content)
+        })
+    }
 }
 
 /// Seconds since 1970, UTC, and nanoseconds after that.

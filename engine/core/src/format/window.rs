@@ -1,4 +1,4 @@
-//! Trees are small and read one by one, but lie side by side: whole windows are read and kept.
+//! Trees and small files are read one by one, but lie side by side: whole windows are read and kept.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -14,7 +14,7 @@ use crate::{
     format::{
         blob::{Blob, BlobKind},
         reader::BlobReader,
-        tree::{Metadata, Node},
+        tree::{Identity, Metadata, Node},
     },
     issue::IssueKind,
     object::ObjectId,
@@ -26,10 +26,6 @@ const MOST_ENTRIES: usize = 512;
 /// Bytes and pieces that are planned before they are written.
 const MOST_PLANNED_BYTES: u64 = 256 << 20;
 const MOST_PIECES: usize = 16_384;
-
-/// What makes two names one file: device, inode, and its content. A claim alone would let one
-/// file take the place of another.
-type Identity = (u64, u64, ObjectId);
 
 /// Collects what is to be written, and writes it when there is enough.
 pub struct Batch<'a> {
@@ -88,7 +84,7 @@ impl<'a> Batch<'a> {
         node: Node,
         content: &[ObjectId],
     ) -> Result<()> {
-        let identity = identity(&node.metadata, content);
+        let identity = node.metadata.identity(content);
         if let Some(identity) =
             identity.filter(|identity| lock(&self.places).contains_key(identity))
         {
@@ -222,13 +218,4 @@ impl<'a> Batch<'a> {
         self.report.folder();
         self.report.control.add_entry();
     }
-}
-
-/// The identity of a file that has several names.
-fn identity(metadata: &Metadata, content: &[ObjectId]) -> Option<Identity> {
-    let has_several_names = metadata.links > 1 && metadata.inode != 0;
-    has_several_names.then(|| {
-        let content = ObjectId::of_parts(content.iter().map(|id| id.0.as_slice()));
-        (metadata.device_id, metadata.inode, content)
-    })
 }

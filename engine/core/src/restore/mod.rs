@@ -12,6 +12,7 @@ mod claim;
 mod content;
 mod file;
 mod metadata;
+mod plan;
 mod report;
 mod standing;
 mod target;
@@ -19,6 +20,7 @@ mod walk;
 
 use std::{os::fd::AsFd, path::Path};
 
+pub use self::plan::{RestorePlan, plan};
 use self::{
     claim::Claim,
     metadata::{Subject, apply},
@@ -27,20 +29,16 @@ use self::{
     walk::Walk,
 };
 use crate::{
+    browse::{MOST_ENTRIES, explain, find},
     control::Control,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     format::{
         reader::{BlobReader, Reader},
-        snapshot::Snapshot,
-        tree::{Metadata, Node, NodeKind},
+        tree::NodeKind,
     },
-    issue::{Collected, Issue},
+    issue::Collected,
     object::ObjectId,
 };
-
-/// Entries that a restore writes before it takes the snapshot for a trap: a tree that links to
-/// itself by ten names has 10^60 paths. Ten times what large servers hold.
-pub const MOST_ENTRIES: u64 = 1_000_000_000;
 
 /// What to restore, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,49 +119,4 @@ pub fn restore(
         report.metadata(b"", apply(&Subject::Open(folder.as_fd()), &metadata, options.exact));
     }
     Ok(report.summary())
-}
-
-/// The node at `path` below the source's folder, which is `/<hostname>/<label>` in the tree.
-fn find(blobs: &BlobReader<'_>, snapshot: &Snapshot, path: &[u8]) -> Result<Node> {
-    let source = [snapshot.hostname.as_bytes(), snapshot.label.as_bytes()];
-    let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
-    let mut node = Node {
-        name: Vec::new(),
-        kind: NodeKind::Folder(Some(snapshot.tree)),
-        metadata: Metadata::default(),
-    };
-    for name in source.into_iter().chain(names) {
-        node = find_child(blobs, &node, name)?;
-    }
-    Ok(node)
-}
-
-/// What is not in the index may stand in a part of it that cannot be used: say so.
-fn explain(error: Error, index_issues: &[Issue]) -> Error {
-    match index_issues.first() {
-        Some(first) if error.kind() == ErrorKind::Damaged => {
-            let object = String::from_utf8_lossy(&first.path);
-            let count = index_issues.len();
-            let message = format!(
-                "{} ({count} index objects cannot be used, {object} among them: {})",
-                error.chain(),
-                first.message
-            );
-            Error::new(ErrorKind::Damaged, message)
-        }
-        _ => error,
-    }
-}
-
-fn find_child(blobs: &BlobReader<'_>, folder: &Node, name: &[u8]) -> Result<Node> {
-    let tree = match folder.kind {
-        NodeKind::Folder(Some(tree)) => blobs.tree(tree)?,
-        _ => return Err(not_found(name)),
-    };
-    tree.nodes.into_iter().find(|node| node.name == name).ok_or_else(|| not_found(name))
-}
-
-fn not_found(name: &[u8]) -> Error {
-    let name = String::from_utf8_lossy(name);
-    Error::new(ErrorKind::InvalidInput, format!("the snapshot holds no {name:?} there"))
 }

@@ -254,7 +254,7 @@ impl Temporary {
                 unlinkat(&self.folder, self.name.as_str(), AtFlags::empty())?;
                 make()
             }
-            made => made,
+            done => done,
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
     target::{Folder, Temporary, TemporaryNames},
 };
 use crate::{
+    browse::{MOST_LEVELS, MOST_WAITING},
     error::Result,
     format::{
         reader::BlobReader,
@@ -23,12 +24,6 @@ use crate::{
     issue::IssueKind,
     object::ObjectId,
 };
-
-/// Folders inside one another. Paths longer than 4096 bytes can hardly be used, so that real
-/// trees stay far below; every level holds one handle.
-const MOST_LEVELS: usize = 2048;
-/// Folders that wait for their turn, which bounds memory.
-const MOST_WAITING: usize = 1_000_000;
 
 /// A walk through one snapshot.
 pub struct Walk<'a> {

@@ -34,6 +34,16 @@ IssueKind = Literal[
     "not-written",
     "metadata",
 ]
+EntryKind = Literal[
+    "file",
+    "folder",
+    "symlink",
+    "block-device",
+    "character-device",
+    "fifo",
+    "socket",
+    "unknown",
+]
 Mode = Literal["read", "append"]
 Phase = Literal["opening", "working", "finishing"]
 
@@ -188,6 +198,71 @@ class RestoreSummary:
     note_count: int
 
 @final
+class RestorePlan:
+    """What a restore would write."""
+
+    files: int
+    folders: int
+    others: int
+    bytes_total: int
+    """Of all files; one that has several names counts once."""
+    issues: list[Issue]
+    issue_count: int
+    note_count: int
+
+@final
+class Entry:
+    """An entry of a snapshot."""
+
+    path: bytes
+    """Below the source's folder; empty for that folder itself."""
+    kind: EntryKind
+    target: bytes | None
+    """What a symbolic link points to."""
+    mode: int | None
+    """Twelve bits."""
+    uid: int | None
+    gid: int | None
+    user: str | None
+    group: str | None
+    size_bytes: int
+    modified_seconds: int | None
+    """Since 1970, UTC."""
+    snapshot_id: str
+
+@final
+class Entries:
+    """Entries of snapshots, in batches, while the work goes on.
+
+    A batch is raised instead of given: StorageError, RepositoryDamaged, Cancelled, and InvalidInput
+    for an unknown snapshot or path, or a pattern that cannot be used.
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[Entry]: ...
+    def close(self) -> None:
+        """Stop the work and wait until it has stopped."""
+
+    def issues(self) -> tuple[list[Issue], int, int]:
+        """Return what was left out, and how many problems and notes; none before the end."""
+
+@final
+class Content:
+    """Verified content, in chunks, while the work goes on.
+
+    A chunk is raised instead of given where the rest cannot be had: RepositoryDamaged,
+    StorageError, Cancelled, and InvalidInput for an unknown snapshot or path.
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+    def close(self) -> None:
+        """Stop the work and wait until it has stopped."""
+
+    def issues(self) -> tuple[list[Issue], int, int]:
+        """Return what was left out, and how many problems and notes; none before the end."""
+
+@final
 class CheckSummary:
     """What a check read and found."""
 
@@ -306,6 +381,35 @@ class Repository:
         `exact` also sets owners, special mode bits, devices and all attributes.
         Raises InvalidInput for an unknown snapshot or path, TargetOccupied, RepositoryDamaged,
         StorageError, Cancelled.
+        """
+
+    def plan(
+        self,
+        snapshot_id: str,
+        *,
+        path: str | bytes | None = ...,
+        exact: bool = ...,
+        progress: ProgressCallback | None = ...,
+        cancel: Cancel | None = ...,
+    ) -> RestorePlan:
+        """Return what a restore would write, from the trees alone; raises what a restore does."""
+
+    def entries(self, snapshot_id: str, *, path: str | bytes | None = ...) -> Entries:
+        """Return the entry at `path`, or the source's folder, and all below it.
+
+        A folder comes first, then what in it is none, then its folders, each by name.
+        """
+
+    def search(self, pattern: str, snapshot_ids: Sequence[str]) -> Entries:
+        """Return every version of each path that matches, with the first snapshot it stands in.
+
+        `pattern` is of a name, or with a slash in it of a path, as in gitignore.
+        """
+
+    def dump(self, snapshot_id: str, path: str | bytes) -> Content:
+        """Return the content of a file, or of a folder as a tar archive of what lies in it.
+
+        Where content is damaged it raises RepositoryDamaged after what was right.
         """
 
     def check(

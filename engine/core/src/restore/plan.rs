@@ -1,0 +1,91 @@
+//! What a restore would write, from the trees alone: no content is read.
+
+use std::{collections::HashSet, ffi::OsStr, os::unix::ffi::OsStrExt};
+
+use super::RestoreOptions;
+use crate::{
+    browse::{self, ListOptions},
+    control::Control,
+    error::Result,
+    format::{
+        reader::Reader,
+        tree::{Identity, Node, NodeKind},
+    },
+    issue::{Collected, Issue, IssueKind, Issues},
+    object::ObjectId,
+};
+
+/// What a restore would write.
+#[derive(Debug, Clone, Default)]
+pub struct RestorePlan {
+    /// Files, other names of the same file included.
+    pub files: u64,
+    /// Folders, the target included.
+    pub folders: u64,
+    /// Links, and with `exact` devices, pipes and sockets.
+    pub others: u64,
+    /// Bytes of all files; one that has several names counts once.
+    pub bytes_total: u64,
+    /// What would not be restored, as far as the trees tell.
+    pub issues: Collected,
+}
+
+/// What [`super::restore`] would write; fails where it would.
+pub fn plan(
+    reader: &Reader,
+    snapshot_id: ObjectId,
+    options: &RestoreOptions,
+    control: &Control,
+) -> Result<RestorePlan> {
+    let issues = Issues::default();
+    let mut planned = Planned {
+        exact: options.exact,
+        issues: &issues,
+        plan: RestorePlan::default(),
+        identities: HashSet::new(),
+    };
+    let asked = ListOptions { path: options.path.clone(), most_entries: options.most_entries };
+    browse::list(reader, snapshot_id, &asked, &issues, control, |path, node| {
+        planned.add(path, &node);
+        Ok(())
+    })?;
+    let plan = planned.plan;
+    Ok(RestorePlan { issues: issues.collected(), ..plan })
+}
+
+struct Planned<'a> {
+    exact: bool,
+    issues: &'a Issues,
+    plan: RestorePlan,
+    identities: HashSet<Identity>,
+}
+
+impl Planned<'_> {
+    fn add(&mut self, path: &[u8], node: &Node) {
+        let plan = &mut self.plan;
+        match &node.kind {
+            NodeKind::Folder(_) => plan.folders += 1,
+            NodeKind::File(content) => {
+                let identity = node.metadata.identity(content);
+                let is_first = identity.is_none_or(|identity| self.identities.insert(identity));
+                plan.files += 1;
+                let more_bytes = if is_first { node.metadata.size_bytes } else { 0 };
+                plan.bytes_total = plan.bytes_total.saturating_add(more_bytes);
+            }
+            NodeKind::Unknown(kind) => {
+                let message = format!("an entry of the unknown kind {kind:?}");
+                self.left_out(IssueKind::NotWritten, path, message);
+            }
+            NodeKind::Symlink(_) => plan.others += 1,
+            _ if self.exact => plan.others += 1,
+            _ => {
+                let message = "devices, pipes and sockets are restored with exact only";
+                self.left_out(IssueKind::NotRestored, path, message);
+            }
+        }
+    }
+
+    fn left_out(&self, kind: IssueKind, path: &[u8], message: impl Into<String>) {
+        self.issues.push(Issue::new(kind, OsStr::from_bytes(path), message));
+    }
+}
