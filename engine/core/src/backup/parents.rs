@@ -4,6 +4,7 @@ use crate::{
     error::Result,
     format::{reader::Reader, snapshot::Snapshot},
     issue::{Issue, IssueKind, Issues},
+    known::Known,
 };
 
 /// The most parents of a run; each costs reading its trees.
@@ -19,10 +20,12 @@ pub struct Parents {
 impl Parents {
     /// Choose among the sound snapshots of the repository; the others are told.
     ///
-    /// A run under a wrong clock may have left snapshots from the future. They would be the
+    /// Snapshots that this machine did not write are none: they may say of a file what it never
+    /// held. A run under a wrong clock may have left snapshots from the future. They would be the
     /// newest for years, so they are taken only when there are no others.
-    pub fn choose(reader: &Reader, now_seconds: i64, told: &Issues) -> Result<Self> {
-        let (snapshots, damaged) = reader.snapshots()?;
+    pub fn choose(reader: &Reader, now_seconds: i64, known: &Known, told: &Issues) -> Result<Self> {
+        let (mut snapshots, damaged) = reader.snapshots()?;
+        snapshots.retain(|snapshot| known.holds(snapshot.id));
         for issue in damaged {
             told.push(Issue { kind: IssueKind::IgnoredObject, ..issue });
         }

@@ -63,7 +63,7 @@ struct RawBlob {
     uncompressed_length: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RawKind {
     Data,
@@ -87,6 +87,25 @@ impl IndexObject {
             let ends =
                 pack.blobs.iter().map(|blob| u64::from(blob.offset) + u64::from(blob.length));
             (pack.id, ends.max().unwrap_or_default())
+        })
+    }
+
+    /// Every blob in the packs in use, and where it is said to lie.
+    pub fn claims(&self) -> impl Iterator<Item = (Blob, Location)> {
+        self.packs.iter().flat_map(|pack| {
+            pack.blobs.iter().map(|blob| {
+                let entry = Entry::new(0, blob);
+                (Blob { kind: entry.kind(), id: blob.id }, entry.location(pack.id))
+            })
+        })
+    }
+
+    /// True when a pack in use is said to hold both content and trees, which none does.
+    pub fn is_mixed(&self) -> bool {
+        self.packs.iter().any(|pack| {
+            let mut kinds = pack.blobs.iter().map(|blob| blob.kind);
+            let first = kinds.next();
+            kinds.any(|kind| Some(kind) != first)
         })
     }
 
@@ -182,12 +201,7 @@ impl Index {
 
     fn location(&self, entry: &Entry) -> Location {
         let number = (entry.pack_and_kind & !TREE) as usize;
-        Location {
-            pack: self.packs.get(number).copied().unwrap_or(ObjectId([0; 32])),
-            offset_bytes: entry.offset_bytes,
-            length_bytes: entry.length_bytes,
-            decompressed_bytes: (entry.decompressed_bytes > 0).then_some(entry.decompressed_bytes),
-        }
+        entry.location(self.packs.get(number).copied().unwrap_or(ObjectId([0; 32])))
     }
 }
 
@@ -203,6 +217,15 @@ impl Entry {
             offset_bytes: blob.offset,
             length_bytes: blob.length,
             decompressed_bytes: blob.uncompressed_length.unwrap_or_default(),
+        }
+    }
+
+    fn location(&self, pack: ObjectId) -> Location {
+        Location {
+            pack,
+            offset_bytes: self.offset_bytes,
+            length_bytes: self.length_bytes,
+            decompressed_bytes: (self.decompressed_bytes > 0).then_some(self.decompressed_bytes),
         }
     }
 

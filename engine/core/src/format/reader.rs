@@ -149,8 +149,7 @@ pub fn open_snapshot(
     content: &[u8],
     seal: &Seal,
 ) -> Result<Snapshot> {
-    check_size(ObjectKind::Snapshot, size_bytes)?;
-    Snapshot::parse(id, &open_json(id, size_bytes, content, seal)?)
+    Snapshot::parse(id, &open_json(ObjectKind::Snapshot, id, size_bytes, content, seal)?)
 }
 
 /// The index object that `content` is, if it is what name, listed size and MAC say.
@@ -160,11 +159,19 @@ pub fn open_index(
     content: &[u8],
     seal: &Seal,
 ) -> Result<IndexObject> {
-    check_size(ObjectKind::Index, size_bytes)?;
-    IndexObject::parse(&open_json(id, size_bytes, content, seal)?, content.len())
+    let json = open_json(ObjectKind::Index, id, size_bytes, content, seal)?;
+    IndexObject::parse(&json, content.len())
 }
 
-fn open_json(id: ObjectId, size_bytes: u64, content: &[u8], seal: &Seal) -> Result<Vec<u8>> {
+/// The JSON that is sealed in `content`, if name, listed size and MAC are right.
+pub fn open_json(
+    kind: ObjectKind,
+    id: ObjectId,
+    size_bytes: u64,
+    content: &[u8],
+    seal: &Seal,
+) -> Result<Vec<u8>> {
+    check_size(kind, size_bytes)?;
     if content.len() as u64 != size_bytes {
         return Err(damaged(format!("listed with {size_bytes} bytes, holds {}", content.len())));
     }
@@ -244,25 +251,13 @@ impl<'a> BlobReader<'a> {
     }
 
     fn read_at(&self, blob: Blob, location: &Location) -> Result<Vec<u8>> {
-        // Before the bytes are fetched: a claim must not decide how much memory is taken.
-        if location.length_bytes as usize > blob.most_sealed_bytes() {
-            return Err(damaged(format!(
-                "blob {} claims {} bytes",
-                blob.id, location.length_bytes
-            )));
-        }
-        let storage = self.reader.storage();
-        let sealed = match blob.kind {
-            BlobKind::Tree => self.windows.read(storage, location)?,
-            BlobKind::Data => {
-                let offset_bytes = u64::from(location.offset_bytes);
-                storage.read_range(
-                    &location.object(),
-                    offset_bytes,
-                    location.length_bytes as usize,
-                )?
+        let (storage, seal) = (self.reader.storage(), self.reader.seal());
+        match blob.kind {
+            BlobKind::Data => blob.read(storage, seal, location),
+            BlobKind::Tree => {
+                blob.check_claim(location)?;
+                blob.open(seal, location, &self.windows.read(storage, location)?)
             }
-        };
-        blob.open(&self.reader.seal, location, &sealed)
+        }
     }
 }

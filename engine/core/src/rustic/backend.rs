@@ -15,18 +15,24 @@ use std::{
 use bytes::Bytes;
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
-use super::errors::into_rustic;
+use super::{errors::into_rustic, sound};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
     format::{
-        reader::{check_size, open_index, open_snapshot},
+        index::IndexObject,
+        reader::{check_size, open_json},
         seal::Seal,
     },
     issue::{IssueKind, Issues},
+    known::Known,
     object::{Object, ObjectId, ObjectKind},
     storage::{AppendStorage, ReadStorage, tiered::Tiered},
+    workers::for_each,
 };
+
+/// Threads that read what an unknown index lists; each holds one blob.
+const VERIFIERS: usize = 2;
 
 /// What a backend is made of.
 pub struct Parts {
@@ -38,6 +44,8 @@ pub struct Parts {
     pub seal: Seal,
     /// The bytes whose pin was checked; they are never read again.
     pub config: Bytes,
+    /// What this machine wrote itself.
+    pub known: Arc<Known>,
     /// Learns what is not right in the repository.
     pub issues: Arc<Issues>,
     /// Ends the reading of the source when something cannot be written.
@@ -98,6 +106,9 @@ impl Backend {
         }
         let size = content.size() as u64;
         let parts = content.into_vec();
+        if let Object::Hashed(ObjectKind::Index | ObjectKind::Snapshot, id) = object {
+            self.parts.known.add(id);
+        }
         // Cold first: hot must hold nothing that cold does not name.
         self.parts.append.create(&object, &parts)?;
         if is_metadata {
@@ -119,6 +130,7 @@ impl Backend {
             self.parts.control.check()?;
             match self.examine(kind, id, size, &packs) {
                 Ok(()) => sound.push((id, size)),
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                 Err(error) => self.tell(kind, id, &error),
             }
         }
@@ -136,17 +148,32 @@ impl Backend {
     ) -> Result<()> {
         check_size(kind, size)?;
         let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
-        let object = Object::Hashed(kind, id);
-        let content = self.parts.tiered.read(&object)?.ok_or_else(missing)?;
+        let content = self.parts.tiered.read(&Object::Hashed(kind, id))?.ok_or_else(missing)?;
+        let json = open_json(kind, id, size, &content, &self.parts.seal)?;
         if kind == ObjectKind::Snapshot {
-            return open_snapshot(id, size, &content, &self.parts.seal).map(|_| ());
+            return sound::snapshot(id, &json).map(drop);
         }
-        let index = open_index(id, size, &content, &self.parts.seal)?;
+        let index = sound::index(&json, content.len())?;
         let short = index.packs().find(|(pack, least)| packs.get(pack) < Some(least));
-        short.map_or(Ok(()), |(pack, _)| {
+        if let Some((pack, _)) = short {
             let message = format!("it names data/{pack}, which is missing or cut short");
-            Err(Error::new(ErrorKind::Damaged, message))
-        })
+            return Err(Error::new(ErrorKind::Damaged, message));
+        }
+        self.make_known(id, &index)
+    }
+
+    /// Read every blob that an index lists which this machine did not write.
+    fn make_known(&self, id: ObjectId, index: &IndexObject) -> Result<()> {
+        if self.parts.known.holds(id) {
+            return Ok(());
+        }
+        let cold = self.parts.tiered.cold().as_ref();
+        for_each(VERIFIERS, index.claims().collect(), |(blob, location)| {
+            self.parts.control.check()?;
+            blob.read(cold, &self.parts.seal, &location).map(drop)
+        })?;
+        self.parts.known.add(id);
+        Ok(())
     }
 
     /// An index that is not right may cost older snapshots their data; what is no snapshot is
@@ -172,6 +199,22 @@ impl Backend {
             Some(kind @ (ObjectKind::Snapshot | ObjectKind::Index)) => self.list_sound(kind),
             Some(kind @ ObjectKind::Pack) => self.parts.tiered.list(kind),
         }
+    }
+
+    /// The sealed bytes of a tree, once what they hold was found harmless.
+    fn read_tree(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
+        let sealed = self.parts.tiered.read_tree_range(object, offset_bytes, length_bytes);
+        let checked = sealed.and_then(|sealed| {
+            sound::check_tree(&self.parts.seal, &sealed)?;
+            Ok(sealed)
+        });
+        checked.inspect_err(|error| {
+            let reason = error.chain();
+            let message = format!(
+                "a folder of an earlier snapshot cannot be used, its files were read anew: {reason}"
+            );
+            self.parts.issues.add(IssueKind::Damaged, object.path(), message);
+        })
     }
 
     fn read_whole(&self, object: &Object) -> Result<Bytes> {
@@ -232,7 +275,7 @@ impl ReadBackend for Backend {
         let (offset, length) = (u64::from(offset), length as usize);
         object_of(file_type, id)
             .and_then(|object| match cacheable {
-                true => self.parts.tiered.read_tree_range(&object, offset, length),
+                true => self.read_tree(&object, offset, length),
                 false => self.parts.tiered.read_range(&object, offset, length),
             })
             .map_err(|error| into_rustic(&error))
