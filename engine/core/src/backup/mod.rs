@@ -7,6 +7,8 @@ mod attempt;
 mod judge;
 mod parents;
 mod proof;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::PathBuf,

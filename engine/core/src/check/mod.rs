@@ -9,7 +9,10 @@ mod trees;
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use crate::{
@@ -50,6 +53,8 @@ struct Check<'a> {
     control: &'a Control,
     issues: Issues,
     bytes_read: AtomicU64,
+    /// Held while a large blob is read.
+    large: Mutex<()>,
 }
 
 /// Check the whole repository, with `read_data` every byte of every pack.
@@ -86,6 +91,7 @@ impl<'a> Check<'a> {
             control,
             issues: Issues::default(),
             bytes_read: AtomicU64::new(0),
+            large: Mutex::default(),
         }
     }
 

@@ -16,7 +16,7 @@ const BUCKETS: usize = 256;
 const TREE: u32 = 1 << 31;
 /// An id is 32 bytes that cannot be compressed; an index object with more blobs than one for
 /// so many of its own bytes was made up to fill memory.
-const FEWEST_STORED_BYTES_PER_BLOB: usize = 8;
+const FEWEST_STORED_BYTES_PER_BLOB: usize = 16;
 
 /// Where every blob lies. All claims are kept: one of them may lie, and the others not.
 #[derive(Debug)]

@@ -26,9 +26,15 @@ use crate::{
 /// An index object is up to 10 MB of JSON and as much again when parsed: fewer at a time.
 const INDEX_WORKERS: usize = 2;
 /// A snapshot takes a few hundred bytes, and a path more for each of its folders.
-pub const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
-/// An index object of `rustic_core` takes up to 10 MB before it is compressed.
-pub const LARGEST_INDEX_BYTES: u64 = 64 << 20;
+pub const LARGEST_SNAPSHOT_BYTES: u64 = 1 << 20;
+/// What a snapshot may grow to when it is decompressed: all of them are held in memory.
+const FREE_SNAPSHOT_BYTES: usize = 4 << 10;
+const MOST_SNAPSHOT_RATIO: usize = 16;
+/// An index object of restic and rustic lists 50,000 blobs: 10 MB, a third of that compressed.
+pub const LARGEST_INDEX_BYTES: u64 = 16 << 20;
+/// A larger tree, a folder of about 10,000 files, is read alone.
+const LARGE_TREE_BYTES: u32 = 4 << 20;
+const MOST_INDEX_PLAIN_BYTES: usize = 64 << 20;
 
 /// Reads one repository.
 #[derive(Clone)]
@@ -68,11 +74,7 @@ impl Reader {
 
     /// The snapshot named `id`; [`ErrorKind::InvalidInput`] when there is none.
     pub fn snapshot(&self, id: ObjectId) -> Result<Snapshot> {
-        let size_bytes = self.storage.size(&Object::Hashed(ObjectKind::Snapshot, id))?;
-        let size_bytes = size_bytes.ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, format!("there is no snapshot {id}"))
-        })?;
-        self.open_snapshot(id, size_bytes)
+        Snapshot::parse(id, &self.snapshot_json(id)?)
     }
 
     /// The whole index, and an issue for each index object that cannot be used.
@@ -106,6 +108,16 @@ impl Reader {
         let mut issues = issues.into_inner().unwrap_or_else(PoisonError::into_inner);
         issues.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(issues)
+    }
+
+    /// The JSON of the snapshot named `id`.
+    pub fn snapshot_json(&self, id: ObjectId) -> Result<Vec<u8>> {
+        let size_bytes = self.storage.size(&Object::Hashed(ObjectKind::Snapshot, id))?;
+        let size_bytes = size_bytes.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, format!("there is no snapshot {id}"))
+        })?;
+        let content = self.read(ObjectKind::Snapshot, id, size_bytes)?;
+        open_json(ObjectKind::Snapshot, id, size_bytes, &content, &self.seal)
     }
 
     fn open_snapshot(&self, id: ObjectId, size_bytes: u64) -> Result<Snapshot> {
@@ -178,7 +190,14 @@ pub fn open_json(
     if ObjectId::of(content) != id {
         return Err(damaged("its SHA-256 is not its name"));
     }
-    seal.open_json(content, plain_limit_bytes(content.len()))
+    seal.open_json(content, json_limit_bytes(kind, content.len()))
+}
+
+fn json_limit_bytes(kind: ObjectKind, stored_bytes: usize) -> usize {
+    match kind {
+        ObjectKind::Snapshot => FREE_SNAPSHOT_BYTES + MOST_SNAPSHOT_RATIO * stored_bytes,
+        _ => plain_limit_bytes(stored_bytes).min(MOST_INDEX_PLAIN_BYTES),
+    }
 }
 
 /// The issue about an object that is damaged or cannot be read; any other error is returned.
@@ -196,12 +215,13 @@ pub struct BlobReader<'a> {
     reader: &'a Reader,
     index: &'a Index,
     windows: Windows,
+    large: Mutex<()>,
 }
 
 impl<'a> BlobReader<'a> {
     /// Reads from `reader` what `index` lists.
     pub fn new(reader: &'a Reader, index: &'a Index) -> Self {
-        Self { reader, index, windows: Windows::default() }
+        Self { reader, index, windows: Windows::default(), large: Mutex::default() }
     }
 
     /// The storage it reads.
@@ -233,9 +253,18 @@ impl<'a> BlobReader<'a> {
 
     /// The tree named `id`.
     pub fn tree(&self, id: ObjectId) -> Result<Tree> {
-        let plain = self.read(Blob { kind: BlobKind::Tree, id })?;
+        let blob = Blob { kind: BlobKind::Tree, id };
+        // One at a time, whatever the number of threads.
+        let _turn = self.is_large(blob).then(|| lock(&self.large));
+        let plain = self.read(blob)?;
         Tree::parse(&plain)
             .map_err(|error| Error::caused_by(ErrorKind::Damaged, format!("tree {id}"), error))
+    }
+
+    fn is_large(&self, tree: Blob) -> bool {
+        let claims = self.index.locations(tree);
+        let mut sizes = claims.map(|claim| claim.length_bytes.max(claim.plain_bytes()));
+        sizes.any(|size| size > LARGE_TREE_BYTES)
     }
 
     /// The length of `blob`, or None when it is not listed.

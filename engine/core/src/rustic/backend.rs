@@ -118,41 +118,30 @@ impl Backend {
         Ok(())
     }
 
-    /// Leave out what cannot be believed. Anybody who can write to cold can put junk there for
-    /// ever; it must not stop a backup.
-    fn list_sound(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
-        let packs = match kind {
-            ObjectKind::Index => self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect(),
-            _ => HashMap::new(),
-        };
+    /// Leave out of the index what cannot be believed. Anybody who can write to cold can put junk
+    /// there for ever; it must not stop a backup.
+    fn list_index(&self) -> Result<Vec<(ObjectId, u64)>> {
+        let packs = self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect();
         let mut sound = Vec::new();
-        for (id, size) in self.parts.tiered.list(kind)? {
+        for (id, size) in self.parts.tiered.list(ObjectKind::Index)? {
             self.parts.control.check()?;
-            match self.examine(kind, id, size, &packs) {
+            match self.examine(id, size, &packs) {
                 Ok(()) => sound.push((id, size)),
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                Err(error) => self.tell(kind, id, &error),
+                Err(error) => self.tell(id, &error),
             }
         }
         Ok(sound)
     }
 
-    /// Fail with [`ErrorKind::Damaged`] unless the object is what it claims to be, and the packs
-    /// that it names are in cold: blobs of an index that is left out are stored anew.
-    fn examine(
-        &self,
-        kind: ObjectKind,
-        id: ObjectId,
-        size: u64,
-        packs: &HashMap<ObjectId, u64>,
-    ) -> Result<()> {
-        check_size(kind, size)?;
+    /// Fail unless the index object is what it claims to be, and the packs that it names are in
+    /// cold: blobs of an index that is left out are stored anew.
+    fn examine(&self, id: ObjectId, size: u64, packs: &HashMap<ObjectId, u64>) -> Result<()> {
+        check_size(ObjectKind::Index, size)?;
+        let object = Object::Hashed(ObjectKind::Index, id);
         let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
-        let content = self.parts.tiered.read(&Object::Hashed(kind, id))?.ok_or_else(missing)?;
-        let json = open_json(kind, id, size, &content, &self.parts.seal)?;
-        if kind == ObjectKind::Snapshot {
-            return sound::snapshot(id, &json).map(drop);
-        }
+        let content = self.parts.tiered.read(&object)?.ok_or_else(missing)?;
+        let json = open_json(ObjectKind::Index, id, size, &content, &self.parts.seal)?;
         let index = sound::index(&json, content.len())?;
         let short = index.packs().find(|(pack, least)| packs.get(pack) < Some(least));
         if let Some((pack, _)) = short {
@@ -176,28 +165,22 @@ impl Backend {
         Ok(())
     }
 
-    /// An index that is not right may cost older snapshots their data; what is no snapshot is
-    /// most likely junk.
-    fn tell(&self, kind: ObjectKind, id: ObjectId, error: &Error) {
-        let path = Object::Hashed(kind, id).path();
+    /// An index that is not right may cost older snapshots their data.
+    fn tell(&self, id: ObjectId, error: &Error) {
+        let path = Object::Hashed(ObjectKind::Index, id).path();
         let reason = error.chain();
-        let (issue, message) = match kind {
-            ObjectKind::Index => (
-                IssueKind::Damaged,
-                format!("what it lists is stored anew, older snapshots may lack it: {reason}"),
-            ),
-            _ => (IssueKind::IgnoredObject, reason),
-        };
-        self.parts.issues.add(issue, path, message);
+        let message =
+            format!("what it lists is stored anew, older snapshots may lack it: {reason}");
+        self.parts.issues.add(IssueKind::Damaged, path, message);
     }
 
     fn list(&self, file_type: FileType) -> Result<Vec<(ObjectId, u64)>> {
         match kind_of(file_type) {
             None => Ok(vec![(ObjectId([0; 32]), self.parts.config.len() as u64)]),
-            // Never asked for: the repository is opened by its raw key.
-            Some(ObjectKind::Key) => Ok(Vec::new()),
-            Some(kind @ (ObjectKind::Snapshot | ObjectKind::Index)) => self.list_sound(kind),
-            Some(kind @ ObjectKind::Pack) => self.parts.tiered.list(kind),
+            // Never asked for: the repository is opened by its raw key, parents by their names.
+            Some(ObjectKind::Key | ObjectKind::Snapshot) => Ok(Vec::new()),
+            Some(ObjectKind::Index) => self.list_index(),
+            Some(ObjectKind::Pack) => self.parts.tiered.list(ObjectKind::Pack),
         }
     }
 
