@@ -5,6 +5,10 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, sync::Mutex};
 /// Issues kept in full; beyond that only the count grows, so that memory stays bounded.
 pub const KEPT_ISSUES: usize = 10_000;
 
+/// Bytes that are kept of a path and of a message: names in a repository may be of any length.
+const MOST_PATH_BYTES: usize = 4096;
+const MOST_MESSAGE_BYTES: usize = MOST_PATH_BYTES + 1024;
+
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IssueKind {
@@ -104,6 +108,19 @@ impl Issue {
     pub fn new(kind: IssueKind, path: impl AsRef<OsStr>, message: impl Into<String>) -> Self {
         Self { kind, path: path.as_ref().as_bytes().to_vec(), message: message.into() }
     }
+
+    fn shorten(&mut self) {
+        if self.path.len() > MOST_PATH_BYTES {
+            self.path.truncate(MOST_PATH_BYTES);
+            self.path.extend_from_slice("…".as_bytes());
+            self.path.shrink_to_fit();
+        }
+        if self.message.len() > MOST_MESSAGE_BYTES {
+            self.message.truncate(self.message.floor_char_boundary(MOST_MESSAGE_BYTES));
+            self.message.push('…');
+            self.message.shrink_to_fit();
+        }
+    }
 }
 
 /// Issues as they are collected from several threads: bounded in memory, exact in number.
@@ -130,7 +147,8 @@ impl Issues {
     }
 
     /// Note an issue.
-    pub fn push(&self, issue: Issue) {
+    pub fn push(&self, mut issue: Issue) {
+        issue.shorten();
         let mut inner = self.lock();
         if issue.kind.is_note() {
             inner.note_count += 1;
@@ -155,5 +173,23 @@ impl Issues {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_messages_of_any_length_take_little_memory() {
+        let issues = Issues::default();
+
+        issues.add(IssueKind::Damaged, "p".repeat(1 << 20), "ö".repeat(1 << 20));
+        issues.add(IssueKind::Damaged, "path", "message");
+
+        let kept = issues.collected().kept;
+        assert!(kept[0].path.capacity() < 5000 && kept[0].message.capacity() < 6000);
+        assert!(kept[0].message.ends_with("ö…"));
+        assert_eq!(kept[1], Issue::new(IssueKind::Damaged, "path", "message"));
     }
 }

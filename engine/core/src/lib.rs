@@ -15,6 +15,7 @@ pub mod error;
 pub mod format;
 pub mod issue;
 pub mod key;
+mod known;
 pub mod object;
 pub mod process;
 pub mod rebuild;

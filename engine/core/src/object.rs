@@ -125,6 +125,8 @@ pub enum Object {
     Config,
     /// `unstoppable.json`: the birth certificate, in clear text; not named by its hash.
     Birth,
+    /// `known`: in hot alone, what this machine wrote itself; sealed, not named by its hash.
+    Known,
     /// An object named by the SHA-256 of its bytes.
     Hashed(ObjectKind, ObjectId),
 }
@@ -135,6 +137,7 @@ impl Object {
         match self {
             Self::Config => "config".to_owned(),
             Self::Birth => "unstoppable.json".to_owned(),
+            Self::Known => "known".to_owned(),
             Self::Hashed(ObjectKind::Pack, id) => {
                 let hex = id.to_hex();
                 format!("data/{}/{hex}", hex.get(..2).unwrap_or_default())
@@ -147,7 +150,7 @@ impl Object {
     pub fn is_named_rightly(&self, content: &[u8]) -> bool {
         match self {
             Self::Hashed(_, id) => *id == ObjectId::of(content),
-            Self::Config | Self::Birth => true,
+            Self::Config | Self::Birth | Self::Known => true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A repository: created once, and opened only when it is the pinned one.
 
-use std::{fmt::Display, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, fmt::Display, path::PathBuf, sync::Arc};
 
 use crate::{
     birth::{Birth, BirthCertificate, Pins},
@@ -12,6 +12,7 @@ use crate::{
     },
     issue::{IssueKind, Issues},
     key::RepositoryKey,
+    known,
     object::{Object, ObjectId},
     process,
     rustic::open::new_config,
@@ -90,6 +91,8 @@ pub fn create(
     hot.as_ref().map_or(Ok(()), AppendStorage::create_folders)?;
     cold.create(&Object::Config, std::slice::from_ref(&sealed))?;
     if let Some(hot) = hot {
+        // From the first run on nothing in cold is taken on trust.
+        hot.replace(&Object::Known, known::sealed(&seal, &BTreeSet::new())?.into())?;
         Hot::new(hot, Arc::default()).mend_config(&seal, &sealed)?;
     }
     Ok(Pins {

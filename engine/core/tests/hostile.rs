@@ -111,7 +111,7 @@ fn junk_with_right_names_stops_nothing() {
 fn what_is_listed_beyond_reason_is_never_read() {
     let fixture = Fixture::new();
     let snapshot = fixture.forge(&fixture.file("good", b"good"));
-    for (kind, largest_mib) in [(ObjectKind::Snapshot, 16), (ObjectKind::Index, 64)] {
+    for (kind, largest_mib) in [(ObjectKind::Snapshot, 1), (ObjectKind::Index, 16)] {
         let path = Object::Hashed(kind, fixture.put_object(kind, b"junk".to_vec())).path();
         for size in [(largest_mib << 20) + 1, u64::MAX] {
             let sizes = [(path.clone(), size)].into();

@@ -4,6 +4,9 @@ use crate::{
     error::Result,
     format::{reader::Reader, snapshot::Snapshot},
     issue::{Issue, IssueKind, Issues},
+    known::Known,
+    object::{Object, ObjectKind},
+    rustic::sound::check_snapshot,
 };
 
 /// The most parents of a run; each costs reading its trees.
@@ -19,16 +22,20 @@ pub struct Parents {
 impl Parents {
     /// Choose among the sound snapshots of the repository; the others are told.
     ///
-    /// A run under a wrong clock may have left snapshots from the future. They would be the
+    /// Snapshots that this machine did not write are none: they may say of a file what it never
+    /// held. A run under a wrong clock may have left snapshots from the future. They would be the
     /// newest for years, so they are taken only when there are no others.
-    pub fn choose(reader: &Reader, now_seconds: i64, told: &Issues) -> Result<Self> {
-        let (snapshots, damaged) = reader.snapshots()?;
+    pub fn choose(reader: &Reader, now_seconds: i64, known: &Known, told: &Issues) -> Result<Self> {
+        let (mut snapshots, damaged) = reader.snapshots()?;
+        snapshots.retain(|snapshot| known.holds(snapshot.id));
         for issue in damaged {
             told.push(Issue { kind: IssueKind::IgnoredObject, ..issue });
         }
         let past = snapshots.iter().take_while(|one| one.time_seconds <= now_seconds).count();
         let usable = if past > 0 { snapshots.get(..past) } else { None };
-        Ok(Self { chosen: choose(usable.unwrap_or(&snapshots)) })
+        let mut chosen = choose(usable.unwrap_or(&snapshots));
+        chosen.retain(|snapshot| is_taken(reader, snapshot, told));
+        Ok(Self { chosen })
     }
 
     /// The snapshot to compare the size of the source with.
@@ -40,6 +47,16 @@ impl Parents {
     pub fn ids(&self) -> Vec<String> {
         self.chosen.iter().map(|parent| parent.id.to_hex()).collect()
     }
+}
+
+/// Whether the archiver can read the snapshot; that it cannot is told.
+fn is_taken(reader: &Reader, snapshot: &Snapshot, told: &Issues) -> bool {
+    let checked = reader.snapshot_json(snapshot.id).and_then(|json| check_snapshot(&json));
+    if let Err(error) = &checked {
+        let path = Object::Hashed(ObjectKind::Snapshot, snapshot.id).path();
+        told.add(IssueKind::IgnoredObject, path, error.chain());
+    }
+    checked.is_ok()
 }
 
 /// The last complete snapshot and the newest after it: each run that was cut short knows a part

@@ -11,7 +11,10 @@ mod trees;
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use crate::{
@@ -80,6 +83,8 @@ struct Check<'a> {
     control: &'a Control,
     issues: Issues,
     bytes_read: AtomicU64,
+    /// Held while a large blob is read.
+    large: Mutex<()>,
 }
 
 /// Check the whole repository, and every byte of the packs of `part`.
@@ -116,6 +121,7 @@ impl<'a> Check<'a> {
             control,
             issues: Issues::default(),
             bytes_read: AtomicU64::new(0),
+            large: Mutex::default(),
         }
     }
 

@@ -6,13 +6,13 @@ use super::{Check, Claims, Pack};
 use crate::{
     error::{Error, ErrorKind, Result},
     format::{
-        blob::{Blob, Location},
+        blob::{Blob, Location, MOST_DATA_BYTES},
         pack::PackHeader,
         reader::Reader,
     },
     object::{Object, ObjectId},
     storage::ReadStorage,
-    workers::{WORKERS, for_each},
+    workers::{WORKERS, for_each, lock},
 };
 
 /// Bytes of a pack that are read at once, few enough to stay in the processor's cache while they
@@ -79,6 +79,8 @@ impl Check<'_> {
                 return Ok(Err(Error::new(ErrorKind::Damaged, message)));
             }
             let (run, after) = rest.split_at(run_length(first, rest));
+            // One at a time, whatever the number of threads.
+            let _turn = run.iter().any(is_large).then(|| lock(&self.large));
             let start_bytes = pass.place_bytes;
             let end_bytes = run.last().map_or(start_bytes, |(_, last)| last.end_bytes());
             let bytes = self.pass_to(pass, end_bytes)?;
@@ -122,6 +124,11 @@ impl Check<'_> {
         );
         Err(Error::new(ErrorKind::Damaged, message))
     }
+}
+
+/// Trees may be larger than any piece of content.
+fn is_large((_, location): &(Blob, Location)) -> bool {
+    location.length_bytes.max(location.plain_bytes()) as usize > MOST_DATA_BYTES
 }
 
 impl<'a> Pass<'a> {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
+    storage::ReadStorage,
 };
 
 /// Plaintext of a piece of content; the chunker never makes more than 8 MiB.
@@ -81,6 +82,28 @@ impl Blob {
             return Err(damaged(format!("blob {} holds other bytes", self.id)));
         }
         Ok(plain)
+    }
+
+    /// The verified plaintext, read from `location` in `storage`.
+    pub fn read(
+        &self,
+        storage: &dyn ReadStorage,
+        seal: &Seal,
+        location: &Location,
+    ) -> Result<Vec<u8>> {
+        self.check_claim(location)?;
+        let (offset_bytes, length) = (location.offset_bytes.into(), location.length_bytes as usize);
+        let sealed = storage.read_range(&location.object(), offset_bytes, length)?;
+        self.open(seal, location, &sealed)
+    }
+
+    /// Ask before the bytes are fetched: a claim must not decide how much memory is taken.
+    pub fn check_claim(&self, location: &Location) -> Result<()> {
+        if location.length_bytes as usize > self.most_sealed_bytes() {
+            let (id, length) = (self.id, location.length_bytes);
+            return Err(damaged(format!("blob {id} claims {length} bytes")));
+        }
+        Ok(())
     }
 
     /// The longest that it can be when sealed: what is compressed may grow by a little.

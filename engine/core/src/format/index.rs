@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{
     blob::{Blob, BlobKind, Location},
     damaged, parse_object,
+    reader::LARGEST_INDEX_BYTES,
 };
 use crate::{error::Result, object::ObjectId};
 
@@ -16,7 +17,12 @@ const BUCKETS: usize = 256;
 const TREE: u32 = 1 << 31;
 /// An id is 32 bytes that cannot be compressed; an index object with more blobs than one for
 /// so many of its own bytes was made up to fill memory.
-const FEWEST_STORED_BYTES_PER_BLOB: usize = 8;
+const FEWEST_STORED_BYTES_PER_BLOB: usize = 16;
+
+/// As index objects of restic and rustic are; fewer can hardly name a blob and its place.
+const LIKELY_STORED_BYTES_PER_BLOB: u64 = 40;
+/// A listing can tell any sizes.
+const MOST_EXPECTED_BLOBS: usize = 16 << 20;
 
 /// Where every blob lies. All claims are kept: one of them may lie, and the others not.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ struct RawBlob {
     uncompressed_length: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RawKind {
     Data,
@@ -87,6 +93,25 @@ impl IndexObject {
             let ends =
                 pack.blobs.iter().map(|blob| u64::from(blob.offset) + u64::from(blob.length));
             (pack.id, ends.max().unwrap_or_default())
+        })
+    }
+
+    /// Every blob in the packs in use, and where it is said to lie.
+    pub fn claims(&self) -> impl Iterator<Item = (Blob, Location)> {
+        self.packs.iter().flat_map(|pack| {
+            pack.blobs.iter().map(|blob| {
+                let entry = Entry::new(0, blob);
+                (Blob { kind: entry.kind(), id: blob.id }, entry.location(pack.id))
+            })
+        })
+    }
+
+    /// True when a pack in use is said to hold both content and trees, which none does.
+    pub fn is_mixed(&self) -> bool {
+        self.packs.iter().any(|pack| {
+            let mut kinds = pack.blobs.iter().map(|blob| blob.kind);
+            let first = kinds.next();
+            kinds.any(|kind| Some(kind) != first)
         })
     }
 
@@ -124,6 +149,18 @@ impl Default for IndexBuilder {
 }
 
 impl IndexBuilder {
+    /// A builder with room for what `objects`, listed with their sizes in bytes, are likely to
+    /// say. Room that is not used takes no memory; buckets that grow leave holes in it.
+    pub fn expecting(objects: &[(ObjectId, u64)]) -> Self {
+        let stored_bytes: u64 =
+            objects.iter().map(|(_, size)| *size.min(&LARGEST_INDEX_BYTES)).sum();
+        let likely = usize::try_from(stored_bytes / LIKELY_STORED_BYTES_PER_BLOB);
+        let each = likely.unwrap_or(usize::MAX).min(MOST_EXPECTED_BLOBS) / BUCKETS;
+        let mut builder = Self::default();
+        builder.index.buckets.iter_mut().for_each(|bucket| bucket.reserve_exact(each + each / 32));
+        builder
+    }
+
     /// Take over what one object says.
     pub fn add(&mut self, object: &IndexObject) {
         self.add_wanted(object, |_| true);
@@ -217,12 +254,7 @@ impl Index {
 
     fn location(&self, entry: &Entry) -> Location {
         let number = (entry.pack_and_kind & !TREE) as usize;
-        Location {
-            pack: self.packs.get(number).copied().unwrap_or(ObjectId([0; 32])),
-            offset_bytes: entry.offset_bytes,
-            length_bytes: entry.length_bytes,
-            decompressed_bytes: (entry.decompressed_bytes > 0).then_some(entry.decompressed_bytes),
-        }
+        entry.location(self.packs.get(number).copied().unwrap_or(ObjectId([0; 32])))
     }
 }
 
@@ -248,6 +280,15 @@ impl Entry {
             offset_bytes: blob.offset,
             length_bytes: blob.length,
             decompressed_bytes: blob.uncompressed_length.unwrap_or_default(),
+        }
+    }
+
+    fn location(&self, pack: ObjectId) -> Location {
+        Location {
+            pack,
+            offset_bytes: self.offset_bytes,
+            length_bytes: self.length_bytes,
+            decompressed_bytes: (self.decompressed_bytes > 0).then_some(self.decompressed_bytes),
         }
     }
 

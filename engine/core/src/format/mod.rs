@@ -27,14 +27,14 @@ const MOST_PLAIN_BYTES: usize = 1 << 30;
 
 /// Bytes that JSON of `stored_bytes` may decompress to; more is damage.
 /// In proportion to what is stored, so that a bomb costs its maker as much as its reader.
-fn plain_limit_bytes(stored_bytes: usize) -> usize {
+pub(crate) fn plain_limit_bytes(stored_bytes: usize) -> usize {
     stored_bytes
         .saturating_mul(MOST_PLAIN_PER_STORED_BYTE)
         .saturating_add(FREE_PLAIN_BYTES)
         .min(MOST_PLAIN_BYTES)
 }
 
-fn damaged(message: impl Into<String>) -> Error {
+pub(crate) fn damaged(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Damaged, message)
 }
 

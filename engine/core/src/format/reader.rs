@@ -28,9 +28,15 @@ pub const INDEX_WORKERS: usize = 2;
 /// Content of this length is read with its neighbours, which are likely to be wanted next.
 const SMALL_BYTES: u32 = 64 << 10;
 /// A snapshot takes a few hundred bytes, and a path more for each of its folders.
-pub const LARGEST_SNAPSHOT_BYTES: u64 = 16 << 20;
-/// An index object of `rustic_core` takes up to 10 MB before it is compressed.
-pub const LARGEST_INDEX_BYTES: u64 = 64 << 20;
+pub const LARGEST_SNAPSHOT_BYTES: u64 = 1 << 20;
+/// What a snapshot may grow to when it is decompressed: all of them are held in memory.
+const FREE_SNAPSHOT_BYTES: usize = 4 << 10;
+const MOST_SNAPSHOT_RATIO: usize = 16;
+/// An index object of restic and rustic lists 50,000 blobs: 10 MB, a third of that compressed.
+pub const LARGEST_INDEX_BYTES: u64 = 16 << 20;
+/// A larger tree, a folder of about 10,000 files, is read alone.
+const LARGE_TREE_BYTES: u32 = 4 << 20;
+const MOST_INDEX_PLAIN_BYTES: usize = 64 << 20;
 
 /// Reads one repository.
 #[derive(Clone)]
@@ -58,7 +64,8 @@ impl Reader {
     /// All snapshots, oldest first, and an issue for each object that is not one or cannot be read.
     pub fn snapshots(&self) -> Result<(Vec<Snapshot>, Vec<Issue>)> {
         let snapshots = Mutex::new(Vec::new());
-        let issues = self.for_each_object(ObjectKind::Snapshot, WORKERS, |id, size_bytes| {
+        let objects = self.storage.list(ObjectKind::Snapshot)?;
+        let issues = for_each_object(ObjectKind::Snapshot, objects, WORKERS, |id, size_bytes| {
             let snapshot = self.open_snapshot(id, size_bytes)?;
             lock(&snapshots).push(snapshot);
             Ok(())
@@ -70,21 +77,19 @@ impl Reader {
 
     /// The snapshot named `id`; [`ErrorKind::InvalidInput`] when there is none.
     pub fn snapshot(&self, id: ObjectId) -> Result<Snapshot> {
-        let size_bytes = self.storage.size(&Object::Hashed(ObjectKind::Snapshot, id))?;
-        let size_bytes = size_bytes.ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, format!("there is no snapshot {id}"))
-        })?;
-        self.open_snapshot(id, size_bytes)
+        Snapshot::parse(id, &self.snapshot_json(id)?)
     }
 
     /// The whole index, and an issue for each index object that cannot be used.
     pub fn index(&self) -> Result<(Index, Vec<Issue>)> {
-        let builder = Mutex::new(IndexBuilder::default());
-        let issues = self.for_each_object(ObjectKind::Index, INDEX_WORKERS, |id, size_bytes| {
-            let object = self.index_object(id, size_bytes)?;
-            lock(&builder).add(&object);
-            Ok(())
-        })?;
+        let objects = self.storage.list(ObjectKind::Index)?;
+        let builder = Mutex::new(IndexBuilder::expecting(&objects));
+        let issues =
+            for_each_object(ObjectKind::Index, objects, INDEX_WORKERS, |id, size_bytes| {
+                let object = self.index_object(id, size_bytes)?;
+                lock(&builder).add(&object);
+                Ok(())
+            })?;
         let builder = builder.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok((builder.build(), issues))
     }
@@ -95,24 +100,14 @@ impl Reader {
         open_index(id, size_bytes, &content, &self.seal)
     }
 
-    /// Give every object of `kind` to `take` with its listed size; one that is damaged or cannot
-    /// be read becomes an issue and stops nothing. Storage that cannot list is an error.
-    fn for_each_object(
-        &self,
-        kind: ObjectKind,
-        threads: usize,
-        take: impl Fn(ObjectId, u64) -> Result<()> + Sync,
-    ) -> Result<Vec<Issue>> {
-        let issues = Mutex::new(Vec::new());
-        for_each(threads, self.storage.list(kind)?, |(id, size_bytes)| {
-            if let Err(error) = take(id, size_bytes) {
-                lock(&issues).push(damage(&Object::Hashed(kind, id), error)?);
-            }
-            Ok(())
+    /// The JSON of the snapshot named `id`.
+    pub fn snapshot_json(&self, id: ObjectId) -> Result<Vec<u8>> {
+        let size_bytes = self.storage.size(&Object::Hashed(ObjectKind::Snapshot, id))?;
+        let size_bytes = size_bytes.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidInput, format!("there is no snapshot {id}"))
         })?;
-        let mut issues = issues.into_inner().unwrap_or_else(PoisonError::into_inner);
-        issues.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(issues)
+        let content = self.read(ObjectKind::Snapshot, id, size_bytes)?;
+        open_json(ObjectKind::Snapshot, id, size_bytes, &content, &self.seal)
     }
 
     fn open_snapshot(&self, id: ObjectId, size_bytes: u64) -> Result<Snapshot> {
@@ -126,6 +121,26 @@ impl Reader {
         let content = self.storage.read(&Object::Hashed(kind, id))?;
         content.ok_or_else(|| damaged("listed, but not there"))
     }
+}
+
+/// Give every one of `objects` to `take` with its listed size; one that is damaged or cannot be
+/// read becomes an issue and stops nothing.
+fn for_each_object(
+    kind: ObjectKind,
+    objects: Vec<(ObjectId, u64)>,
+    threads: usize,
+    take: impl Fn(ObjectId, u64) -> Result<()> + Sync,
+) -> Result<Vec<Issue>> {
+    let issues = Mutex::new(Vec::new());
+    for_each(threads, objects, |(id, size_bytes)| {
+        if let Err(error) = take(id, size_bytes) {
+            lock(&issues).push(damage(&Object::Hashed(kind, id), error)?);
+        }
+        Ok(())
+    })?;
+    let mut issues = issues.into_inner().unwrap_or_else(PoisonError::into_inner);
+    issues.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(issues)
 }
 
 /// The most bytes that an object of `kind` may have; a larger one is junk and must not be read.
@@ -156,8 +171,7 @@ pub fn open_snapshot(
     content: &[u8],
     seal: &Seal,
 ) -> Result<Snapshot> {
-    check_size(ObjectKind::Snapshot, size_bytes)?;
-    Snapshot::parse(id, &open_json(id, size_bytes, content, seal)?)
+    Snapshot::parse(id, &open_json(ObjectKind::Snapshot, id, size_bytes, content, seal)?)
 }
 
 /// The index object that `content` is, if it is what name, listed size and MAC say.
@@ -167,18 +181,33 @@ pub fn open_index(
     content: &[u8],
     seal: &Seal,
 ) -> Result<IndexObject> {
-    check_size(ObjectKind::Index, size_bytes)?;
-    IndexObject::parse(&open_json(id, size_bytes, content, seal)?, content.len())
+    let json = open_json(ObjectKind::Index, id, size_bytes, content, seal)?;
+    IndexObject::parse(&json, content.len())
 }
 
-fn open_json(id: ObjectId, size_bytes: u64, content: &[u8], seal: &Seal) -> Result<Vec<u8>> {
+/// The JSON that is sealed in `content`, if name, listed size and MAC are right.
+pub fn open_json(
+    kind: ObjectKind,
+    id: ObjectId,
+    size_bytes: u64,
+    content: &[u8],
+    seal: &Seal,
+) -> Result<Vec<u8>> {
+    check_size(kind, size_bytes)?;
     if content.len() as u64 != size_bytes {
         return Err(damaged(format!("listed with {size_bytes} bytes, holds {}", content.len())));
     }
     if ObjectId::of(content) != id {
         return Err(damaged("its SHA-256 is not its name"));
     }
-    seal.open_json(content, plain_limit_bytes(content.len()))
+    seal.open_json(content, json_limit_bytes(kind, content.len()))
+}
+
+fn json_limit_bytes(kind: ObjectKind, stored_bytes: usize) -> usize {
+    match kind {
+        ObjectKind::Snapshot => FREE_SNAPSHOT_BYTES + MOST_SNAPSHOT_RATIO * stored_bytes,
+        _ => plain_limit_bytes(stored_bytes).min(MOST_INDEX_PLAIN_BYTES),
+    }
 }
 
 /// The issue about an object that is damaged or cannot be read; any other error is returned.
@@ -196,12 +225,13 @@ pub struct BlobReader<'a, I = Index> {
     reader: &'a Reader,
     index: &'a I,
     windows: Windows,
+    large: Mutex<()>,
 }
 
 impl<'a, I: Places> BlobReader<'a, I> {
     /// Reads from `reader` what `index` lists.
     pub fn new(reader: &'a Reader, index: &'a I) -> Self {
-        Self { reader, index, windows: Windows::default() }
+        Self { reader, index, windows: Windows::default(), large: Mutex::default() }
     }
 
     /// The storage it reads.
@@ -233,9 +263,18 @@ impl<'a, I: Places> BlobReader<'a, I> {
 
     /// The tree named `id`.
     pub fn tree(&self, id: ObjectId) -> Result<Tree> {
-        let plain = self.read(Blob { kind: BlobKind::Tree, id })?;
+        let blob = Blob { kind: BlobKind::Tree, id };
+        // One at a time, whatever the number of threads.
+        let _turn = self.is_large(blob).then(|| lock(&self.large));
+        let plain = self.read(blob)?;
         Tree::parse(&plain)
             .map_err(|error| Error::caused_by(ErrorKind::Damaged, format!("tree {id}"), error))
+    }
+
+    fn is_large(&self, tree: Blob) -> bool {
+        let claims = self.index.places(tree);
+        let mut sizes = claims.map(|claim| claim.length_bytes.max(claim.plain_bytes()));
+        sizes.any(|size| size > LARGE_TREE_BYTES)
     }
 
     /// The length of `blob`, or None when it is not listed.
@@ -251,21 +290,11 @@ impl<'a, I: Places> BlobReader<'a, I> {
     }
 
     fn read_at(&self, blob: Blob, location: &Location) -> Result<Vec<u8>> {
-        // Before the bytes are fetched: a claim must not decide how much memory is taken.
-        if location.length_bytes as usize > blob.most_sealed_bytes() {
-            return Err(damaged(format!(
-                "blob {} claims {} bytes",
-                blob.id, location.length_bytes
-            )));
+        let (storage, seal) = (self.reader.storage(), self.reader.seal());
+        if blob.kind == BlobKind::Data && location.length_bytes > SMALL_BYTES {
+            return blob.read(storage, seal, location);
         }
-        let storage = self.reader.storage();
-        let sealed = if blob.kind == BlobKind::Tree || location.length_bytes <= SMALL_BYTES {
-            self.windows.read(storage, location)?
-        } else {
-            let offset_bytes = u64::from(location.offset_bytes);
-            let length = location.length_bytes as usize;
-            storage.read_range(&location.object(), offset_bytes, length)?
-        };
-        blob.open(&self.reader.seal, location, &sealed)
+        blob.check_claim(location)?;
+        blob.open(seal, location, &self.windows.read(storage, location)?)
     }
 }

@@ -3,11 +3,16 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::parse_object;
+use super::{damaged, parse_object};
 use crate::{
     error::{Error, ErrorKind, Result},
     object::ObjectId,
 };
+
+/// Paths, tags and parents that a snapshot may list, and how long the others are on average:
+/// empty ones would take eight times as much in memory, and all snapshots are held together.
+const FREE_LISTED: usize = 100;
+const FEWEST_BYTES_PER_LISTED: usize = 16;
 
 /// The tag of a snapshot whose run was cut short.
 pub const INCOMPLETE: &str = "incomplete";
@@ -95,6 +100,11 @@ impl Snapshot {
         })?;
         let (time_seconds, time_nanoseconds) = super::tree::split_time(time);
         let summary = raw.summary.unwrap_or_default();
+        let listed = [raw.paths.as_ref(), raw.tags.as_ref()].map(|list| list.map_or(0, Vec::len));
+        let most = FREE_LISTED + json.len() / FEWEST_BYTES_PER_LISTED;
+        if listed.iter().sum::<usize>() + raw.parents.len() > most {
+            return Err(damaged("lists more paths and tags than it has room for"));
+        }
         let parents = if raw.parents.is_empty() { Vec::from_iter(raw.parent) } else { raw.parents };
         Ok(Self {
             id,

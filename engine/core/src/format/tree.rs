@@ -11,6 +11,9 @@ use crate::{
     object::ObjectId,
 };
 
+/// Base64 of the 64 KiB that Linux allows for an attribute, and room to spare.
+const MOST_ATTRIBUTE_DIGITS: usize = 128 << 10;
+
 /// The entries of one folder, sorted by name, and those that must not be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
@@ -236,8 +239,12 @@ fn link_target(plain: Option<String>, raw: Option<Cow<'_, str>>) -> Result<Vec<u
 }
 
 fn attribute(raw: RawAttribute<'_>) -> Result<Attribute> {
-    let value = base64::decode(raw.value.as_deref().unwrap_or_default())
-        .ok_or_else(|| damaged("an attribute's value is not base64"))?;
+    let text = raw.value.as_deref().unwrap_or_default();
+    if text.len() > MOST_ATTRIBUTE_DIGITS {
+        return Err(damaged("an attribute is longer than the system takes"));
+    }
+    let value =
+        base64::decode(text).ok_or_else(|| damaged("an attribute's value is not base64"))?;
     Ok(Attribute { name: raw.name, value })
 }
 

@@ -12,7 +12,7 @@ use crate::{error::Result, object::ObjectId, storage::ReadStorage, workers::lock
 
 /// Bytes of a pack that are read at once.
 const WINDOW_BYTES: u64 = 1 << 20;
-/// Windows that are kept: 16 MiB.
+/// Windows that are kept: 16 MiB, at most twice as much.
 const KEPT_WINDOWS: usize = 16;
 
 /// The windows read last, and the sizes of their packs.
@@ -37,9 +37,12 @@ impl Windows {
         }
         let window = self.load(storage, location)?;
         let found = window.slice(location).ok_or_else(|| damaged("its pack is too short"))?;
-        let mut kept = lock(&self.kept);
-        kept.push_front(window);
-        kept.truncate(KEPT_WINDOWS);
+        // What is larger is a single tree, and hardly wanted again.
+        if window.content.len() as u64 <= 2 * WINDOW_BYTES {
+            let mut kept = lock(&self.kept);
+            kept.push_front(window);
+            kept.truncate(KEPT_WINDOWS);
+        }
         Ok(found)
     }
 

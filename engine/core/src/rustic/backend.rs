@@ -15,18 +15,24 @@ use std::{
 use bytes::Bytes;
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
-use super::errors::into_rustic;
+use super::{errors::into_rustic, sound};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
     format::{
-        reader::{check_size, open_index, open_snapshot},
+        index::IndexObject,
+        reader::{check_size, open_json},
         seal::Seal,
     },
     issue::{IssueKind, Issues},
+    known::Known,
     object::{Object, ObjectId, ObjectKind},
     storage::{AppendStorage, ReadStorage, tiered::Tiered},
+    workers::for_each,
 };
+
+/// Threads that read what an unknown index lists; each holds one blob.
+const VERIFIERS: usize = 2;
 
 /// What a backend is made of.
 pub struct Parts {
@@ -38,6 +44,8 @@ pub struct Parts {
     pub seal: Seal,
     /// The bytes whose pin was checked; they are never read again.
     pub config: Bytes,
+    /// What this machine wrote itself.
+    pub known: Arc<Known>,
     /// Learns what is not right in the repository.
     pub issues: Arc<Issues>,
     /// Ends the reading of the source when something cannot be written.
@@ -98,6 +106,9 @@ impl Backend {
         }
         let size = content.size() as u64;
         let parts = content.into_vec();
+        if let Object::Hashed(ObjectKind::Index | ObjectKind::Snapshot, id) = object {
+            self.parts.known.add(id);
+        }
         // Cold first: hot must hold nothing that cold does not name.
         self.parts.append.create(&object, &parts)?;
         if is_metadata {
@@ -107,72 +118,87 @@ impl Backend {
         Ok(())
     }
 
-    /// Leave out what cannot be believed. Anybody who can write to cold can put junk there for
-    /// ever; it must not stop a backup.
-    fn list_sound(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
-        let mut packs = HashMap::new();
-        if kind == ObjectKind::Index {
-            packs.extend(self.parts.tiered.list(ObjectKind::Pack)?);
-            self.parts.tiered.align_packs(&packs);
-        }
+    /// Leave out of the index what cannot be believed. Anybody who can write to cold can put junk
+    /// there for ever; it must not stop a backup.
+    fn list_index(&self) -> Result<Vec<(ObjectId, u64)>> {
+        let packs = self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect();
+        self.parts.tiered.align_packs(&packs);
         let mut sound = Vec::new();
-        for (id, size) in self.parts.tiered.list(kind)? {
+        for (id, size) in self.parts.tiered.list(ObjectKind::Index)? {
             self.parts.control.check()?;
-            match self.examine(kind, id, size, &packs) {
+            match self.examine(id, size, &packs) {
                 Ok(()) => sound.push((id, size)),
-                Err(error) => self.tell(kind, id, &error),
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                Err(error) => self.tell(id, &error),
             }
         }
         Ok(sound)
     }
 
-    /// Fail with [`ErrorKind::Damaged`] unless the object is what it claims to be, and the packs
-    /// that it names are in cold: blobs of an index that is left out are stored anew.
-    fn examine(
-        &self,
-        kind: ObjectKind,
-        id: ObjectId,
-        size: u64,
-        packs: &HashMap<ObjectId, u64>,
-    ) -> Result<()> {
-        check_size(kind, size)?;
+    /// Fail unless the index object is what it claims to be, and the packs that it names are in
+    /// cold: blobs of an index that is left out are stored anew.
+    fn examine(&self, id: ObjectId, size: u64, packs: &HashMap<ObjectId, u64>) -> Result<()> {
+        check_size(ObjectKind::Index, size)?;
+        let object = Object::Hashed(ObjectKind::Index, id);
         let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
-        let object = Object::Hashed(kind, id);
         let content = self.parts.tiered.read(&object)?.ok_or_else(missing)?;
-        if kind == ObjectKind::Snapshot {
-            return open_snapshot(id, size, &content, &self.parts.seal).map(|_| ());
-        }
-        let index = open_index(id, size, &content, &self.parts.seal)?;
+        let json = open_json(ObjectKind::Index, id, size, &content, &self.parts.seal)?;
+        let index = sound::index(&json, content.len())?;
         let short = index.packs().find(|(pack, least)| packs.get(pack) < Some(least));
-        short.map_or(Ok(()), |(pack, _)| {
+        if let Some((pack, _)) = short {
             let message = format!("it names data/{pack}, which is missing or cut short");
-            Err(Error::new(ErrorKind::Damaged, message))
-        })
+            return Err(Error::new(ErrorKind::Damaged, message));
+        }
+        self.make_known(id, &index)
     }
 
-    /// An index that is not right may cost older snapshots their data; what is no snapshot is
-    /// most likely junk.
-    fn tell(&self, kind: ObjectKind, id: ObjectId, error: &Error) {
-        let path = Object::Hashed(kind, id).path();
+    /// Read every blob that an index lists which this machine did not write.
+    fn make_known(&self, id: ObjectId, index: &IndexObject) -> Result<()> {
+        if self.parts.known.holds(id) {
+            return Ok(());
+        }
+        let cold = self.parts.tiered.cold().as_ref();
+        for_each(VERIFIERS, index.claims().collect(), |(blob, location)| {
+            self.parts.control.check()?;
+            blob.read(cold, &self.parts.seal, &location).map(drop)
+        })?;
+        self.parts.known.add(id);
+        Ok(())
+    }
+
+    /// An index that is not right may cost older snapshots their data.
+    fn tell(&self, id: ObjectId, error: &Error) {
+        let path = Object::Hashed(ObjectKind::Index, id).path();
         let reason = error.chain();
-        let (issue, message) = match kind {
-            ObjectKind::Index => (
-                IssueKind::Damaged,
-                format!("what it lists is stored anew, older snapshots may lack it: {reason}"),
-            ),
-            _ => (IssueKind::IgnoredObject, reason),
-        };
-        self.parts.issues.add(issue, path, message);
+        let message =
+            format!("what it lists is stored anew, older snapshots may lack it: {reason}");
+        self.parts.issues.add(IssueKind::Damaged, path, message);
     }
 
     fn list(&self, file_type: FileType) -> Result<Vec<(ObjectId, u64)>> {
         match kind_of(file_type) {
             None => Ok(vec![(ObjectId([0; 32]), self.parts.config.len() as u64)]),
-            // Never asked for: the repository is opened by its raw key.
-            Some(ObjectKind::Key) => Ok(Vec::new()),
-            Some(kind @ (ObjectKind::Snapshot | ObjectKind::Index)) => self.list_sound(kind),
-            Some(kind @ ObjectKind::Pack) => self.parts.tiered.list(kind),
+            // Never asked for: the repository is opened by its raw key, parents by their names.
+            Some(ObjectKind::Key | ObjectKind::Snapshot) => Ok(Vec::new()),
+            Some(ObjectKind::Index) => self.list_index(),
+            Some(ObjectKind::Pack) => self.parts.tiered.list(ObjectKind::Pack),
         }
+    }
+
+    /// The sealed bytes of a tree, once what they hold was found harmless.
+    fn read_tree(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
+        let sealed = self.parts.tiered.read_tree_range(object, offset_bytes, length_bytes);
+        let checked = sealed.and_then(|sealed| {
+            sound::check_tree(&self.parts.seal, &sealed)?;
+            Ok(sealed)
+        });
+        checked.inspect_err(|error| {
+            let reason = error.chain();
+            let message = format!(
+                "a folder of an earlier snapshot cannot be used, its files were read anew: {reason}"
+            );
+            self.parts.issues.add(IssueKind::Damaged, object.path(), message);
+        })
     }
 
     fn read_whole(&self, object: &Object) -> Result<Bytes> {
@@ -233,7 +259,7 @@ impl ReadBackend for Backend {
         let (offset, length) = (u64::from(offset), length as usize);
         object_of(file_type, id)
             .and_then(|object| match cacheable {
-                true => self.parts.tiered.read_tree_range(&object, offset, length),
+                true => self.read_tree(&object, offset, length),
                 false => self.parts.tiered.read_range(&object, offset, length),
             })
             .map_err(|error| into_rustic(&error))

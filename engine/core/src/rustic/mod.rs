@@ -4,3 +4,4 @@ pub mod backend;
 pub mod errors;
 pub mod open;
 pub mod progress;
+pub mod sound;

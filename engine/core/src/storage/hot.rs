@@ -152,6 +152,16 @@ impl Hot {
         }
     }
 
+    /// What this machine knows to be its own; nothing in cold says it.
+    pub fn read_known(&self) -> Result<Option<Bytes>> {
+        self.storage.read(&Object::Known)
+    }
+
+    /// Replace what [`Self::read_known`] returns.
+    pub fn keep_known(&self, content: Bytes) -> Result<()> {
+        self.storage.replace(&Object::Known, content)
+    }
+
     /// Objects of `kind` in hot that are not among `named`, or are of another size.
     pub fn foreign(&self, kind: ObjectKind, named: &HashMap<ObjectId, u64>) -> Result<Vec<Object>> {
         let cached = self.storage.list(kind)?.into_iter();

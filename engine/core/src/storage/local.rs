@@ -271,6 +271,15 @@ fn make_chain(path: &Path) -> io::Result<()> {
 
 /// For file systems without unnamed files: a temporary name, then a rename that replaces nothing.
 fn write_named(path: &Path, content: &[Bytes]) -> io::Result<()> {
+    write_and_name(path, content, |temporary| name_once(temporary, path))
+}
+
+/// Write a file beside `path`, which `name` gives its name; it is removed where that fails.
+fn write_and_name(
+    path: &Path,
+    content: &[Bytes],
+    name: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let temporary = path.with_extension(format!("tmp-{}", hex::encode(random)));
@@ -280,7 +289,7 @@ fn write_named(path: &Path, content: &[Bytes]) -> io::Result<()> {
         .mode(FILE_MODE.bits())
         .open(&temporary)
         .and_then(|file| write_synced(&file, content))
-        .and_then(|()| name_once(&temporary, path));
+        .and_then(|()| name(&temporary));
     if written.is_err() {
         // Best effort: the name is no id, so that no reader ever sees the file.
         let _ = fs::remove_file(&temporary);
@@ -341,6 +350,14 @@ impl MaintainStorage for LocalDirectory<Maintain> {
 }
 
 impl LocalDirectory<Maintain> {
+    /// Put `content` in the place of what the object is, whole or not at all.
+    pub fn replace(&self, object: &Object, content: Bytes) -> Result<()> {
+        let path = self.path(object);
+        write_and_name(&path, &[content], |temporary| fs::rename(temporary, &path))
+            .and_then(|()| path.parent().map_or(Ok(()), sync_folder))
+            .map_err(|error| self.failed("write", object, error))
+    }
+
     /// Move objects that do not belong here into the folder `aside`, under their names, for
     /// somebody to look at. When that is full they are removed, so that it never fills the disk.
     pub fn set_aside(&self, objects: &[Object]) -> Result<()> {

@@ -31,6 +31,21 @@ impl Tiered {
         &self.cold
     }
 
+    /// What this machine knows to be its own, as hot holds it; None without hot.
+    pub fn read_known(&self) -> Result<Option<Bytes>> {
+        self.hot.as_ref().map_or(Ok(None), Hot::read_known)
+    }
+
+    /// Whether there is a place to remember what is known.
+    pub fn has_hot(&self) -> bool {
+        self.hot.is_some()
+    }
+
+    /// Replace what [`Self::read_known`] returns.
+    pub fn keep_known(&self, content: Bytes) -> Result<()> {
+        self.hot.as_ref().map_or(Ok(()), |hot| hot.keep_known(content))
+    }
+
     /// A part of a pack of trees; the pack is taken into hot when it is not there yet.
     pub fn read_tree_range(
         &self,

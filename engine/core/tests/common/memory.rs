@@ -4,6 +4,8 @@
 
 use std::{
     collections::HashMap,
+    fs,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -20,6 +22,32 @@ use unstoppable_engine_core::{
 pub struct Memory(pub Arc<Mutex<HashMap<String, Bytes>>>);
 
 impl Memory {
+    /// All files below `folder`.
+    pub fn load(folder: &Path) -> Self {
+        let memory = Self::default();
+        let mut waiting = vec![folder.to_path_buf()];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                let below = path.strip_prefix(folder).unwrap().to_str().unwrap();
+                memory.put(below, fs::read(&path).unwrap());
+            }
+        }
+        memory
+    }
+
+    /// Write below `folder` what is not there.
+    pub fn save(&self, folder: &Path) {
+        for (path, content) in self.0.lock().unwrap().iter() {
+            let path = folder.join(path);
+            if !path.exists() {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, content).unwrap();
+            }
+        }
+    }
+
     pub fn get(&self, path: &str) -> Option<Bytes> {
         self.0.lock().unwrap().get(path).cloned()
     }

@@ -7,6 +7,7 @@ mod memory;
 
 use std::{path::Path, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustic_core::{
     BackupOptions, ConfigOptions, Credentials, KeyOptions, PathList, Repository,
     RepositoryBackends, RepositoryOptions, SnapshotOptions, repofile::MasterKey,
@@ -36,7 +37,7 @@ impl Fixture {
     pub fn new() -> Self {
         let master = MasterKey::new();
         let json = serde_json::to_value(&master).unwrap();
-        let part = |value: &serde_json::Value| base64(value.as_str().unwrap());
+        let part = |value: &serde_json::Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
         let bytes =
             [part(&json["encrypt"]), part(&json["mac"]["k"]), part(&json["mac"]["r"])].concat();
         let key = RepositoryKey::from_bytes(&bytes).unwrap();
@@ -47,6 +48,24 @@ impl Fixture {
             .init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
             .unwrap();
         fixture
+    }
+
+    /// A copy of the repository that lies in `folder`.
+    pub fn load(key: &RepositoryKey, folder: &Path) -> Self {
+        let bytes = key.as_bytes();
+        let part = |range: std::ops::Range<usize>| STANDARD.encode(&bytes[range]);
+        let form = serde_json::json!({
+            "encrypt": part(0..32),
+            "mac": { "k": part(32..48), "r": part(48..64) },
+        });
+        let master = serde_json::from_value(form).unwrap();
+        let memory = Memory::load(folder);
+        Self { memory, seal: Seal::new(key), key: key.clone(), master }
+    }
+
+    /// Write to the repository in `folder` what it does not hold yet.
+    pub fn save(&self, folder: &Path) {
+        self.memory.save(folder);
     }
 
     fn rustic(&self) -> Repository<()> {
@@ -167,12 +186,7 @@ impl Fixture {
     pub fn forge_tree(&self, content: ObjectId) -> ObjectId {
         let label = self.put_tree(&folder("www", content));
         let root = self.put_tree(&folder("acme", label));
-        self.put_json(
-            ObjectKind::Snapshot,
-            &format!(
-                r#"{{"time":"2026-11-24T00:00:00Z","tree":"{root}","hostname":"acme","label":"www","paths":["/acme/www"]}}"#
-            ),
-        )
+        self.put_json(ObjectKind::Snapshot, &snapshot(root, FORGED_AT, ""))
     }
 
     pub fn put_tree(&self, nodes: &str) -> ObjectId {
@@ -187,6 +201,16 @@ impl Fixture {
             content.len()
         )
     }
+}
+
+/// When forged snapshots say they were made: one and a half minutes after a scene's first run.
+pub const FORGED_AT: &str = "2026-11-24T12:01:30Z";
+
+/// JSON of a snapshot of the tree `root`, with `rest` at its end.
+pub fn snapshot(root: ObjectId, time: &str, rest: &str) -> String {
+    format!(
+        r#"{{"time":"{time}","tree":"{root}","hostname":"acme","label":"www","paths":["/acme/www"]{rest}}}"#
+    )
 }
 
 /// JSON of an index entry.
@@ -210,20 +234,4 @@ pub fn told(issues: &Collected) -> Vec<(IssueKind, String)> {
         .collect();
     told.sort_by(|one, other| one.1.cmp(&other.1));
     told
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = 0u32;
-    let mut count = 0;
-    let mut bytes = Vec::new();
-    for digit in text.bytes().filter(|digit| *digit != b'=') {
-        bits = bits << 6 | digits.iter().position(|known| *known == digit).unwrap() as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    bytes
 }

@@ -1,0 +1,109 @@
+//! What this machine wrote itself, or has read in full.
+//!
+//! Whoever holds the key can write an index that names junk as the place of content that is not
+//! stored yet, or a snapshot that says of a file what it never held. To look at, they are like
+//! ours, and a run that believes them stores nothing and says that it did. So a run goes by what
+//! it knows: its own index objects and snapshots, and index objects of which every blob was read.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    format::seal::Seal,
+    issue::{IssueKind, Issues},
+    object::{Object, ObjectId, ObjectKind},
+    storage::{ReadStorage, tiered::Tiered},
+    workers::lock,
+};
+
+/// A few hundred thousand runs.
+const LARGEST_KNOWN_BYTES: usize = 64 << 20;
+const VERSION: u32 = 1;
+
+/// The ids of what is known, kept in hot. Without hot, and where hot was lost, nothing is known
+/// about what cold holds, and it is believed.
+pub struct Known {
+    tiered: Arc<Tiered>,
+    seal: Seal,
+    issues: Arc<Issues>,
+    /// None: everything is believed.
+    objects: Mutex<Option<BTreeSet<ObjectId>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    objects: BTreeSet<ObjectId>,
+}
+
+impl Known {
+    /// What hot says is known. Where it says nothing, all that cold lists is taken on trust, once.
+    pub fn load(tiered: Arc<Tiered>, seal: Seal, issues: Arc<Issues>) -> Result<Self> {
+        let objects = read(&tiered, &seal).unwrap_or_else(|error| {
+            let message = format!("what this machine wrote is not known: {}", error.chain());
+            issues.add(IssueKind::HotIncomplete, Object::Known.path(), message);
+            None
+        });
+        let known = Self { tiered, seal, issues, objects: Mutex::new(objects) };
+        known.begin()?;
+        Ok(known)
+    }
+
+    /// True when a run may go by the object.
+    pub fn holds(&self, id: ObjectId) -> bool {
+        lock(&self.objects).as_ref().is_none_or(|objects| objects.contains(&id))
+    }
+
+    /// From now on the object is known. Said before it is written, because then nothing of ours
+    /// is ever unknown; its name is its hash, so nobody else can write another one by that name.
+    pub fn add(&self, id: ObjectId) {
+        let mut objects = lock(&self.objects);
+        if let Some(objects) = objects.as_mut().filter(|objects| !objects.contains(&id)) {
+            objects.insert(id);
+            self.save(objects);
+        }
+    }
+
+    fn begin(&self) -> Result<()> {
+        let mut objects = lock(&self.objects);
+        if objects.is_none() && self.tiered.has_hot() {
+            let mut listed = self.tiered.list(ObjectKind::Index)?;
+            listed.extend(self.tiered.list(ObjectKind::Snapshot)?);
+            self.save(objects.insert(listed.into_iter().map(|(id, _)| id).collect()));
+        }
+        Ok(())
+    }
+
+    fn save(&self, objects: &BTreeSet<ObjectId>) {
+        let kept =
+            sealed(&self.seal, objects).and_then(|content| self.tiered.keep_known(content.into()));
+        if let Err(error) = kept {
+            self.issues.add(IssueKind::HotIncomplete, Object::Known.path(), error.chain());
+        }
+    }
+}
+
+/// The object `known` of a machine that knows `objects`.
+pub fn sealed(seal: &Seal, objects: &BTreeSet<ObjectId>) -> Result<Vec<u8>> {
+    let saved = Saved { version: VERSION, objects: objects.clone() };
+    let json = serde_json::to_vec(&saved).map_err(|error| {
+        Error::caused_by(ErrorKind::Internal, "cannot write known objects as JSON", error)
+    })?;
+    seal.seal(&json)
+}
+
+fn read(tiered: &Tiered, seal: &Seal) -> Result<Option<BTreeSet<ObjectId>>> {
+    let Some(content) = tiered.read_known()? else { return Ok(None) };
+    let json = seal.open_json(&content, LARGEST_KNOWN_BYTES)?;
+    let saved: Saved = serde_json::from_slice(&json)
+        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "cannot be read", error))?;
+    match saved.version {
+        VERSION => Ok(Some(saved.objects)),
+        other => Err(Error::new(ErrorKind::Damaged, format!("has the unknown version {other}"))),
+    }
+}
