@@ -105,7 +105,7 @@ mod tests {
     use crate::{
         issue::{IssueKind, Issues},
         storage::{
-            AppendStorage, MaintainStorage,
+            AppendStorage,
             local::{Append, LocalDirectory, Maintain},
         },
     };
