@@ -84,7 +84,7 @@ fn birth_certificates_are_written_as_ever_and_no_byte_of_them_may_change() {
         assert!(BirthCertificate::from_json(&written, &key.clamped()).is_ok(), "one key");
         for place in 0..written.len() {
             let mut changed = written.clone();
-            changed[place] ^= 0x20;
+            changed[place] ^= 1;
             assert!(BirthCertificate::from_json(&changed, &key).is_err(), "{place}");
         }
     }

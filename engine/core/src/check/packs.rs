@@ -12,12 +12,16 @@ use crate::{
     },
     object::{Object, ObjectId},
     storage::ReadStorage,
-    workers::{WORKERS, for_each, lock},
+    workers::{for_each, lock},
 };
 
 /// Bytes of a pack that are read at once, few enough to stay in the processor's cache while they
 /// are hashed and opened; a single blob may be longer.
 const MOST_RUN_BYTES: u64 = 1 << 20;
+
+/// Packs that are looked at at a time. Each may hold a blob of 8 MiB sealed and plain, beside
+/// the index.
+const READERS: usize = 4;
 
 /// A pack that is being read from its first byte to its last.
 struct Pass<'a> {
@@ -31,7 +35,7 @@ struct Pass<'a> {
 impl Check<'_> {
     /// Compare every one of `packs` with the index, and read in full those that are to be.
     pub(super) fn read_packs(&self, reader: &Reader, packs: Vec<Pack>) -> Result<()> {
-        for_each(WORKERS, packs, |pack| {
+        for_each(READERS, packs, |pack| {
             self.control.check()?;
             let looked_at = match (pack.reads_data, pack.claim.blobs) {
                 (true, _) => self.pack(reader, &pack),
@@ -83,9 +87,9 @@ impl Check<'_> {
             let _turn = run.iter().any(is_large).then(|| lock(&self.large));
             let start_bytes = pass.place_bytes;
             let end_bytes = run.last().map_or(start_bytes, |(_, last)| last.end_bytes());
-            let bytes = self.pass_to(pass, end_bytes)?;
+            let mut bytes = Vec::from(self.pass_to(pass, end_bytes)?);
             for (blob, location) in run {
-                result = result.and(open(reader, *blob, location, start_bytes, &bytes));
+                result = result.and(verify(reader, *blob, location, start_bytes, &mut bytes));
             }
             rest = after;
         }
@@ -158,19 +162,19 @@ fn explain(cause: Option<Error>) -> Error {
     }
 }
 
-fn open(
+/// Verify a blob in `bytes`, which begin at `start_bytes` of the pack.
+fn verify(
     reader: &Reader,
     blob: Blob,
     location: &Location,
     start_bytes: u64,
-    bytes: &[u8],
+    bytes: &mut [u8],
 ) -> Result<()> {
     let start =
         usize::try_from(u64::from(location.offset_bytes) - start_bytes).unwrap_or(usize::MAX);
-    let sealed = bytes.get(start..).and_then(|rest| rest.get(..location.length_bytes as usize));
-    let opened = blob.open(reader.seal(), location, sealed.unwrap_or_default());
-    opened
-        .map(drop)
+    let end = start.saturating_add(location.length_bytes as usize);
+    let sealed = bytes.get_mut(start..end).unwrap_or_default();
+    blob.verify(reader.seal(), location, sealed)
         .map_err(|error| Error::caused_by(ErrorKind::Damaged, format!("blob {}", blob.id), error))
 }
 

@@ -69,19 +69,43 @@ impl Location {
 impl Blob {
     /// The verified plaintext of `sealed`, the bytes at `location`.
     pub fn open(&self, seal: &Seal, location: &Location, sealed: &[u8]) -> Result<Vec<u8>> {
-        let plain_bytes = location.plain_bytes() as usize;
-        if plain_bytes > self.limit_bytes(location) {
-            return Err(damaged(format!("blob {} claims to hold {plain_bytes} bytes", self.id)));
-        }
+        let plain_bytes = self.plain_bytes(location)?;
         let opened = seal.open(sealed)?;
         let plain = match location.decompressed_bytes {
             Some(_) => decompress(&opened, plain_bytes)?,
             None => opened,
         };
-        if plain.len() != plain_bytes || ObjectId::of(&plain) != self.id {
+        self.compare(&plain, plain_bytes)?;
+        Ok(plain)
+    }
+
+    /// Fails unless `sealed`, the bytes at `location`, hold the blob. Opens them where they lie,
+    /// and nothing is allocated for what nobody wants to have.
+    pub fn verify(&self, seal: &Seal, location: &Location, sealed: &mut [u8]) -> Result<()> {
+        let plain_bytes = self.plain_bytes(location)?;
+        let opened = seal.open_in_place(sealed)?;
+        match location.decompressed_bytes {
+            Some(_) => {
+                with_decompressed(opened, plain_bytes, |plain| self.compare(plain, plain_bytes))
+            }
+            None => self.compare(opened, plain_bytes),
+        }
+    }
+
+    /// What `location` says of the length of the plaintext, if that is within reason.
+    fn plain_bytes(&self, location: &Location) -> Result<usize> {
+        let plain_bytes = location.plain_bytes() as usize;
+        if plain_bytes > self.limit_bytes(location) {
+            return Err(damaged(format!("blob {} claims to hold {plain_bytes} bytes", self.id)));
+        }
+        Ok(plain_bytes)
+    }
+
+    fn compare(&self, plain: &[u8], plain_bytes: usize) -> Result<()> {
+        if plain.len() != plain_bytes || ObjectId::of(plain) != self.id {
             return Err(damaged(format!("blob {} holds other bytes", self.id)));
         }
-        Ok(plain)
+        Ok(())
     }
 
     /// The verified plaintext, read from `location` in `storage`.
@@ -125,15 +149,33 @@ impl Blob {
 }
 
 thread_local! {
-    /// Making one takes longer than to decompress a small blob.
-    static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::default();
+    /// Making one takes longer than to decompress a small blob; the room beside it is for blobs
+    /// that are only looked at.
+    static DECOMPRESSOR: RefCell<(Decompressor<'static>, Vec<u8>)> = RefCell::default();
 }
 
 /// Faster than [`super::seal::decompress`], because the length is known; never more than it.
 fn decompress(compressed: &[u8], plain_bytes: usize) -> Result<Vec<u8>> {
     DECOMPRESSOR
-        .with_borrow_mut(|decompressor| decompressor.decompress(compressed, plain_bytes))
-        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "cannot be decompressed", error))
+        .with_borrow_mut(|(decompressor, _)| decompressor.decompress(compressed, plain_bytes))
+        .map_err(not_compressed)
+}
+
+fn with_decompressed(
+    compressed: &[u8],
+    plain_bytes: usize,
+    look: impl FnOnce(&[u8]) -> Result<()>,
+) -> Result<()> {
+    DECOMPRESSOR.with_borrow_mut(|(decompressor, room)| {
+        room.clear();
+        room.reserve(plain_bytes);
+        decompressor.decompress_to_buffer(compressed, room).map_err(not_compressed)?;
+        look(room)
+    })
+}
+
+fn not_compressed(error: std::io::Error) -> Error {
+    Error::caused_by(ErrorKind::Damaged, "cannot be decompressed", error)
 }
 
 #[cfg(test)]
@@ -153,6 +195,14 @@ mod tests {
         Location { pack: ObjectId([0; 32]), offset_bytes: 0, length_bytes, decompressed_bytes }
     }
 
+    /// What opening says, which verifying must say as well.
+    fn open(blob: Blob, location: &Location, sealed: &[u8]) -> Result<Vec<u8>> {
+        let opened = blob.open(&seal(), location, sealed);
+        let verified = blob.verify(&seal(), location, &mut sealed.to_vec());
+        assert_eq!(opened.is_ok(), verified.is_ok());
+        opened
+    }
+
     fn data(plain: &[u8]) -> Blob {
         Blob { kind: BlobKind::Data, id: ObjectId::of(plain) }
     }
@@ -161,12 +211,9 @@ mod tests {
     fn a_blob_opens_compressed_or_not() {
         let plain = b"content".repeat(100);
         let sealed = seal().seal(&plain).unwrap();
-        assert_eq!(data(&plain).open(&seal(), &location(&sealed, None), &sealed).unwrap(), plain);
+        assert_eq!(open(data(&plain), &location(&sealed, None), &sealed).unwrap(), plain);
         let sealed = seal().seal(&zstd::bulk::compress(&plain, 0).unwrap()).unwrap();
-        assert_eq!(
-            data(&plain).open(&seal(), &location(&sealed, Some(700)), &sealed).unwrap(),
-            plain
-        );
+        assert_eq!(open(data(&plain), &location(&sealed, Some(700)), &sealed).unwrap(), plain);
     }
 
     #[test]
@@ -174,11 +221,11 @@ mod tests {
         let plain = b"content".repeat(100);
         let mut sealed = seal().seal(&zstd::bulk::compress(&plain, 0).unwrap()).unwrap();
         for length in [699, 701, 0] {
-            assert!(data(&plain).open(&seal(), &location(&sealed, Some(length)), &sealed).is_err());
+            assert!(open(data(&plain), &location(&sealed, Some(length)), &sealed).is_err());
         }
-        assert!(data(b"other").open(&seal(), &location(&sealed, Some(700)), &sealed).is_err());
+        assert!(open(data(b"other"), &location(&sealed, Some(700)), &sealed).is_err());
         sealed[20] ^= 1;
-        assert!(data(&plain).open(&seal(), &location(&sealed, Some(700)), &sealed).is_err());
+        assert!(open(data(&plain), &location(&sealed, Some(700)), &sealed).is_err());
     }
 
     #[test]
@@ -190,7 +237,7 @@ mod tests {
             let blob = Blob { kind, id: ObjectId::of(&plain) };
             for claimed_bytes in [64 << 20, u32::MAX, 1000] {
                 let location = location(&sealed, Some(claimed_bytes));
-                let error = blob.open(&seal(), &location, &sealed).unwrap_err();
+                let error = open(blob, &location, &sealed).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Damaged);
             }
         }

@@ -4,7 +4,10 @@
 
 use std::io::Read;
 
-use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce, aead::Aead};
+use aes256ctr_poly1305aes::{
+    Aes256CtrPoly1305Aes, Key, Nonce, Tag,
+    aead::{Aead, AeadInPlace},
+};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -14,6 +17,7 @@ use crate::{
 /// Bytes that sealing adds: nonce and MAC.
 pub const OVERHEAD_BYTES: usize = 32;
 const NONCE_BYTES: usize = 16;
+const TAG_BYTES: usize = 16;
 /// First byte of a compressed unpacked object; `{` or `[` begins one that is not compressed.
 const COMPRESSED: u8 = 2;
 
@@ -37,6 +41,18 @@ impl Seal {
         self.cipher
             .decrypt(Nonce::from_slice(nonce), body)
             .map_err(|_| damaged("its MAC is not this key's"))
+    }
+
+    /// [`Self::open`] where the bytes lie; they are no longer sealed afterwards.
+    pub fn open_in_place<'a>(&self, sealed: &'a mut [u8]) -> Result<&'a [u8]> {
+        let too_short = || damaged("too short to be sealed");
+        let (nonce, body) = sealed.split_at_mut_checked(NONCE_BYTES).ok_or_else(too_short)?;
+        let plain_bytes = body.len().checked_sub(TAG_BYTES).ok_or_else(too_short)?;
+        let (body, tag) = body.split_at_mut_checked(plain_bytes).ok_or_else(too_short)?;
+        self.cipher
+            .decrypt_in_place_detached(Nonce::from_slice(nonce), b"", body, Tag::from_slice(tag))
+            .map_err(|_| damaged("its MAC is not this key's"))?;
+        Ok(body)
     }
 
     /// `plain` sealed under a fresh random nonce.
