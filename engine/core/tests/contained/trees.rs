@@ -219,7 +219,7 @@ fn attributes_longer_than_memory_should_hold() {
         name: "trees::attributes_longer_than_memory_should_hold",
         forge: |fixture| {
             let attribute = |_| {
-                let value = long_text(60 << 20);
+                let value = long_text(40 << 20);
                 let node = format!(
                     r#"{{"name":"a","type":"file","extended_attributes":[{{"name":"user.a","value":"{value}"}}]}}"#
                 );
