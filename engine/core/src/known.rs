@@ -42,16 +42,19 @@ struct Saved {
 }
 
 impl Known {
-    /// What hot says is known. Where it says nothing, all that cold lists is taken on trust, once.
-    pub fn load(tiered: Arc<Tiered>, seal: Seal, issues: Arc<Issues>) -> Result<Self> {
+    /// What hot says is known.
+    pub fn load(tiered: Arc<Tiered>, seal: Seal, issues: Arc<Issues>) -> Self {
         let objects = read(&tiered, &seal).unwrap_or_else(|error| {
             let message = format!("what this machine wrote is not known: {}", error.chain());
             issues.add(IssueKind::HotIncomplete, Object::Known.path(), message);
             None
         });
-        let known = Self { tiered, seal, issues, objects: Mutex::new(objects) };
-        known.begin()?;
-        Ok(known)
+        Self { tiered, seal, issues, objects: Mutex::new(objects) }
+    }
+
+    /// True when the object was looked at in full before.
+    pub fn is_own(&self, id: ObjectId) -> bool {
+        lock(&self.objects).as_ref().is_some_and(|objects| objects.contains(&id))
     }
 
     /// True when a run may go by the object.
@@ -69,12 +72,22 @@ impl Known {
         }
     }
 
-    fn begin(&self) -> Result<()> {
+    /// From now on these index objects are known. Where nothing was, the snapshots in cold are
+    /// as well: all that is sound is taken on trust, once.
+    pub fn learn(&self, indexes: impl IntoIterator<Item = ObjectId>) -> Result<()> {
+        if !self.tiered.has_hot() {
+            return Ok(());
+        }
         let mut objects = lock(&self.objects);
-        if objects.is_none() && self.tiered.has_hot() {
-            let mut listed = self.tiered.list(ObjectKind::Index)?;
-            listed.extend(self.tiered.list(ObjectKind::Snapshot)?);
-            self.save(objects.insert(listed.into_iter().map(|(id, _)| id).collect()));
+        let before = objects.as_ref().map(BTreeSet::len);
+        let known = objects.get_or_insert_default();
+        known.extend(indexes);
+        if before.is_none() {
+            let snapshots = self.tiered.list(ObjectKind::Snapshot)?;
+            known.extend(snapshots.into_iter().map(|(id, _)| id));
+        }
+        if before != Some(known.len()) {
+            self.save(known);
         }
         Ok(())
     }

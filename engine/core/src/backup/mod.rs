@@ -79,7 +79,7 @@ impl Repository {
     pub fn backup(&self, options: &BackupOptions, control: &Arc<Control>) -> Result<BackupSummary> {
         process::check()?;
         let seal = Seal::new(&self.key);
-        let known = Arc::new(Known::load(self.tiered.clone(), seal, self.issues.clone())?);
+        let known = Arc::new(Known::load(self.tiered.clone(), seal, self.issues.clone()));
         let reader = self.reader();
         let parents = Parents::choose(&reader, options.started_at_seconds, &known, &self.issues)?;
         let run = Run { repository: self, options, control, known, parents };

@@ -132,6 +132,7 @@ impl Backend {
                 Err(error) => self.tell(id, &error),
             }
         }
+        self.parts.known.learn(sound.iter().map(|(id, _)| *id))?;
         Ok(sound)
     }
 
@@ -143,27 +144,26 @@ impl Backend {
         let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
         let content = self.parts.tiered.read(&object)?.ok_or_else(missing)?;
         let json = open_json(ObjectKind::Index, id, size, &content, &self.parts.seal)?;
-        let index = sound::index(&json, content.len())?;
+        // What this machine wrote the archiver can read: half of the work of opening is saved.
+        let index = match self.parts.known.is_own(id) {
+            true => IndexObject::parse(&json, content.len())?,
+            false => sound::index(&json, content.len())?,
+        };
         let short = index.packs().find(|(pack, least)| packs.get(pack) < Some(least));
         if let Some((pack, _)) = short {
             let message = format!("it names data/{pack}, which is missing or cut short");
             return Err(Error::new(ErrorKind::Damaged, message));
         }
-        self.make_known(id, &index)
+        if self.parts.known.holds(id) { Ok(()) } else { self.verify(&index) }
     }
 
-    /// Read every blob that an index lists which this machine did not write.
-    fn make_known(&self, id: ObjectId, index: &IndexObject) -> Result<()> {
-        if self.parts.known.holds(id) {
-            return Ok(());
-        }
+    /// Read every blob that an index lists which this machine does not know.
+    fn verify(&self, index: &IndexObject) -> Result<()> {
         let cold = self.parts.tiered.cold().as_ref();
         for_each(VERIFIERS, index.claims().collect(), |(blob, location)| {
             self.parts.control.check()?;
             blob.read(cold, &self.parts.seal, &location).map(drop)
-        })?;
-        self.parts.known.add(id);
-        Ok(())
+        })
     }
 
     /// An index that is not right may cost older snapshots their data.

@@ -12,7 +12,7 @@ use unstoppable_engine_core::{
 use crate::{
     common::{Fixture, entry},
     row::Row,
-    scene::{Scene, content, noise, restored_by, told},
+    scene::{Scene, content, noise, restored_by, settle, told},
 };
 
 #[test]
@@ -126,6 +126,23 @@ fn what_is_taken_on_trust_because_hot_was_lost_is_found_by_a_check_of_the_data()
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].0, Damaged);
     assert!(found[0].1.starts_with("data/"), "{found:?}");
+}
+
+#[test]
+fn a_snapshot_that_lies_about_a_file_that_did_not_change_is_no_parent() {
+    let mut scene = Scene::new();
+    scene.write("file", b"x");
+    settle();
+    let good = scene.run().snapshot_id;
+    let fixture = Fixture::load(&scene.key, &scene.places.cold);
+    fixture.forge_changed("file", "content");
+    fixture.save(&scene.places.cold);
+    scene.options.started_at_seconds += 120;
+
+    let summary = scene.try_run(&Arc::default()).unwrap();
+
+    assert_eq!(scene.snapshot(summary.snapshot_id).parents, [good]);
+    assert_eq!(scene.restored(summary.snapshot_id), content(&scene.source));
 }
 
 #[test]

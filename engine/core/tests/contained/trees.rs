@@ -116,7 +116,7 @@ fn folders_deeper_than_any_path() {
 fn the_folders_of_the_last_snapshot_without_their_trees() {
     Row {
         name: "trees::the_folders_of_the_last_snapshot_without_their_trees",
-        forge: |fixture| vec![fixture.forge_changed("folder", "subtree")],
+        forge: |fixture| vec![fixture.forge_changed("inner", "subtree")],
         restore: Some(&[Damaged]),
         check: &[Damaged],
         backup: [&[], &[Damaged]],
@@ -219,7 +219,7 @@ fn attributes_longer_than_memory_should_hold() {
         name: "trees::attributes_longer_than_memory_should_hold",
         forge: |fixture| {
             let attribute = |_| {
-                let value = long_text(60 << 20);
+                let value = long_text(40 << 20);
                 let node = format!(
                     r#"{{"name":"a","type":"file","extended_attributes":[{{"name":"user.a","value":"{value}"}}]}}"#
                 );
@@ -282,7 +282,7 @@ fn long_text(length: usize) -> String {
 
 impl Fixture {
     /// The one snapshot that is there, once more, without `field` in the nodes of that name.
-    fn forge_changed(&self, name: &str, field: &str) -> ObjectId {
+    pub fn forge_changed(&self, name: &str, field: &str) -> ObjectId {
         let reader = self.reader();
         let (index, _) = reader.index().unwrap();
         let blobs = BlobReader::new(&reader, &index);
