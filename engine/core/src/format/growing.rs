@@ -55,7 +55,10 @@ impl<'a> GrowingIndex<'a> {
     ) -> Result<T> {
         let mut waiting = reader.storage().list(ObjectKind::Index)?;
         waiting.sort_unstable_by_key(|(id, size_bytes)| std::cmp::Reverse((*size_bytes, *id)));
-        let state = Mutex::new(State { waiting, ..State::default() });
+        let sizes = waiting.iter().map(|(_, size_bytes)| *size_bytes);
+        let stored_bytes = sizes.fold(0, u64::saturating_add);
+        let found = IndexBuilder::with_room(stored_bytes);
+        let state = Mutex::new(State { found, waiting, ..State::default() });
         let index = Self { reader, control, is_wanted, state, grown: Condvar::new() };
         thread::scope(|scope| {
             (0..INDEX_WORKERS).for_each(|_| drop(scope.spawn(|| index.read_objects())));

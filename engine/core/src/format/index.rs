@@ -18,6 +18,11 @@ const TREE: u32 = 1 << 31;
 /// so many of its own bytes was made up to fill memory.
 const FEWEST_STORED_BYTES_PER_BLOB: usize = 8;
 
+/// What `rustic_core` and we need for one.
+const STORED_BYTES_PER_BLOB: u64 = 40;
+/// Blobs for which room is made, whatever storage lists: 800 MB, and as long as it is empty none.
+const MOST_ROOM: u64 = 16 << 20;
+
 /// Where every blob lies. All claims are kept: one of them may lie, and the others not.
 #[derive(Debug)]
 pub struct Index {
@@ -124,6 +129,19 @@ impl Default for IndexBuilder {
 }
 
 impl IndexBuilder {
+    /// A builder with room for what index objects of `stored_bytes` may list: to grow step by step
+    /// takes twice the memory at its peak. Room takes none until it is used.
+    pub fn with_room(stored_bytes: u64) -> Self {
+        let claims = (stored_bytes / STORED_BYTES_PER_BLOB).min(MOST_ROOM);
+        let claims = usize::try_from(claims).unwrap_or_default() / BUCKETS;
+        let mut builder = Self::default();
+        for bucket in &mut builder.index.buckets {
+            // Ids are random: no bucket holds much more than another.
+            bucket.reserve_exact(claims + claims / 16);
+        }
+        builder
+    }
+
     /// Take over what one object says.
     pub fn add(&mut self, object: &IndexObject) {
         self.add_wanted(object, |_| true);
