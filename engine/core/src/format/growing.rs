@@ -55,7 +55,8 @@ impl<'a> GrowingIndex<'a> {
     ) -> Result<T> {
         let mut waiting = reader.storage().list(ObjectKind::Index)?;
         waiting.sort_unstable_by_key(|(id, size_bytes)| std::cmp::Reverse((*size_bytes, *id)));
-        let state = Mutex::new(State { waiting, ..State::default() });
+        let found = IndexBuilder::expecting(&waiting);
+        let state = Mutex::new(State { found, waiting, ..State::default() });
         let index = Self { reader, control, is_wanted, state, grown: Condvar::new() };
         thread::scope(|scope| {
             (0..INDEX_WORKERS).for_each(|_| drop(scope.spawn(|| index.read_objects())));

@@ -1,19 +1,21 @@
 //! What a snapshot holds is told entry by entry.
 
-use std::cell::Cell;
+use std::{cell::Cell, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use unstoppable_engine_core::{
     browse::{ListOptions, MOST_LEVELS, SearchOptions, list},
     control::Control,
-    error::{Error, ErrorKind},
-    format::tree::NodeKind,
+    error::{Error, ErrorKind, Result},
+    format::{reader::Reader, tree::NodeKind},
     issue::{IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
     restore::{RestoreOptions, plan},
+    storage::ReadStorage,
 };
 
 use crate::{
-    common::{Faulty, Fixture, folder, told},
+    common::{Faulty, Fixture, Memory, entry, folder, told},
     scene::{dumped, found, found_with, listed, listed_with},
 };
 
@@ -184,4 +186,52 @@ fn kinds_that_nobody_knows_are_listed_as_they_are() {
     })
     .unwrap();
     assert_eq!(kinds, [NodeKind::Unknown("irregular".to_owned())]);
+}
+
+/// Gives one object late.
+struct Late {
+    memory: Memory,
+    path: String,
+}
+
+impl ReadStorage for Late {
+    fn location(&self) -> String {
+        ReadStorage::location(&self.memory)
+    }
+
+    fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
+        ReadStorage::list(&self.memory, kind)
+    }
+
+    fn read(&self, object: &Object) -> Result<Option<Bytes>> {
+        if object.path() == self.path {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        self.memory.read(object)
+    }
+
+    fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
+        self.memory.read_range(object, offset_bytes, length_bytes)
+    }
+
+    fn size(&self, object: &Object) -> Result<Option<u64>> {
+        self.memory.size(object)
+    }
+}
+
+#[test]
+fn a_lie_that_comes_before_the_truth_hides_nothing() {
+    let fixture = Fixture::new();
+    let before = fixture.memory.paths("index");
+    let tree = fixture.put_tree(&fixture.file("a", b"content"));
+    let truths = fixture.memory.paths("index").into_iter().filter(|path| !before.contains(path));
+    let snapshot = fixture.forge_tree(tree);
+    let foreign = fixture.put_object(ObjectKind::Pack, vec![7; 1000]);
+    fixture.put_index(foreign, &[entry("tree", tree, 0, 100, 50)]);
+    for path in truths {
+        let storage = Late { memory: fixture.memory.clone(), path };
+        let reader = Reader::new(Arc::new(storage), &fixture.key);
+        let (paths, issues) = listed_with(&reader, snapshot, &ListOptions::below("")).unwrap();
+        assert_eq!((paths, issues.kept), (vec![String::new(), "a".to_owned()], vec![]));
+    }
 }
