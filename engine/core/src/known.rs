@@ -45,8 +45,11 @@ impl Known {
     /// What hot says is known.
     pub fn load(tiered: Arc<Tiered>, seal: Seal, issues: Arc<Issues>) -> Self {
         let objects = read(&tiered, &seal).unwrap_or_else(|error| {
-            let message = format!("what this machine wrote is not known: {}", error.chain());
-            issues.add(IssueKind::HotIncomplete, Object::Known.path(), message);
+            let message = format!(
+                "what this machine wrote is not known any more, cold is taken on trust once: {}",
+                error.chain()
+            );
+            issues.add(IssueKind::HotMended, Object::Known.path(), message);
             None
         });
         Self { tiered, seal, issues, objects: Mutex::new(objects) }

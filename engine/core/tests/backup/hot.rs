@@ -35,11 +35,11 @@ fn run_again(scene: &mut Scene) -> BackupSummary {
     scene.run()
 }
 
-/// Every file in a folder but what was set aside, by its path below it.
+/// Every file in a folder that has its like in cold, by its path below it.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let all = content(folder).into_iter().filter(|(below, _)| folder.join(below).is_file());
     all.map(|(below, (_, _, bytes))| (below, bytes))
-        .filter(|(below, _)| !below.starts_with("aside"))
+        .filter(|(below, _)| !below.starts_with("aside") && !below.starts_with("known"))
         .collect()
 }
 
@@ -93,7 +93,8 @@ fn a_cache_that_lost_half_is_filled_and_that_is_told() {
 #[test]
 fn a_cache_of_yesterday_is_brought_up_to_today() {
     let mut scene = stored();
-    let yesterday = files(scene.hot());
+    let mut yesterday = files(scene.hot());
+    yesterday.insert("known".into(), fs::read(scene.hot().join("known")).unwrap());
     scene.write("new/file", b"today's");
     settle();
     run_again(&mut scene);
@@ -103,8 +104,12 @@ fn a_cache_of_yesterday_is_brought_up_to_today() {
         fs::write(scene.hot().join(below), bytes).unwrap();
     }
 
-    assert_eq!(kinds(&run_unharmed(&mut scene)), [IssueKind::HotMended]);
+    // Today's snapshot is not known to be this machine's any more, so it is no parent.
+    let summary = run_again(&mut scene);
+    assert_eq!(kinds(&summary), [IssueKind::HotMended]);
+    assert_eq!(scene.restored(summary.snapshot_id), content(&scene.source));
     assert_eq!(aside(&scene), 0);
+    assert_eq!(kinds(&run_unharmed(&mut scene)), []);
 }
 
 #[test]
@@ -116,7 +121,7 @@ fn a_cache_of_another_repository_is_set_aside_whole() {
 
     let summary = run_unharmed(&mut scene);
 
-    assert_eq!(kinds(&summary), [IssueKind::HotMended; 2]);
+    assert_eq!(kinds(&summary), [IssueKind::HotMended; 3]);
     assert_eq!(aside(&scene), foreign.len() + 1, "all of it, and its config");
     assert!(foreign.keys().all(|below| !scene.hot().join(below).exists()));
 }
@@ -128,6 +133,7 @@ fn wrong_bytes_under_right_names_and_sizes_are_set_aside_and_mended() {
     for (below, bytes) in &sound {
         fs::write(scene.hot().join(below), vec![7; bytes.len()]).unwrap();
     }
+    fs::write(scene.hot().join("known"), b"nothing").unwrap();
 
     let summary = run_unharmed(&mut scene);
 
