@@ -9,7 +9,7 @@ use rustix::{
 };
 
 use super::{metadata::is_wanted, target::Temporary};
-use crate::{format::tree::Metadata, object::ObjectId, storage::local::read_at};
+use crate::{format::tree::Metadata, object::ObjectId, storage::files::read_at};
 
 /// Names of attributes take no more on Linux.
 const MOST_NAME_BYTES: usize = 64 << 10;

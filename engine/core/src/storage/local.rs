@@ -7,22 +7,17 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Read, Write},
+    io::{self, Read},
     marker::PhantomData,
-    os::{
-        fd::{AsFd, AsRawFd},
-        unix::fs::{DirBuilderExt, OpenOptionsExt},
-    },
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
-use rustix::{
-    fs::{AtFlags, CWD, OFlags, RenameFlags},
-    io::Errno,
-};
 
-use super::{AppendStorage, MaintainStorage, ReadStorage};
+use super::{
+    AppendStorage, MaintainStorage, ReadStorage,
+    files::{self, make_chain, make_folder, read_at, sync_folder},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
@@ -34,9 +29,6 @@ const LARGEST_OBJECT_BYTES: u64 = 512 * 1024 * 1024;
 const MOST_ASIDE_BYTES: u64 = 256 * 1024 * 1024;
 /// The least that a file takes on disk.
 const BLOCK_BYTES: u64 = 4096;
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o600);
-const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// A repository in a directory; `Mode` says what may be done with it.
 #[derive(Debug, Clone)]
@@ -149,25 +141,6 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
     }
 }
 
-/// Exactly `length_bytes` of a file, or [`Errno::NODATA`] when it is shorter; into memory that is
-/// not filled with zeros first, which would take as long as to read.
-pub(crate) fn read_at(
-    file: impl AsFd,
-    offset_bytes: u64,
-    length_bytes: usize,
-) -> rustix::io::Result<Vec<u8>> {
-    let mut content = Vec::with_capacity(length_bytes);
-    while content.len() < length_bytes {
-        let next = offset_bytes + content.len() as u64;
-        if rustix::io::pread(&file, rustix::buffer::spare_capacity(&mut content), next)? == 0 {
-            return Err(Errno::NODATA);
-        }
-    }
-    // There may be more room than was asked for.
-    content.truncate(length_bytes);
-    Ok(content)
-}
-
 /// Names (UTF-8 only; others are no ids) and paths in a folder.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let failed = |error| Error::storage(format!("cannot list {}", folder.display()), error);
@@ -201,24 +174,6 @@ fn list_folder(folder: &Path, prefix: &str, found: &mut Vec<(ObjectId, u64)>) ->
 }
 
 impl<Mode: MayAppend> LocalDirectory<Mode> {
-    /// Write, sync, name, sync: whole or not at all.
-    fn write(path: &Path, content: &[Bytes]) -> io::Result<()> {
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        match rustix::fs::open(folder, flags, FILE_MODE) {
-            Ok(descriptor) => {
-                let file = File::from(descriptor);
-                write_synced(&file, content)?;
-                // Naming a file by its descriptor needs a privilege; by its /proc link it doesn't.
-                let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-                rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?;
-            }
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => write_named(path, content)?,
-            Err(error) => return Err(error.into()),
-        }
-        sync_folder(folder)
-    }
-
     fn accept_same(&self, object: &Object, content: &[Bytes]) -> Result<()> {
         let existing = self.read(object)?.unwrap_or_default();
         let mut rest: &[u8] = &existing;
@@ -239,78 +194,6 @@ impl<Mode: MayAppend> LocalDirectory<Mode> {
     }
 }
 
-fn write_synced(file: &File, content: &[Bytes]) -> io::Result<()> {
-    let mut writer = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
-    for part in content {
-        writer.write_all(part)?;
-    }
-    writer.flush()?;
-    drop(writer);
-    file.sync_all()
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    match fs::DirBuilder::new().mode(FOLDER_MODE).create(path) {
-        Err(_) if path.is_dir() => Ok(()),
-        made => made,
-    }
-}
-
-/// Make a folder and what is missing above it; each must survive a crash as its content does.
-fn make_chain(path: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = path
-        .ancestors()
-        .take_while(|above| !above.as_os_str().is_empty() && !above.is_dir())
-        .collect();
-    for folder in missing.into_iter().rev() {
-        make_folder(folder)?;
-        folder.parent().filter(|above| above.is_dir()).map_or(Ok(()), sync_folder)?;
-    }
-    Ok(())
-}
-
-/// For file systems without unnamed files: a temporary name, then a rename that replaces nothing.
-fn write_named(path: &Path, content: &[Bytes]) -> io::Result<()> {
-    write_and_name(path, content, |temporary| name_once(temporary, path))
-}
-
-/// Write a file beside `path`, which `name` gives its name; it is removed where that fails.
-fn write_and_name(
-    path: &Path,
-    content: &[Bytes],
-    name: impl FnOnce(&Path) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let temporary = path.with_extension(format!("tmp-{}", hex::encode(random)));
-    let written = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(FILE_MODE.bits())
-        .open(&temporary)
-        .and_then(|file| write_synced(&file, content))
-        .and_then(|()| name(&temporary));
-    if written.is_err() {
-        // Best effort: the name is no id, so that no reader ever sees the file.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn name_once(temporary: &Path, path: &Path) -> io::Result<()> {
-    match rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            fs::hard_link(temporary, path)?;
-            fs::remove_file(temporary)
-        }
-        renamed => Ok(renamed?),
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
 impl<Mode: MayAppend> AppendStorage for LocalDirectory<Mode> {
     fn create_folders(&self) -> Result<()> {
         let root = &self.root;
@@ -327,7 +210,7 @@ impl<Mode: MayAppend> AppendStorage for LocalDirectory<Mode> {
     }
 
     fn create(&self, object: &Object, content: &[Bytes]) -> Result<()> {
-        match Self::write(&self.path(object), content) {
+        match files::create(&self.path(object), content) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.accept_same(object, content)
@@ -353,9 +236,7 @@ impl LocalDirectory<Maintain> {
     /// Put `content` in the place of what the object is, whole or not at all.
     pub fn replace(&self, object: &Object, content: Bytes) -> Result<()> {
         let path = self.path(object);
-        write_and_name(&path, &[content], |temporary| fs::rename(temporary, &path))
-            .and_then(|()| path.parent().map_or(Ok(()), sync_folder))
-            .map_err(|error| self.failed("write", object, error))
+        files::replace(&path, &[content]).map_err(|error| self.failed("write", object, error))
     }
 
     /// Move objects that do not belong here into the folder `aside`, under their names, for
@@ -411,18 +292,5 @@ mod tests {
 
         assert_eq!(fs::read_dir(folder.path().join("aside")).unwrap().count(), 2);
         assert_eq!(hot.list(ObjectKind::Pack).unwrap(), []);
-    }
-
-    #[test]
-    fn without_unnamed_files_a_temporary_name_serves_and_replaces_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("object");
-
-        write_named(&path, &[Bytes::from_static(b"alice")]).unwrap();
-        let again = write_named(&path, &[Bytes::from_static(b"mallory")]).unwrap_err();
-
-        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read(&path).unwrap(), b"alice");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

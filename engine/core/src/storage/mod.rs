@@ -9,6 +9,7 @@
 //! remover(&LocalDirectory::<Append>::new("/srv/cold"));
 //! ```
 
+pub(crate) mod files;
 pub mod hot;
 pub mod local;
 pub mod tiered;
