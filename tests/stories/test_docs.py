@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.stories.world import PROGRAM
+from tests.stories.world import PROGRAM, Machine
 from unstoppable.cli.main import SUMMARIES, unstoppable
 from unstoppable.cli.settings import NAMES
 from unstoppable.domain.outcome import ExitCode
@@ -68,3 +68,25 @@ def test_no_other_exit_code_is_documented():
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", CONFIGURATION, re.MULTILINE)}
 
     assert told == set(ExitCode)
+
+
+def everyday_commands() -> list[str]:
+    """Return what the README says to type every day."""
+    chapter = (ROOT / "README.md").read_text().partition("## Every day")[2]
+    return re.findall(r"^\$ (unstoppable [^#\n]*)", chapter.partition("\n## ")[0], re.MULTILINE)
+
+
+def test_the_commands_of_the_readme_work_one_after_the_other(alice: Machine) -> None:
+    alice.write("www/index.html")
+    alice.done("init", str(alice.data))
+    commands = everyday_commands()
+
+    assert len(commands) > 8
+    for command in commands:
+        here = command.strip().replace("/tmp/", f"{alice.root}/")  # noqa: S108
+        argv = ("bash", "-c", here.replace("unstoppable", PROGRAM, 1))
+        done = subprocess.run(
+            argv, env=alice.environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (command, done.stderr)
+    assert (alice.root / "back/letters/bob.txt").exists()

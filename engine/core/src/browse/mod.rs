@@ -37,8 +37,8 @@ pub const MOST_ENTRIES: u64 = 1_000_000_000;
 /// Folders inside one another. Paths longer than 4096 bytes can hardly be used, so that real
 /// trees stay far below; a restore holds one handle for each.
 pub const MOST_LEVELS: usize = 2048;
-/// Folders that wait for their turn, which bounds memory.
-pub const MOST_WAITING: usize = 1_000_000;
+/// What folders that wait for their turn may take in memory: about 800,000 of them.
+pub const MOST_WAITING_BYTES: usize = 256 << 20;
 
 /// The node at `path` below the source's folder, which is `/<hostname>/<label>` in the tree.
 pub fn find<I: Places>(

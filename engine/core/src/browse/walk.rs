@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, vec::IntoIter};
 
-use super::{MOST_LEVELS, MOST_WAITING, normal};
+use super::{MOST_LEVELS, MOST_WAITING_BYTES, normal};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
@@ -37,7 +37,7 @@ pub struct Walk<'a, I> {
     /// Entries that may still be looked at.
     left: u64,
     levels: Vec<Level>,
-    waiting: usize,
+    waiting_bytes: usize,
     path: Vec<u8>,
 }
 
@@ -57,7 +57,7 @@ impl<'a, I: Places> Walk<'a, I> {
         most_entries: u64,
     ) -> Self {
         let (levels, path) = (Vec::new(), Vec::new());
-        Self { blobs, control, issues, left: most_entries, levels, waiting: 0, path }
+        Self { blobs, control, issues, left: most_entries, levels, waiting_bytes: 0, path }
     }
 
     /// Give `node`, which stands at `path`, and all below it to `visit`, each with its path below
@@ -73,7 +73,7 @@ impl<'a, I: Places> Walk<'a, I> {
     ) -> Result<()> {
         self.path = normal(path);
         self.levels.clear();
-        self.waiting = 0;
+        self.waiting_bytes = 0;
         self.give(node, &mut visit)?;
         while let Some(level) = self.levels.last_mut() {
             self.path.truncate(level.path_bytes);
@@ -90,7 +90,7 @@ impl<'a, I: Places> Walk<'a, I> {
         node: Node,
         visit: &mut impl FnMut(&[u8], Node) -> Result<Step>,
     ) -> Result<()> {
-        self.waiting -= 1;
+        self.waiting_bytes -= node.held_bytes();
         if self.push_name(&node.name) { self.give(node, visit) } else { Ok(()) }
     }
 
@@ -126,7 +126,7 @@ impl<'a, I: Places> Walk<'a, I> {
             }
             self.path.truncate(path_bytes);
         }
-        self.waiting += folders.len();
+        self.waiting_bytes += folders.iter().map(Node::held_bytes).sum::<usize>();
         self.levels.push(Level { path_bytes, folders: folders.into_iter() });
         Ok(())
     }
@@ -162,7 +162,7 @@ impl<'a, I: Places> Walk<'a, I> {
     /// `nodes`, unless they are beyond the bounds: then the walk ends here and says so.
     fn take(&mut self, nodes: Vec<Node>) -> Vec<Node> {
         let count = nodes.len() as u64;
-        if count <= self.left && self.waiting <= MOST_WAITING {
+        if count <= self.left && self.waiting_bytes <= MOST_WAITING_BYTES {
             self.left -= count;
             return nodes;
         }

@@ -97,7 +97,27 @@ pub struct Metadata {
 /// file take the place of another.
 pub type Identity = (u64, u64, ObjectId);
 
+impl Node {
+    /// About what it takes in memory.
+    pub fn held_bytes(&self) -> usize {
+        let content = match &self.kind {
+            NodeKind::File(content) => size_of_val(content.as_slice()),
+            _ => 0,
+        };
+        size_of::<Self>() + self.name.len() + content + self.metadata.held_bytes()
+    }
+}
+
 impl Metadata {
+    /// About what it takes in memory beside itself; attributes may be long.
+    pub fn held_bytes(&self) -> usize {
+        let owner = [&self.user, &self.group].into_iter().flatten().map(String::len);
+        let attributes = self.attributes.iter().map(|attribute| {
+            size_of::<Attribute>() + attribute.name.len() + attribute.value.len()
+        });
+        owner.chain(attributes).sum()
+    }
+
     /// The identity of a file with `content`, when it has several names.
     pub fn identity(&self, content: &[ObjectId]) -> Option<Identity> {
         let has_several_names = self.links > 1 && self.inode != 0;

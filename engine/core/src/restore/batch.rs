@@ -26,6 +26,8 @@ const MOST_ENTRIES: usize = 512;
 /// Bytes and pieces that are planned before they are written.
 const MOST_PLANNED_BYTES: u64 = 256 << 20;
 const MOST_PIECES: usize = 16_384;
+/// Bytes of metadata of the entries of a batch: attributes may be long.
+const MOST_HELD_BYTES: usize = 32 << 20;
 
 /// Collects what is to be written, and writes it when there is enough.
 pub struct Batch<'a> {
@@ -39,6 +41,7 @@ pub struct Batch<'a> {
     identities: Vec<Option<Identity>>,
     pieces: Vec<Piece>,
     planned_bytes: u64,
+    held_bytes: usize,
     links: Vec<Link>,
     folders: Vec<(Arc<Folder>, Metadata)>,
     /// Where a file with several names stands; None until it does.
@@ -71,6 +74,7 @@ impl<'a> Batch<'a> {
             identities: Vec::new(),
             pieces: Vec::new(),
             planned_bytes: 0,
+            held_bytes: 0,
             links: Vec::new(),
             folders: Vec::new(),
             places: Mutex::default(),
@@ -94,6 +98,7 @@ impl<'a> Batch<'a> {
                 lock(&self.places).insert(identity, None);
             }
             self.identities.push(identity);
+            self.held_bytes += node.held_bytes();
             self.files.push(PendingFile::new(folder, self.names, node));
             self.plan(content)?;
         }
@@ -102,6 +107,7 @@ impl<'a> Batch<'a> {
 
     /// Everything in `folder` was added: set its metadata once that is written.
     pub fn add_left_folder(&mut self, folder: Arc<Folder>, metadata: Metadata) -> Result<()> {
+        self.held_bytes += metadata.held_bytes();
         self.folders.push((folder, metadata));
         self.flush_if_full()
     }
@@ -138,7 +144,8 @@ impl<'a> Batch<'a> {
     }
 
     fn flush_if_full(&mut self) -> Result<()> {
-        if self.files.len() + self.links.len() + self.folders.len() < MOST_ENTRIES {
+        let entries = self.files.len() + self.links.len() + self.folders.len();
+        if entries < MOST_ENTRIES && self.held_bytes < MOST_HELD_BYTES {
             return Ok(());
         }
         self.flush()
@@ -146,6 +153,7 @@ impl<'a> Batch<'a> {
 
     /// Complete everything that was added.
     pub fn flush(&mut self) -> Result<()> {
+        self.held_bytes = 0;
         self.write()?;
         self.finish_files()?;
         for link in std::mem::take(&mut self.links) {

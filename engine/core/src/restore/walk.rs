@@ -15,7 +15,7 @@ use super::{
     target::{Folder, Temporary, TemporaryNames},
 };
 use crate::{
-    browse::{MOST_LEVELS, MOST_WAITING},
+    browse::{MOST_LEVELS, MOST_WAITING_BYTES},
     error::Result,
     format::{
         reader::BlobReader,
@@ -33,7 +33,7 @@ pub struct Walk<'a> {
     options: &'a RestoreOptions,
     batch: Batch<'a>,
     levels: Vec<Level>,
-    waiting: usize,
+    waiting_bytes: usize,
     entries: u64,
 }
 
@@ -55,7 +55,8 @@ impl<'a> Walk<'a> {
         options: &'a RestoreOptions,
     ) -> Self {
         let batch = Batch::new(Arc::clone(target), blobs, report, names, options.exact);
-        Self { blobs, report, names, options, batch, levels: Vec::new(), waiting: 0, entries: 0 }
+        let levels = Vec::new();
+        Self { blobs, report, names, options, batch, levels, waiting_bytes: 0, entries: 0 }
     }
 
     /// Write what is in `node` into the target when it is a folder, else itself.
@@ -76,7 +77,7 @@ impl<'a> Walk<'a> {
 
     /// Make the folder `node` in the folder entered last, and enter it.
     fn descend(&mut self, node: Node) -> Result<()> {
-        self.waiting -= 1;
+        self.waiting_bytes -= node.held_bytes();
         let Some(level) = self.levels.last() else { return Ok(()) };
         let NodeKind::Folder(tree) = node.kind else { return Ok(()) };
         if self.levels.len() > MOST_LEVELS {
@@ -108,7 +109,7 @@ impl<'a> Walk<'a> {
             self.report.control.check()?;
             self.write(&folder, node)?;
         }
-        self.waiting += folders.len();
+        self.waiting_bytes += folders.iter().map(Node::held_bytes).sum::<usize>();
         self.levels.push(Level { folder, metadata, folders: folders.into_iter() });
         Ok(())
     }
@@ -130,7 +131,7 @@ impl<'a> Walk<'a> {
             self.report.refused(&folder.path_of(&refused.name), refused);
         }
         self.entries += tree.nodes.len() as u64;
-        if self.entries > self.options.most_entries || self.waiting > MOST_WAITING {
+        if self.entries > self.options.most_entries || self.waiting_bytes > MOST_WAITING_BYTES {
             let message = "left out: the snapshot holds more entries than a restore writes";
             self.report.issue(IssueKind::NotWritten, &folder.path(), message);
             return Vec::new();
