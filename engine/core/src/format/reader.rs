@@ -251,30 +251,33 @@ impl<'a, I: Places> BlobReader<'a, I> {
 
     /// The verified plaintext of `blob`, from the first of its places that holds it.
     pub fn read(&self, blob: Blob) -> Result<Vec<u8>> {
-        let mut first_error = None;
-        for location in self.index.places(blob) {
-            match self.read_at(blob, &location) {
-                Ok(plain) => return Ok(plain),
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
-        Err(first_error.unwrap_or_else(|| damaged(format!("blob {} is not in the index", blob.id))))
+        self.read_first(blob, |location| self.read_at(blob, location))
     }
 
     /// The tree named `id`.
     pub fn tree(&self, id: ObjectId) -> Result<Tree> {
         let blob = Blob { kind: BlobKind::Tree, id };
-        // One at a time, whatever the number of threads.
-        let _turn = self.is_large(blob).then(|| lock(&self.large));
-        let plain = self.read(blob)?;
+        // Large ones are held one at a time, whatever the number of threads.
+        let (plain, _turn) = self.read_first(blob, |location| {
+            let is_large = location.length_bytes.max(location.plain_bytes()) > LARGE_TREE_BYTES;
+            let turn = is_large.then(|| lock(&self.large));
+            self.read_at(blob, location).map(|plain| (plain, turn))
+        })?;
         Tree::parse(&plain)
             .map_err(|error| Error::caused_by(ErrorKind::Damaged, format!("tree {id}"), error))
     }
 
-    fn is_large(&self, tree: Blob) -> bool {
-        let claims = self.index.places(tree);
-        let mut sizes = claims.map(|claim| claim.length_bytes.max(claim.plain_bytes()));
-        sizes.any(|size| size > LARGE_TREE_BYTES)
+    /// What `read` makes of the first place of `blob` where it does not fail. Places are asked
+    /// for one by one: an index that grows waits for all of itself before it tells the last.
+    fn read_first<T>(&self, blob: Blob, read: impl Fn(&Location) -> Result<T>) -> Result<T> {
+        let mut first_error = None;
+        for location in self.index.places(blob) {
+            match read(&location) {
+                Ok(found) => return Ok(found),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| damaged(format!("blob {} is not in the index", blob.id))))
     }
 
     /// The length of `blob`, or None when it is not listed.

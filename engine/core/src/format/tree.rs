@@ -112,9 +112,10 @@ impl Metadata {
     /// About what it takes in memory beside itself; attributes may be long.
     pub fn held_bytes(&self) -> usize {
         let owner = [&self.user, &self.group].into_iter().flatten().map(String::len);
-        let attributes = self.attributes.iter().map(|attribute| {
-            size_of::<Attribute>() + attribute.name.len() + attribute.value.len()
-        });
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|attribute| size_of::<Attribute>() + attribute.name.len() + attribute.value.len());
         owner.chain(attributes).sum()
     }
 

@@ -1,6 +1,10 @@
 //! What a snapshot holds is told entry by entry.
 
-use std::{cell::Cell, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use unstoppable_engine_core::{
@@ -234,4 +238,30 @@ fn a_lie_that_comes_before_the_truth_hides_nothing() {
         let (paths, issues) = listed_with(&reader, snapshot, &ListOptions::below("")).unwrap();
         assert_eq!((paths, issues.kept), (vec![String::new(), "a".to_owned()], vec![]));
     }
+}
+
+#[test]
+fn the_first_entries_are_told_before_the_whole_index_was_read() {
+    let fixture = Fixture::new();
+    let tree = fixture.put_tree(&fixture.file("a", b"content"));
+    let snapshot = fixture.forge_tree(tree);
+    let before = fixture.memory.paths("index");
+    let many: Vec<_> =
+        (0..200_u8).map(|byte| entry("data", ObjectId([byte; 32]), 0, 50, 10)).collect();
+    fixture.put_index(ObjectId([7; 32]), &many);
+    let largest = fixture.memory.paths("index").into_iter().find(|path| !before.contains(path));
+    let storage = Late { memory: fixture.memory.clone(), path: largest.unwrap() };
+    let reader = Reader::new(Arc::new(storage), &fixture.key);
+
+    let began = Instant::now();
+    let mut first = None;
+    let (issues, control) = (Issues::default(), Control::default());
+    list(&reader, snapshot, &ListOptions::below(""), &issues, &control, |_, _| {
+        first.get_or_insert_with(|| began.elapsed());
+        Ok(())
+    })
+    .unwrap();
+
+    assert!(first.unwrap() < Duration::from_millis(400), "{first:?}");
+    assert!(began.elapsed() >= Duration::from_millis(500), "it was not late");
 }
