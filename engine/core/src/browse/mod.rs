@@ -40,19 +40,23 @@ pub const MOST_LEVELS: usize = 2048;
 /// What folders that wait for their turn may take in memory: about 800,000 of them.
 pub const MOST_WAITING_BYTES: usize = 256 << 20;
 
-/// The node at `path` below the source's folder, which is `/<hostname>/<label>` in the tree.
+/// The node at `path` below the source's folder, which is where the snapshot says that it is. One
+/// that another program made of several folders has no such folder, but the tree over them all.
 pub fn find<I: Places>(
     blobs: &BlobReader<'_, I>,
     snapshot: &Snapshot,
     path: &[u8],
 ) -> Result<Node> {
-    let source = [snapshot.hostname.as_bytes(), snapshot.label.as_bytes()];
+    let source = match snapshot.paths.as_slice() {
+        [only] => only.as_bytes(),
+        _ => &[],
+    };
     let mut node = Node {
         name: Vec::new(),
         kind: NodeKind::Folder(Some(snapshot.tree)),
         metadata: Metadata::default(),
     };
-    for name in source.into_iter().chain(names(path)) {
+    for name in names(source).chain(names(path)) {
         node = find_child(blobs, &node, name)?;
     }
     Ok(node)
