@@ -11,6 +11,7 @@ use std::{
         fs::{MetadataExt, PermissionsExt, symlink},
     },
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::Relaxed},
@@ -218,7 +219,7 @@ fn a_folder_in_the_way_of_a_file_is_reported_and_stays() {
     let summary = fixture.restore_over(snapshot, target.path());
     assert_eq!(told(&summary.issues), [(IssueKind::NotWritten, "a".to_owned())]);
     assert!(target.path().join("a/precious").is_dir());
-    assert_eq!(fs::read_dir(target.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(target.path()).unwrap().count(), 2, "the claim stays");
 }
 
 #[test]
@@ -357,4 +358,27 @@ fn a_snapshot_that_cannot_be_read_hides_no_other() {
         (IssueKind::Unreadable, path.as_bytes())
     );
     assert_eq!(reader.snapshot(lost).unwrap_err().kind(), ErrorKind::Storage);
+}
+
+#[test]
+fn an_acl_and_the_sticky_bit_of_a_folder_need_no_exact() {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [shared, shared_back] = [&source, &target].map(|place| place.path().join("shared"));
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, PermissionsExt::from_mode(0o1777)).unwrap();
+    fs::write(shared.join("file"), "content").unwrap();
+    let acl = ["-m", "u:1000:rw,g::---,m::rw"];
+    assert!(Command::new("setfacl").args(acl).arg(shared.join("file")).status().unwrap().success());
+    let fixture = Fixture::new();
+
+    let summary = fixture.restore(fixture.backup(source.path()), target.path());
+
+    assert_eq!(summary.issues.kept, []);
+    assert_eq!(fs::metadata(&shared_back).unwrap().mode() & 0o7777, 0o1777);
+    let told = [shared, shared_back].map(|folder| {
+        let argv = ["--omit-header", "--absolute-names"];
+        Command::new("getfacl").args(argv).arg(folder.join("file")).output().unwrap().stdout
+    });
+    let [before, after] = told.map(|told| String::from_utf8(told).unwrap());
+    assert!(before == after && before.contains(":rw-"), "{before}{after}");
 }

@@ -97,7 +97,7 @@ fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// `path` as entries are named: without a slash at either end, or two in its middle.
-fn normal(path: &[u8]) -> Vec<u8> {
+pub fn normal(path: &[u8]) -> Vec<u8> {
     names(path).collect::<Vec<_>>().join(&b'/')
 }
 

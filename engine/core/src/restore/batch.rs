@@ -21,8 +21,8 @@ use crate::{
     workers::{WORKERS, for_each, lock},
 };
 
-/// Entries of a batch. Each may hold one handle; 1024 are allowed to most processes.
-const MOST_ENTRIES: usize = 512;
+/// Entries of a batch. Each may hold two handles; 1024 are allowed to most processes.
+const MOST_ENTRIES: usize = 384;
 /// Bytes and pieces that are planned before they are written.
 const MOST_PLANNED_BYTES: u64 = 256 << 20;
 const MOST_PIECES: usize = 16_384;
@@ -44,8 +44,16 @@ pub struct Batch<'a> {
     held_bytes: usize,
     links: Vec<Link>,
     folders: Vec<(Arc<Folder>, Metadata)>,
-    /// Where a file with several names stands; None until it does.
-    places: Mutex<HashMap<Identity, Option<Vec<u8>>>>,
+    /// Files with several names, of which some are still to come.
+    places: Mutex<HashMap<Identity, Place>>,
+}
+
+/// Where a file with several names stands.
+struct Place {
+    /// None until it does.
+    path: Option<Vec<u8>>,
+    /// Names that were not made yet; others may lie outside of what is restored.
+    names_left: u64,
 }
 
 /// Another name of a file.
@@ -95,7 +103,8 @@ impl<'a> Batch<'a> {
             self.links.push(Link { folder: Arc::clone(folder), name: node.name, identity });
         } else {
             if let Some(identity) = identity {
-                lock(&self.places).insert(identity, None);
+                let place = Place { path: None, names_left: node.metadata.links - 1 };
+                lock(&self.places).insert(identity, place);
             }
             self.identities.push(identity);
             self.held_bytes += node.held_bytes();
@@ -184,8 +193,14 @@ impl<'a> Batch<'a> {
         for_each(WORKERS, work, |(file, identity)| {
             let path = identity.map(|identity| (identity, file.path()));
             let is_written = file.finish(self.report, self.exact);
-            if let Some((identity, path)) = path.filter(|_| is_written) {
-                lock(&self.places).insert(identity, Some(path));
+            match path {
+                Some((identity, path)) if is_written => {
+                    let mut places = lock(&self.places);
+                    places.entry(identity).and_modify(|place| place.path = Some(path));
+                }
+                // The next name of it is written as a file.
+                Some((identity, _)) => drop(lock(&self.places).remove(&identity)),
+                None => {}
             }
             self.report.control.add_entry();
             self.report.control.check()
@@ -194,8 +209,7 @@ impl<'a> Batch<'a> {
 
     fn finish_link(&self, link: &Link) {
         let path = link.folder.path_of(&link.name);
-        let place = lock(&self.places).get(&link.identity).cloned().flatten();
-        if let Some(first) = place {
+        if let Some(first) = self.take_name(&link.identity) {
             match self.make_link(link, &first) {
                 Ok(()) => self.report.file(0),
                 Err(errno) => self.report.not_written(&path, errno),
@@ -205,6 +219,18 @@ impl<'a> Batch<'a> {
             self.report.issue(IssueKind::NotWritten, &path, message);
         }
         self.report.control.add_entry();
+    }
+
+    /// Where the file stands that gets one more name; it is forgotten with its last.
+    fn take_name(&self, identity: &Identity) -> Option<Vec<u8>> {
+        let mut places = lock(&self.places);
+        let place = places.get_mut(identity)?;
+        place.names_left = place.names_left.saturating_sub(1);
+        let path = place.path.clone();
+        if place.names_left == 0 {
+            places.remove(identity);
+        }
+        path
     }
 
     fn make_link(&self, link: &Link, first: &[u8]) -> rustix::io::Result<()> {
@@ -221,7 +247,7 @@ impl<'a> Batch<'a> {
     }
 
     fn finish_folder(&self, folder: &Folder, metadata: &Metadata) {
-        let subject = Subject::Open(std::os::fd::AsFd::as_fd(folder));
+        let subject = Subject::Folder(std::os::fd::AsFd::as_fd(folder));
         self.report.metadata(&folder.path(), apply(&subject, metadata, self.exact));
         self.report.folder();
         self.report.control.add_entry();

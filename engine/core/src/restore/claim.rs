@@ -12,12 +12,14 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, flock, openat, unlinkat},
+    fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat, unlinkat},
     io::Errno,
+    process::geteuid,
 };
 
 use super::{RestoreOptions, target::Folder};
 use crate::{
+    browse::normal,
     error::{Error, ErrorKind, Result},
     object::ObjectId,
 };
@@ -82,10 +84,11 @@ fn obstacle(target: &Folder, name: &str, overwrite: bool) -> io::Result<Option<S
         let found = entry.file_name().to_string_lossy();
         match found.strip_prefix(CLAIM) {
             Some(_) if found == name => is_ours = true,
-            Some(other) => {
-                return Ok(Some(format!("holds an unfinished restore of snapshot {other}")));
+            Some(other) if other.parse::<ObjectId>().is_ok() => {
+                let what = format!("holds an unfinished restore of snapshot {other}, see {found}");
+                return Ok(Some(what));
             }
-            None => {}
+            _ => {}
         }
     }
     let is_free = is_ours || overwrite;
@@ -93,13 +96,19 @@ fn obstacle(target: &Folder, name: &str, overwrite: bool) -> io::Result<Option<S
 }
 
 fn open(target: &Folder, name: &str) -> io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(target, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = openat(target, name, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?;
+    let found = fstat(&file)?;
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    if !is_file || found.st_uid != geteuid().as_raw() {
+        return Err(io::Error::other(format!("{name} is no claim of this user's")));
+    }
+    Ok(file.into())
 }
 
 /// Whether the claim is for `path`; one that was just made becomes so.
 fn says_or_learns(claim: &mut File, path: &[u8]) -> io::Result<bool> {
-    let said = [path, b"\n"].concat();
+    let said = [normal(path).as_slice(), b"\n"].concat();
     let mut found = Vec::new();
     claim.take(LONGEST_PATH_BYTES).read_to_end(&mut found)?;
     if found.is_empty() {

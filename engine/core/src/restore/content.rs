@@ -68,7 +68,9 @@ impl Writer<'_> {
             for piece in of_file {
                 self.report.control.check()?;
                 match self.file(piece) {
-                    Some(file) if file.may_hold_pieces() && file.holds(piece) => {
+                    Some(file)
+                        if file.may_hold_pieces() && file.holds(piece, self.report.control) =>
+                    {
                         self.report.kept(piece.plain_bytes);
                     }
                     _ => lock(&wanted).push(*piece),

@@ -17,10 +17,12 @@ use super::{
     content::Piece,
     metadata::{Subject, apply},
     report::Report,
-    standing::{Standing, read_verified},
+    standing::{Standing, has_no_more_attributes, read_verified},
     target::{Folder, Temporary, TemporaryNames},
 };
 use crate::{
+    control::Control,
+    error::{Error, Result},
     format::tree::{Metadata, Node},
     issue::IssueKind,
     workers::lock,
@@ -118,7 +120,7 @@ impl PendingFile {
             return;
         }
         if !self.temporary.folder().is_new() {
-            if let Some(handle) = self.temporary.reopen_file() {
+            if let Some(handle) = self.reopen() {
                 return drop(self.written.set(Written::new(handle, true)));
             }
             if let Some(standing) = Standing::find(&self.temporary, &self.metadata, exact) {
@@ -132,6 +134,20 @@ impl PendingFile {
         }
     }
 
+    /// What an earlier restore, cut off, left of it, if only its owner could have touched it.
+    fn reopen(&self) -> Option<OwnedFd> {
+        let (handle, found) = self.temporary.reopen_file()?;
+        if !has_no_more_attributes(&handle, &Metadata::default(), true) {
+            return None;
+        }
+        if u64::try_from(found.st_size).unwrap_or_default() < self.metadata.size_bytes {
+            // Holes that were not made yet are right, and must not be filled with zeros. A length
+            // that no file can have is found out when it is written.
+            let _ = ftruncate(&handle, self.metadata.size_bytes);
+        }
+        Some(handle)
+    }
+
     /// Whether some of its pieces may be right already.
     pub fn may_hold_pieces(&self) -> bool {
         self.standing.get().is_some()
@@ -139,7 +155,7 @@ impl PendingFile {
     }
 
     /// Whether the piece is right already. Pieces are asked for in their order.
-    pub fn holds(&self, piece: &Piece) -> bool {
+    pub fn holds(&self, piece: &Piece, control: &Control) -> bool {
         let (offset_bytes, length) = (piece.offset_bytes, piece.plain_bytes as usize);
         let Some(standing) = self.standing.get() else {
             return self.written.get().is_some_and(|written| {
@@ -147,22 +163,27 @@ impl PendingFile {
             });
         };
         let Some(right) = read_verified(standing, piece.blob.id, offset_bytes, length) else {
-            if let Err(errno) = self.replace(standing, offset_bytes) {
-                self.fail(IssueKind::NotWritten, errno.to_string());
+            if let Err(error) = self.replace(standing, control) {
+                self.fail(IssueKind::NotWritten, error.chain());
             }
             return false;
         };
-        self.write(offset_bytes, &right);
+        match self.written.get() {
+            Some(_) => self.write(offset_bytes, &right),
+            None => standing.remember(piece.blob.id, piece.plain_bytes),
+        }
         true
     }
 
-    /// Write another file in place of `standing`, of which the first `right_bytes` are right.
-    fn replace(&self, standing: &Standing, right_bytes: u64) -> IoResult<()> {
+    /// Write another file in place of `standing`, with its pieces that are right.
+    fn replace(&self, standing: &Standing, control: &Control) -> Result<()> {
         if self.written.get().is_some() {
             return Ok(());
         }
-        let written = Written::new(self.temporary.create_file()?, false);
-        standing.copy(right_bytes, |offset_bytes, part| written.write(offset_bytes, part))?;
+        let handle = self.temporary.create_file();
+        let handle = handle.map_err(|errno| Error::storage("cannot be made", errno.into()))?;
+        let written = Written::new(handle, false);
+        standing.copy(control, |offset_bytes, piece| written.write(offset_bytes, piece))?;
         let _ = self.written.set(written);
         Ok(())
     }
@@ -181,7 +202,7 @@ impl PendingFile {
     pub fn finish(self, report: &Report<'_>, exact: bool) -> bool {
         let path = self.path();
         if let Some((kind, message)) = lock(&self.failure).take() {
-            report.issue(kind, &path, message);
+            report.failed(kind, &path, message);
             return false;
         }
         let expected_bytes = self.metadata.size_bytes;
@@ -190,30 +211,31 @@ impl PendingFile {
             report.issue(IssueKind::Damaged, &path, message);
         }
         let size_bytes = self.size_bytes;
-        match self.complete(exact) {
+        match self.complete(report.control, exact) {
             Ok(failures) => {
                 report.metadata(&path, failures);
                 report.file(size_bytes);
                 true
             }
-            Err(errno) => {
-                report.not_written(&path, errno);
+            Err(error) => {
+                report.failed(IssueKind::NotWritten, &path, error.chain());
                 false
             }
         }
     }
 
-    fn complete(self, exact: bool) -> IoResult<Vec<String>> {
+    fn complete(self, control: &Control, exact: bool) -> Result<Vec<String>> {
+        let failed = |errno: Errno| Error::storage("cannot be completed", errno.into());
         if let Some(standing) = self.standing.get() {
             if standing.size_bytes() == self.size_bytes && self.written.get().is_none() {
-                return Ok(apply(&Subject::Open(standing.as_fd()), &self.metadata, exact));
+                return Ok(apply(&Subject::File(standing.as_fd()), &self.metadata, exact));
             }
-            self.replace(standing, self.size_bytes)?;
+            self.replace(standing, control)?;
         }
-        let written = self.written.get().ok_or(Errno::BADF)?;
-        written.set_length(self.size_bytes)?;
-        let failures = apply(&Subject::Open(written.handle.as_fd()), &self.metadata, exact);
-        self.temporary.place()?;
+        let written = self.written.get().ok_or_else(|| failed(Errno::BADF))?;
+        written.set_length(self.size_bytes).map_err(failed)?;
+        let failures = apply(&Subject::File(written.handle.as_fd()), &self.metadata, exact);
+        self.temporary.place().map_err(failed)?;
         Ok(failures)
     }
 }

@@ -12,31 +12,32 @@ use rustix::{
 
 use crate::format::tree::{Attribute, Metadata, Time};
 
-/// Attributes that any owner may set, and that give no power.
-const ORDINARY_ATTRIBUTES: &str = "user.";
+/// Attributes that any owner may set: notes, and who else may use a file. Without its ACL a file
+/// would give its group what its mask only allows.
+const ORDINARY_ATTRIBUTES: [&str; 2] = ["user.", "system.posix_acl_"];
 
 /// What metadata is set on.
 pub enum Subject<'a> {
-    /// An open file or folder.
-    Open(BorrowedFd<'a>),
+    /// An open file.
+    File(BorrowedFd<'a>),
+    /// An open folder.
+    Folder(BorrowedFd<'a>),
     /// An entry that cannot be opened to write: a link or a special file.
-    Named(Anchored<'a>),
+    Named(Anchored),
 }
 
 /// An entry held by a handle that only names it, so that nobody can put another in its place.
-pub struct Anchored<'a> {
-    folder: BorrowedFd<'a>,
-    name: &'a str,
+pub struct Anchored {
     anchor: OwnedFd,
     is_link: bool,
 }
 
-impl<'a> Anchored<'a> {
+impl Anchored {
     /// Hold the entry `name` of `folder`.
-    pub fn new(folder: &'a impl AsFd, name: &'a str, is_link: bool) -> IoResult<Self> {
+    pub fn new(folder: impl AsFd, name: &str, is_link: bool) -> IoResult<Self> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let anchor = openat(folder, name, flags, Mode::empty())?;
-        Ok(Self { folder: folder.as_fd(), name, anchor, is_link })
+        Ok(Self { anchor, is_link })
     }
 
     /// The kernel's own path to the held entry itself.
@@ -64,7 +65,7 @@ pub fn apply(subject: &Subject<'_>, metadata: &Metadata, exact: bool) -> Vec<Str
     }
     // 3. Mode: an ACL changes it.
     if let Some(mode) = metadata.mode {
-        note("mode", subject.set_mode(if exact { mode & 0o7777 } else { mode & 0o777 }));
+        note("mode", subject.set_mode(mode & allowed_mode(subject, exact)));
     }
     // 4. Times: everything else may change them.
     if let Some(modified) = metadata.modified {
@@ -73,26 +74,36 @@ pub fn apply(subject: &Subject<'_>, metadata: &Metadata, exact: bool) -> Vec<Str
     failures
 }
 
+/// The bits of a mode that are set. Without the sticky bit anybody could remove anybody's files
+/// from a folder that all may write to.
+fn allowed_mode(subject: &Subject<'_>, exact: bool) -> u32 {
+    match (exact, subject) {
+        (true, _) => 0o7777,
+        (false, Subject::Folder(_)) => 0o1777,
+        (false, _) => 0o777,
+    }
+}
+
 /// Whether `attribute` is set.
 pub fn is_wanted(attribute: &Attribute, exact: bool) -> bool {
-    exact || attribute.name.starts_with(ORDINARY_ATTRIBUTES)
+    exact || ORDINARY_ATTRIBUTES.iter().any(|ordinary| attribute.name.starts_with(ordinary))
 }
 
 impl Subject<'_> {
     fn set_owner(&self, uid: Option<u32>, gid: Option<u32>) -> IoResult<()> {
         let (uid, gid) = (uid.and_then(known_uid), gid.and_then(known_gid));
         match self {
-            Self::Open(handle) => fchown(handle, uid, gid),
-            Self::Named(entry) => {
-                chownat(entry.folder, entry.name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
-            }
+            Self::File(handle) | Self::Folder(handle) => fchown(handle, uid, gid),
+            Self::Named(entry) => chownat(&entry.anchor, "", uid, gid, AtFlags::EMPTY_PATH),
         }
     }
 
     fn set_attribute(&self, attribute: &Attribute) -> IoResult<()> {
         let (name, value) = (attribute.name.as_str(), attribute.value.as_slice());
         match self {
-            Self::Open(handle) => fsetxattr(handle, name, value, XattrFlags::empty()),
+            Self::File(handle) | Self::Folder(handle) => {
+                fsetxattr(handle, name, value, XattrFlags::empty())
+            }
             Self::Named(entry) => setxattr(entry.path(), name, value, XattrFlags::empty()),
         }
     }
@@ -100,7 +111,7 @@ impl Subject<'_> {
     fn set_mode(&self, mode: u32) -> IoResult<()> {
         let mode = Mode::from_raw_mode(mode);
         match self {
-            Self::Open(handle) => fchmod(handle, mode),
+            Self::File(handle) | Self::Folder(handle) => fchmod(handle, mode),
             // Links have no mode of their own.
             Self::Named(entry) if entry.is_link => Ok(()),
             Self::Named(entry) => rustix::fs::chmod(entry.path(), mode),
@@ -111,10 +122,8 @@ impl Subject<'_> {
         let times =
             Timestamps { last_access: timespec(accessed), last_modification: timespec(modified) };
         match self {
-            Self::Open(handle) => futimens(handle, &times),
-            Self::Named(entry) => {
-                utimensat(entry.folder, entry.name, &times, AtFlags::SYMLINK_NOFOLLOW)
-            }
+            Self::File(handle) | Self::Folder(handle) => futimens(handle, &times),
+            Self::Named(entry) => utimensat(&entry.anchor, "", &times, AtFlags::EMPTY_PATH),
         }
     }
 }

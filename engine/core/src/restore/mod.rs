@@ -20,6 +20,8 @@ mod walk;
 
 use std::{os::fd::AsFd, path::Path};
 
+use rustix::fs::syncfs;
+
 pub use self::plan::{RestorePlan, plan};
 use self::{
     claim::Claim,
@@ -111,12 +113,19 @@ pub fn restore(
     let metadata = node.metadata.clone();
     let is_folder = matches!(node.kind, NodeKind::Folder(_));
     Walk::new(&folder, &blobs, &report, &names, options).run(&folder, node)?;
-    if let Err(errno) = claim.release() {
+    // Before anything is called restored: the system may find out late that a disk is full.
+    if let Err(errno) = syncfs(&folder) {
+        report.not_written(b"", errno);
+    }
+    // Otherwise the claim stays, so that the same call tries again.
+    if !report.is_unfinished()
+        && let Err(errno) = claim.release()
+    {
         report.not_written(b"", errno);
     }
     if is_folder {
         // Only now: giving up the claim changes the folder, and its mode may forbid that.
-        report.metadata(b"", apply(&Subject::Open(folder.as_fd()), &metadata, options.exact));
+        report.metadata(b"", apply(&Subject::Folder(folder.as_fd()), &metadata, options.exact));
     }
     Ok(report.summary())
 }

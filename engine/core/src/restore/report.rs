@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     os::unix::ffi::OsStrExt,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use super::RestoreSummary;
@@ -26,6 +26,8 @@ pub struct Report<'a> {
     others: AtomicU64,
     bytes_written: AtomicU64,
     bytes_kept: AtomicU64,
+    /// Something failed that may well succeed when it is tried again.
+    is_unfinished: AtomicBool,
 }
 
 impl<'a> Report<'a> {
@@ -40,6 +42,7 @@ impl<'a> Report<'a> {
             others: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
             bytes_kept: AtomicU64::new(0),
+            is_unfinished: AtomicBool::new(false),
         }
     }
 
@@ -77,7 +80,18 @@ impl<'a> Report<'a> {
 
     /// `path` could not be written.
     pub fn not_written(&self, path: &[u8], error: rustix::io::Errno) {
-        self.issue(IssueKind::NotWritten, path, error.to_string());
+        self.failed(IssueKind::NotWritten, path, error.to_string());
+    }
+
+    /// `path` is not there; what is not damaged may be had when it is tried again.
+    pub fn failed(&self, kind: IssueKind, path: &[u8], message: impl Into<String>) {
+        self.is_unfinished.fetch_or(kind == IssueKind::NotWritten, Relaxed);
+        self.issue(kind, path, message);
+    }
+
+    /// Whether another attempt may bring more.
+    pub fn is_unfinished(&self) -> bool {
+        self.is_unfinished.load(Relaxed)
     }
 
     /// `path` is there, but not all that belongs to it.

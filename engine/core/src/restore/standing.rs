@@ -1,26 +1,36 @@
 //! What stands in a file's place already, and which pieces of it are right.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Mutex,
+};
 
 use rustix::{
     fs::{OFlags, Stat, flistxattr},
-    io::Result as IoResult,
+    io::{Errno, Result as IoResult},
     process::geteuid,
 };
 
 use super::{metadata::is_wanted, target::Temporary};
-use crate::{format::tree::Metadata, object::ObjectId, storage::files::read_at};
+use crate::{
+    control::Control,
+    error::{Error, Result},
+    format::tree::Metadata,
+    object::ObjectId,
+    storage::files::read_at,
+    workers::lock,
+};
 
 /// Names of attributes take no more on Linux.
 const MOST_NAME_BYTES: usize = 64 << 10;
-/// Bytes copied at once.
-const COPY_BYTES: usize = 1 << 20;
 
 /// A file that has the name and the length of one that is restored.
 #[derive(Debug)]
 pub struct Standing {
     handle: OwnedFd,
     size_bytes: u64,
+    /// The pieces from its start on that were found right, with their lengths in bytes.
+    right: Mutex<Vec<(ObjectId, u32)>>,
 }
 
 impl Standing {
@@ -34,7 +44,7 @@ impl Standing {
             && found.st_nlink <= metadata.links.max(1)
             && is_owned_rightly(&found, metadata, exact)
             && has_no_more_attributes(&handle, metadata, exact);
-        may_stay.then_some(Self { handle, size_bytes })
+        may_stay.then_some(Self { handle, size_bytes, right: Mutex::default() })
     }
 
     /// Its length.
@@ -42,21 +52,32 @@ impl Standing {
         self.size_bytes
     }
 
-    /// Write its first `length_bytes`, which were verified, with `write`.
+    /// Note that the next piece was found right.
+    pub fn remember(&self, id: ObjectId, length_bytes: u32) {
+        lock(&self.right).push((id, length_bytes));
+    }
+
+    /// Give the pieces that were found right to `write`, each verified once more: meanwhile
+    /// somebody may have written to the file.
     pub fn copy(
         &self,
-        length_bytes: u64,
+        control: &Control,
         mut write: impl FnMut(u64, &[u8]) -> IoResult<()>,
-    ) -> IoResult<()> {
+    ) -> Result<()> {
         let mut offset_bytes = 0;
-        while offset_bytes < length_bytes {
-            let rest = usize::try_from(length_bytes - offset_bytes).unwrap_or(COPY_BYTES);
-            let part = read_at(&self.handle, offset_bytes, rest.min(COPY_BYTES))?;
-            write(offset_bytes, &part)?;
-            offset_bytes += part.len() as u64;
+        for (id, length_bytes) in lock(&self.right).drain(..) {
+            control.check()?;
+            let piece = read_verified(&self.handle, id, offset_bytes, length_bytes as usize)
+                .ok_or_else(|| failed("it changed while it was compared", Errno::STALE))?;
+            write(offset_bytes, &piece).map_err(|errno| failed("cannot be written", errno))?;
+            offset_bytes += u64::from(length_bytes);
         }
         Ok(())
     }
+}
+
+fn failed(what: &str, errno: Errno) -> Error {
+    Error::storage(what, errno.into())
 }
 
 impl AsFd for Standing {
@@ -83,7 +104,7 @@ fn is_owned_rightly(found: &Stat, metadata: &Metadata, exact: bool) -> bool {
 }
 
 /// An attribute that the snapshot does not have, an ACL say, could give others access.
-fn has_no_more_attributes(file: &OwnedFd, metadata: &Metadata, exact: bool) -> bool {
+pub fn has_no_more_attributes(file: &OwnedFd, metadata: &Metadata, exact: bool) -> bool {
     let mut names = vec![0; MOST_NAME_BYTES];
     let Ok(length) = flistxattr(file, &mut names) else { return false };
     let is_known = |name: &[u8]| {

@@ -6,6 +6,7 @@
 
 use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    os::unix::fs::DirBuilderExt,
     path::Path,
     sync::Arc,
 };
@@ -50,7 +51,12 @@ impl Folder {
                 _ => Error::caused_by(ErrorKind::InvalidInput, message, error),
             }
         };
-        std::fs::create_dir_all(path).map_err(cannot)?;
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(cannot)?;
+        // Until it gets its mode at the end, what is restored is nobody else's business.
+        match std::fs::DirBuilder::new().mode(0o700).create(path) {
+            Err(_) if path.is_dir() => {}
+            made => made.map_err(cannot)?,
+        }
         // The caller's own path may hold links.
         let flags = FOLDER.difference(OFlags::NOFOLLOW);
         let opened = openat(CWD, path, flags, Mode::empty())
@@ -97,6 +103,14 @@ impl Folder {
         Ok(Arc::new(Self { handle, parent: Some((Arc::clone(self), name.to_vec())), is_new }))
     }
 
+    /// The folder `name` in this one, to pass through: that needs no right to list it.
+    fn pass(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = openat(&self.handle, name, flags, Mode::empty())?;
+        let parent = Some((Arc::clone(self), name.to_vec()));
+        Ok(Arc::new(Self { handle, parent, is_new: false }))
+    }
+
     /// Let the owner into a folder that stands here, until it gets its mode at the end.
     fn allow_entry(&self, name: &[u8]) -> IoResult<()> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -140,7 +154,7 @@ impl Folder {
         self: &Arc<Self>,
         names: impl IntoIterator<Item = &'a [u8]>,
     ) -> IoResult<Arc<Self>> {
-        names.into_iter().try_fold(Arc::clone(self), |folder, name| folder.open(name, false))
+        names.into_iter().try_fold(Arc::clone(self), |folder, name| folder.pass(name))
     }
 
     /// The path below the target; empty for the target.
@@ -265,11 +279,14 @@ impl Temporary {
         self.make(|| openat(&self.folder, self.name.as_str(), flags, mode))
     }
 
-    /// The file that an earlier restore, cut off, left under this name.
-    pub fn reopen_file(&self) -> Option<OwnedFd> {
+    /// The file that an earlier restore, cut off, left under this name, and what is known about
+    /// it; none that anybody else could have opened.
+    pub fn reopen_file(&self) -> Option<(OwnedFd, Stat)> {
         let (handle, found) = self.folder.regular_file(self.name.as_bytes(), OFlags::RDWR)?;
-        let is_ours = found.st_uid == geteuid().as_raw() && found.st_nlink == 1;
-        is_ours.then_some(handle)
+        let is_ours = found.st_uid == geteuid().as_raw()
+            && found.st_nlink == 1
+            && found.st_mode & 0o7777 == 0o600;
+        is_ours.then_some((handle, found))
     }
 
     /// Make it another name of `name` in `folder`.

@@ -33,7 +33,7 @@ pub struct Walk<'a> {
     options: &'a RestoreOptions,
     batch: Batch<'a>,
     levels: Vec<Level>,
-    waiting_bytes: usize,
+    held_bytes: usize,
     entries: u64,
 }
 
@@ -43,6 +43,8 @@ struct Level {
     metadata: Metadata,
     /// Folders in it that were not entered yet.
     folders: IntoIter<Node>,
+    /// What all its folders take: the metadata of one that was entered is held on.
+    held_bytes: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -56,7 +58,7 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let batch = Batch::new(Arc::clone(target), blobs, report, names, options.exact);
         let levels = Vec::new();
-        Self { blobs, report, names, options, batch, levels, waiting_bytes: 0, entries: 0 }
+        Self { blobs, report, names, options, batch, levels, held_bytes: 0, entries: 0 }
     }
 
     /// Write what is in `node` into the target when it is a folder, else itself.
@@ -77,7 +79,6 @@ impl<'a> Walk<'a> {
 
     /// Make the folder `node` in the folder entered last, and enter it.
     fn descend(&mut self, node: Node) -> Result<()> {
-        self.waiting_bytes -= node.held_bytes();
         let Some(level) = self.levels.last() else { return Ok(()) };
         let NodeKind::Folder(tree) = node.kind else { return Ok(()) };
         if self.levels.len() > MOST_LEVELS {
@@ -109,8 +110,9 @@ impl<'a> Walk<'a> {
             self.report.control.check()?;
             self.write(&folder, node)?;
         }
-        self.waiting_bytes += folders.iter().map(Node::held_bytes).sum::<usize>();
-        self.levels.push(Level { folder, metadata, folders: folders.into_iter() });
+        let held_bytes = folders.iter().map(Node::held_bytes).sum();
+        self.held_bytes += held_bytes;
+        self.levels.push(Level { folder, metadata, folders: folders.into_iter(), held_bytes });
         Ok(())
     }
 
@@ -123,7 +125,7 @@ impl<'a> Walk<'a> {
         let tree = match self.blobs.tree(id) {
             Ok(tree) => tree,
             Err(error) => {
-                self.report.issue(kind_of(&error), &folder.path(), error.chain());
+                self.report.failed(kind_of(&error), &folder.path(), error.chain());
                 return Vec::new();
             }
         };
@@ -131,7 +133,7 @@ impl<'a> Walk<'a> {
             self.report.refused(&folder.path_of(&refused.name), refused);
         }
         self.entries += tree.nodes.len() as u64;
-        if self.entries > self.options.most_entries || self.waiting_bytes > MOST_WAITING_BYTES {
+        if self.entries > self.options.most_entries || self.held_bytes > MOST_WAITING_BYTES {
             let message = "left out: the snapshot holds more entries than a restore writes";
             self.report.issue(IssueKind::NotWritten, &folder.path(), message);
             return Vec::new();
@@ -141,7 +143,10 @@ impl<'a> Walk<'a> {
 
     fn leave(&mut self) -> Result<()> {
         match self.levels.pop() {
-            Some(level) => self.batch.add_left_folder(level.folder, level.metadata),
+            Some(level) => {
+                self.held_bytes -= level.held_bytes;
+                self.batch.add_left_folder(level.folder, level.metadata)
+            }
             None => Ok(()),
         }
     }
