@@ -138,3 +138,75 @@ impl<'a, T: Deserialize<'a>> Visitor<'a> for List<T> {
         Ok(list)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Entry {
+        attributes: Option<Attributes<IgnoredAny>>,
+    }
+
+    /// How many nodes there are in `json`, which is stored in `stored_bytes`; None where it is
+    /// refused.
+    fn counted(json: &str, stored_bytes: usize) -> Option<usize> {
+        let mut count = 0;
+        let done = each_node(json.as_bytes(), stored_bytes, |entry: Entry| {
+            count += 1;
+            Ok(entry.attributes.map_or(0, |list| list.0.len()))
+        });
+        assert!(done.as_ref().err().is_none_or(is_damage));
+        done.ok().map(|()| count)
+    }
+
+    fn is_damage(error: &Error) -> bool {
+        error.kind() == ErrorKind::Damaged
+    }
+
+    fn tree(node: &str, count: usize) -> String {
+        format!(r#"{{"nodes":[{}]}}"#, vec![node; count].join(","))
+    }
+
+    #[test]
+    fn a_tree_has_as_many_nodes_as_what_is_stored_can_hold() {
+        assert_eq!(counted(&tree("{}", FREE_NODES), 0), Some(FREE_NODES));
+        assert_eq!(counted(&tree("{}", FREE_NODES + 1), 0), None);
+        assert_eq!(counted(&tree("{}", FREE_NODES + 1), 2), Some(FREE_NODES + 1));
+    }
+
+    #[test]
+    fn attributes_that_no_json_could_name_are_refused() {
+        let owner = |attribute: &str, count: usize| {
+            tree(&format!(r#"{{"attributes":[{}]}}"#, vec![attribute; count].join(",")), 1)
+        };
+        let honest = r#"{"name":"a","value":""}"#;
+        assert_eq!(counted(&owner(honest, MOST_NODE_ATTRIBUTES), 0), Some(1));
+        assert_eq!(counted(&owner(honest, MOST_NODE_ATTRIBUTES + 1), 0), None);
+        assert_eq!(counted(&owner(r#"["",""]"#, 1000), 0), None);
+    }
+
+    #[test]
+    fn nodes_stand_once_in_a_list_and_nowhere_else() {
+        let other = r#"{"future":[{}],"nodes":[{},{}],"more":null}"#;
+        assert_eq!(counted(other, 0), Some(2));
+        assert_eq!(counted("{}", 0), Some(0));
+        for json in [
+            r#"{"nodes":[],"nodes":[]}"#,
+            r#"{"nodes":{"nodes":[]}}"#,
+            r#"{"nodes":[{}],}"#,
+            r#"{"nodes":[{}]}]"#,
+            "[[]]",
+            "null",
+        ] {
+            assert_eq!(counted(json, 0), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_tree_may_be_long_without_being_stored_so() {
+        assert_eq!(tree_limit_bytes(0), FREE_TREE_BYTES);
+        assert_eq!(tree_limit_bytes(10 << 20), (640 + 4) << 20);
+        assert_eq!(tree_limit_bytes(usize::MAX), 1 << 30);
+    }
+}
