@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::{Faulty, Fixture, folder, told};
 use unstoppable_engine_core::{
     check::{CheckSummary, check, part::Part},
@@ -170,4 +171,32 @@ fn a_cancelled_check_says_so() {
     control.cancel();
     let error = check(&fixture().reader(), Some(Part::ALL), &control).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn honest_trees_that_compress_to_next_to_nothing_are_read() {
+    let fixture = Fixture::new();
+    let piece = vec![0; 8 << 20];
+    let id = fixture.put_blobs(&[("data", &piece)])[0];
+    let value = STANDARD.encode(noise(60_000));
+    let attribute = format!(r#""extended_attributes":[{{"name":"user.a","value":"{value}"}}]"#);
+    let files = (0..300_u32).map(|number| {
+        let id = ObjectId::of(&number.to_le_bytes());
+        format!(r#"{{"name":"{id}","type":"file","size":0,"content":[],{attribute}}}"#)
+    });
+    let folder_id = fixture.put_tree(&files.collect::<Vec<_>>().join(","));
+    let pieces = vec![format!("\"{id}\""); 131_072].join(",");
+    let size_bytes = 1_u64 << 40;
+    let sparse =
+        format!(r#"{{"name":"sparse","type":"file","size":{size_bytes},"content":[{pieces}]}}"#);
+
+    fixture.forge(&[folder("folder", folder_id), sparse].join(","));
+
+    assert_eq!(paths(&run_to_the_last_byte(&fixture, Some(Part::ALL))), [""; 0]);
+}
+
+fn noise(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
 }

@@ -20,7 +20,7 @@ use unstoppable_engine_core::format::{
 /// The names of a folder are sorted, stand once, lead nowhere else, and take no more room than
 /// the JSON.
 pub fn tree(data: &[u8]) {
-    let Ok(tree) = Tree::parse(data) else { return };
+    let Ok(tree) = Tree::parse(data, data.len()) else { return };
     for node in &tree.nodes {
         see_name_is_safe(&node.name);
         assert!(node.metadata.mode.unwrap_or_default() <= 0o7777, "a mode of more than 12 bits");
@@ -92,7 +92,7 @@ pub fn base64(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let node = serde_json::json!({"name": "a", "type": "symlink", "linktarget_raw": text});
     let json = serde_json::json!({ "nodes": [node] }).to_string();
-    let tree = Tree::parse(json.as_bytes()).ok();
+    let tree = Tree::parse(json.as_bytes(), json.len()).ok();
     let target = tree.and_then(|tree| tree.nodes.into_iter().next()).map(|node| node.kind);
     let configuration = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)

@@ -47,7 +47,7 @@ impl Run<'_> {
         let (options, control) = (self.options, self.control);
         let ledger = Arc::new(Ledger::default());
         let source = self.open_source()?;
-        let backend = Arc::new(self.backend()?);
+        let backend = Arc::new(self.backend(ledger.clone())?);
         let rustic = open_for_backup(backend.clone(), &self.repository.key, control.clone())
             .map_err(|error| backend.take_failure().unwrap_or(error))?;
         control.check()?;
@@ -85,7 +85,7 @@ impl Run<'_> {
         DirectorySource::open(&options.source, name, &directory, self.control.clone())
     }
 
-    fn backend(&self) -> Result<Backend> {
+    fn backend(&self, ledger: Arc<Ledger>) -> Result<Backend> {
         let repository = self.repository;
         let append = repository.append.clone().ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, "a backup needs a repository opened to append")
@@ -97,6 +97,7 @@ impl Run<'_> {
             config: repository.config.clone(),
             known: self.known.clone(),
             issues: repository.issues.clone(),
+            ledger,
             control: self.control.clone(),
         }))
     }

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use zstd::bulk::Decompressor;
 
 use super::{
-    MOST_PLAIN_BYTES, damaged, plain_limit_bytes,
+    MOST_PLAIN_BYTES, damaged,
+    nodes::tree_limit_bytes,
     seal::{OVERHEAD_BYTES, Seal},
 };
 use crate::{
@@ -93,7 +94,7 @@ impl Blob {
     }
 
     /// What `location` says of the length of the plaintext, if that is within reason.
-    fn plain_bytes(&self, location: &Location) -> Result<usize> {
+    pub fn plain_bytes(&self, location: &Location) -> Result<usize> {
         let plain_bytes = location.plain_bytes() as usize;
         if plain_bytes > self.limit_bytes(location) {
             return Err(damaged(format!("blob {} claims to hold {plain_bytes} bytes", self.id)));
@@ -143,7 +144,7 @@ impl Blob {
     pub fn limit_bytes(&self, location: &Location) -> usize {
         match self.kind {
             BlobKind::Data => MOST_DATA_BYTES,
-            BlobKind::Tree => plain_limit_bytes(location.length_bytes as usize),
+            BlobKind::Tree => tree_limit_bytes(location.length_bytes as usize),
         }
     }
 }
@@ -169,8 +170,14 @@ fn with_decompressed(
     DECOMPRESSOR.with_borrow_mut(|(decompressor, room)| {
         room.clear();
         room.reserve(plain_bytes);
-        decompressor.decompress_to_buffer(compressed, room).map_err(not_compressed)?;
-        look(room)
+        let looked = decompressor
+            .decompress_to_buffer(compressed, room)
+            .map_err(not_compressed)
+            .and_then(|_| look(room));
+        // A large tree must not leave its length to every thread that came upon one.
+        room.clear();
+        room.shrink_to(MOST_DATA_BYTES);
+        looked
     })
 }
 
@@ -230,12 +237,12 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_before_it_takes_memory() {
-        let plain = vec![0; 64 << 20];
+        let plain = vec![0; 65 << 20];
         let sealed = seal().seal(&zstd::bulk::compress(&plain, 19).unwrap()).unwrap();
         assert!(sealed.len() < 20_000);
         for kind in [BlobKind::Data, BlobKind::Tree] {
             let blob = Blob { kind, id: ObjectId::of(&plain) };
-            for claimed_bytes in [64 << 20, u32::MAX, 1000] {
+            for claimed_bytes in [65 << 20, u32::MAX, 1000] {
                 let location = location(&sealed, Some(claimed_bytes));
                 let error = open(blob, &location, &sealed).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Damaged);

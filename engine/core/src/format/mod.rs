@@ -6,6 +6,7 @@ pub mod config;
 pub mod growing;
 pub mod index;
 pub mod name;
+pub(crate) mod nodes;
 pub mod pack;
 pub mod reader;
 pub mod seal;
@@ -19,8 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Plaintext that a small stored object may grow to, whatever its ratio.
 const FREE_PLAIN_BYTES: usize = 4 << 20;
-/// Metadata never compresses better than this: every entry holds ids, inodes and times that are
-/// as good as random. What claims more was made to fill memory.
+/// An index never compresses better than this: its ids are as good as random. Trees may, which is
+/// why [`nodes`] has a limit of its own. What claims more was made to fill memory.
 const MOST_PLAIN_PER_STORED_BYTE: usize = 64;
 /// No metadata of any size grows beyond this: a folder of about 2,500,000 files.
 const MOST_PLAIN_BYTES: usize = 1 << 30;

@@ -39,7 +39,29 @@ impl PackHeader {
         size_bytes: u64,
     ) -> Result<Self> {
         let object = Object::Hashed(ObjectKind::Pack, pack);
-        let tail = read_tail(storage, &object, size_bytes, GUESSED_TAIL_BYTES)?;
+        Self::find(seal, pack, size_bytes, |length| {
+            let offset_bytes = size_bytes - length as u64;
+            storage.read_range(&object, offset_bytes, length)
+        })
+    }
+
+    /// The header of a pack that consists of `parts`.
+    pub fn of(parts: &[Bytes], seal: &Seal, pack: ObjectId) -> Result<Self> {
+        let size_bytes = parts.iter().map(|part| part.len() as u64).sum();
+        Self::find(seal, pack, size_bytes, |length| Ok(tail_of(parts, length)))
+    }
+
+    /// Find the header in what `read_tail` gives: that many bytes, which are the last.
+    fn find(
+        seal: &Seal,
+        pack: ObjectId,
+        size_bytes: u64,
+        read_tail: impl Fn(usize) -> Result<Bytes>,
+    ) -> Result<Self> {
+        let read_tail = |length_bytes: u64| {
+            read_tail(usize::try_from(length_bytes.min(size_bytes)).unwrap_or(usize::MAX))
+        };
+        let tail = read_tail(GUESSED_TAIL_BYTES)?;
         let (_, length) = tail.split_last_chunk().ok_or_else(|| damaged("too short for a pack"))?;
         let header_bytes = u64::from(u32::from_le_bytes(*length));
         if header_bytes > MOST_HEADER_BYTES {
@@ -51,7 +73,7 @@ impl PackHeader {
             .ok_or_else(|| damaged("too short for its header"))?;
         let tail = match usize::try_from(tail_bytes).unwrap_or(usize::MAX) {
             length if length <= tail.len() => tail.slice(tail.len() - length..),
-            _ => read_tail(storage, &object, size_bytes, tail_bytes)?,
+            _ => read_tail(tail_bytes)?,
         };
         let (sealed, _) = tail.split_at(tail.len().saturating_sub(4));
         Self::parse(&seal.open(sealed)?, pack, start_bytes)
@@ -78,16 +100,17 @@ impl PackHeader {
     }
 }
 
-/// The last `length_bytes` of a pack, or all of it where it has no more.
-fn read_tail(
-    storage: &dyn ReadStorage,
-    pack: &Object,
-    size_bytes: u64,
-    length_bytes: u64,
-) -> Result<Bytes> {
-    let length_bytes = length_bytes.min(size_bytes);
-    let length = usize::try_from(length_bytes).unwrap_or(usize::MAX);
-    storage.read_range(pack, size_bytes - length_bytes, length)
+/// The last `length` bytes of `parts`.
+fn tail_of(parts: &[Bytes], length: usize) -> Bytes {
+    let mut missing = length;
+    let mut tail = Vec::new();
+    for part in parts.iter().rev() {
+        let taken = part.len().min(missing);
+        tail.push(part.slice(part.len() - taken..));
+        missing -= taken;
+    }
+    tail.reverse();
+    tail.concat().into()
 }
 
 /// One entry, its offset still 0, and what follows it.

@@ -258,12 +258,13 @@ impl<'a, I: Places> BlobReader<'a, I> {
     pub fn tree(&self, id: ObjectId) -> Result<Tree> {
         let blob = Blob { kind: BlobKind::Tree, id };
         // Large ones are held one at a time, whatever the number of threads.
-        let (plain, _turn) = self.read_first(blob, |location| {
+        let (plain, stored_bytes, _turn) = self.read_first(blob, |location| {
             let is_large = location.length_bytes.max(location.plain_bytes()) > LARGE_TREE_BYTES;
             let turn = is_large.then(|| lock(&self.large));
-            self.read_at(blob, location).map(|plain| (plain, turn))
+            let stored_bytes = location.length_bytes as usize;
+            self.read_at(blob, location).map(|plain| (plain, stored_bytes, turn))
         })?;
-        Tree::parse(&plain)
+        Tree::parse(&plain, stored_bytes)
             .map_err(|error| Error::caused_by(ErrorKind::Damaged, format!("tree {id}"), error))
     }
 

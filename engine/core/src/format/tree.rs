@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{base64, damaged, name};
+use super::{
+    base64, damaged, name,
+    nodes::{Attributes, each_node},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     object::ObjectId,
@@ -142,12 +145,6 @@ pub struct Attribute {
 }
 
 #[derive(Deserialize)]
-struct RawTree<'a> {
-    #[serde(borrow)]
-    nodes: Option<Vec<RawNode<'a>>>,
-}
-
-#[derive(Deserialize)]
 struct RawNode<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
@@ -166,8 +163,7 @@ struct RawNode<'a> {
     device_id: Option<u64>,
     links: Option<u64>,
     size: Option<u64>,
-    #[serde(borrow)]
-    extended_attributes: Option<Vec<RawAttribute<'a>>>,
+    extended_attributes: Option<Attributes<Attribute>>,
     device: Option<u64>,
     linktarget: Option<String>,
     #[serde(borrow)]
@@ -184,14 +180,10 @@ struct RawAttribute<'a> {
 }
 
 impl Tree {
-    /// Read the JSON of a tree.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        let raw: RawTree = serde_json::from_slice(json)
-            .map_err(|error| Error::caused_by(ErrorKind::Damaged, "not a tree", error))?;
+    /// Read the JSON of a tree that is stored in `stored_bytes`.
+    pub fn parse(json: &[u8], stored_bytes: usize) -> Result<Self> {
         let mut tree = Self::default();
-        for raw_node in raw.nodes.unwrap_or_default() {
-            tree.add(raw_node)?;
-        }
+        each_node(json, stored_bytes, |raw| tree.add(raw))?;
         // Stable: of several entries with one name the first stays, as other programs have it.
         tree.nodes.sort_by(|one, other| one.name.cmp(&other.name));
         let refused = &mut tree.refused;
@@ -206,17 +198,19 @@ impl Tree {
         Ok(tree)
     }
 
-    fn add(&mut self, raw: RawNode<'_>) -> Result<()> {
+    /// Add a node or refuse it; returns how many attributes it has.
+    fn add(&mut self, raw: RawNode<'_>) -> Result<usize> {
+        let attributes = raw.extended_attributes.as_ref().map_or(0, |list| list.0.len());
         let Some(name) = name::unescape(&raw.name) else {
             let name = raw.name.into_owned().into_bytes();
             self.refused.push(Refused { name, reason: "its name cannot be read" });
-            return Ok(());
+            return Ok(attributes);
         };
         match name::danger(&name) {
             Some(reason) => self.refused.push(Refused { name, reason }),
             None => self.nodes.push(raw.into_node(name)?),
         }
-        Ok(())
+        Ok(attributes)
     }
 }
 
@@ -232,7 +226,6 @@ impl RawNode<'_> {
             "socket" => NodeKind::Socket,
             other => NodeKind::Unknown(other.to_owned()),
         };
-        let attributes = self.extended_attributes.unwrap_or_default();
         let metadata = Metadata {
             mode: self.mode.map(unix_mode),
             modified: self.mtime.as_deref().map(parse_time).transpose()?,
@@ -245,9 +238,15 @@ impl RawNode<'_> {
             device_id: self.device_id.unwrap_or_default(),
             links: self.links.unwrap_or_default(),
             size_bytes: self.size.unwrap_or_default(),
-            attributes: attributes.into_iter().map(attribute).collect::<Result<_>>()?,
+            attributes: self.extended_attributes.map(|list| list.0).unwrap_or_default(),
         };
         Ok(Node { name, kind, metadata })
+    }
+}
+
+impl<'a> Deserialize<'a> for Attribute {
+    fn deserialize<D: Deserializer<'a>>(raw: D) -> std::result::Result<Self, D::Error> {
+        attribute(RawAttribute::deserialize(raw)?).map_err(D::Error::custom)
     }
 }
 
@@ -298,7 +297,7 @@ mod tests {
     use super::*;
 
     fn parse(nodes: &str) -> Tree {
-        Tree::parse(format!(r#"{{"nodes":[{nodes}]}}"#).as_bytes()).unwrap()
+        Tree::parse(format!(r#"{{"nodes":[{nodes}]}}"#).as_bytes(), 0).unwrap()
     }
 
     fn named(name: &str) -> String {
@@ -358,8 +357,8 @@ mod tests {
         for json in
             ["", "[]", r#"{"nodes":[{}]}"#, r#"{"nodes":[{"name":"a","type":"file","size":-1}]}"#]
         {
-            assert_eq!(Tree::parse(json.as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
+            assert_eq!(Tree::parse(json.as_bytes(), 0).unwrap_err().kind(), ErrorKind::Damaged);
         }
-        assert_eq!(Tree::parse(br#"{"nodes":null}"#).unwrap(), Tree::default());
+        assert_eq!(Tree::parse(br#"{"nodes":null}"#, 0).unwrap(), Tree::default());
     }
 }

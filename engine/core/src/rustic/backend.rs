@@ -21,12 +21,14 @@ use crate::{
     error::{Error, ErrorKind, Result},
     format::{
         index::IndexObject,
+        pack::PackHeader,
         reader::{check_size, open_json},
         seal::Seal,
     },
     issue::{IssueKind, Issues},
     known::Known,
     object::{Object, ObjectId, ObjectKind},
+    source::tracked::Ledger,
     storage::{AppendStorage, ReadStorage, tiered::Tiered},
     workers::for_each,
 };
@@ -48,6 +50,8 @@ pub struct Parts {
     pub known: Arc<Known>,
     /// Learns what is not right in the repository.
     pub issues: Arc<Issues>,
+    /// Learns what of the source was stored, but cannot be read back.
+    pub ledger: Arc<Ledger>,
     /// Ends the reading of the source when something cannot be written.
     pub control: Arc<Control>,
 }
@@ -109,12 +113,32 @@ impl Backend {
         if let Object::Hashed(ObjectKind::Index | ObjectKind::Snapshot, id) = object {
             self.parts.known.add(id);
         }
+        if let Object::Hashed(ObjectKind::Pack, id) = object
+            && is_metadata
+        {
+            self.tell_unreadable(id, &parts)?;
+        }
         // Cold first: hot must hold nothing that cold does not name.
         self.parts.append.create(&object, &parts)?;
         if is_metadata {
             self.parts.tiered.keep(&object, &parts);
         }
         self.record().written.push((object, size));
+        Ok(())
+    }
+
+    /// No run may say that it succeeded when it stored what our own reader would refuse.
+    fn tell_unreadable(&self, pack: ObjectId, parts: &[Bytes]) -> Result<()> {
+        for (blob, location) in PackHeader::of(parts, &self.parts.seal, pack)?.blobs {
+            let refused = blob.check_claim(&location).and(blob.plain_bytes(&location)).err();
+            if let Some(error) = refused {
+                let path = Object::Hashed(ObjectKind::Pack, pack).path();
+                let message = format!(
+                    "a folder holds too much metadata to be read back, spread its files over more folders: {error}"
+                );
+                self.parts.ledger.issues.add(IssueKind::Unreadable, path, message);
+            }
+        }
         Ok(())
     }
 

@@ -5,14 +5,17 @@
 use std::borrow::Cow;
 
 use rustic_core::repofile::{IndexFile, SnapshotFile};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::{
     error::{Error, ErrorKind, Result},
     format::{
         damaged,
         index::IndexObject,
-        plain_limit_bytes,
+        nodes::{Attributes, each_node, tree_limit_bytes},
         seal::{Seal, decompress},
     },
     object::ObjectId,
@@ -48,30 +51,26 @@ fn taken<T: DeserializeOwned>(json: &[u8]) -> Result<()> {
 pub fn check_tree(seal: &Seal, sealed: &[u8]) -> Result<()> {
     let opened = seal.open(sealed)?;
     let plain = match opened.starts_with(&ZSTD_MAGIC) {
-        true => decompress(&opened, plain_limit_bytes(sealed.len()))?,
+        true => decompress(&opened, tree_limit_bytes(sealed.len()))?,
         false => opened,
     };
-    let tree: Outline<'_> = serde_json::from_slice(&plain)
-        .map_err(|error| Error::caused_by(ErrorKind::Damaged, "not a tree", error))?;
-    if tree.nodes.unwrap_or_default().iter().any(Entry::lacks_tree) {
-        return Err(damaged("a folder in it has no tree"));
-    }
-    Ok(())
+    each_node(&plain, sealed.len(), |entry: Entry<'_>| {
+        if entry.lacks_tree() {
+            return Err(damaged("a folder in it has no tree"));
+        }
+        Ok(entry.extended_attributes.map_or(0, |list| list.0.len()))
+    })
 }
 
-/// As much of a tree as can do harm: reading it in full would double the work of every run.
-#[derive(Deserialize)]
-struct Outline<'a> {
-    #[serde(borrow)]
-    nodes: Option<Vec<Entry<'a>>>,
-}
-
+/// As much of a node as can do harm: reading it in full would double the work of every run.
 #[derive(Deserialize)]
 struct Entry<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     #[serde(default)]
     subtree: Option<ObjectId>,
+    #[serde(default)]
+    extended_attributes: Option<Attributes<IgnoredAny>>,
 }
 
 impl Entry<'_> {
@@ -108,7 +107,7 @@ mod tests {
 
     #[test]
     fn folders_without_a_tree_bombs_and_other_bytes_are_refused() {
-        let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 19).unwrap();
+        let bomb = zstd::bulk::compress(&vec![b' '; 65 << 20], 19).unwrap();
         let lacking = r#"{"nodes":[{"name":"a","type":"dir"}]}"#;
         let null = r#"{"nodes":[{"name":"a","type":"dir","subtree":null}]}"#;
         for plain in [bomb.as_slice(), lacking.as_bytes(), null.as_bytes(), b"[[", b"", &ZSTD_MAGIC]

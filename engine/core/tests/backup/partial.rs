@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     path::Path,
+    sync::Arc,
 };
 
 use unstoppable_engine_core::{error::ErrorKind, issue::IssueKind};
@@ -80,7 +81,7 @@ fn a_source_that_is_not_there_fails_the_run() {
     let scene = Scene::new();
     fs::remove_dir(&scene.source).unwrap();
 
-    let refused = scene.try_run(&std::sync::Arc::default()).unwrap_err();
+    let refused = scene.try_run(&Arc::default()).unwrap_err();
 
     assert_eq!(refused.kind(), ErrorKind::SourceUnavailable);
     assert_eq!(scene.snapshot_count(), 0);
@@ -113,4 +114,31 @@ fn files_that_only_say_that_they_are_empty_make_the_run_partial() {
         assert_eq!(summary.tags, ["partial"]);
         assert!(told(&summary.issues).contains(&(IssueKind::Unreadable, "boot_id".to_owned())));
     }
+}
+
+#[test]
+fn a_folder_with_more_metadata_than_can_be_read_back_is_told() {
+    let scene = Scene::new();
+    scene.write_with_attribute("folder", 18_000);
+
+    let summary = scene.try_run(&Arc::default()).unwrap();
+
+    assert_eq!(summary.tags, ["partial"]);
+    let [(kind, pack)] = told(&summary.issues).try_into().unwrap();
+    assert_eq!(kind, IssueKind::Unreadable);
+    assert!(scene.found().contains(&(IssueKind::Damaged, pack)));
+    let message = &summary.issues.kept[0].message;
+    assert!(message.contains("holds too much metadata to be read back"), "{message}");
+}
+
+#[test]
+fn the_run_after_one_with_too_much_metadata_is_no_success() {
+    let mut scene = Scene::new();
+    scene.write_with_attribute("folder", 18_000);
+    scene.try_run(&Arc::default()).unwrap();
+    scene.options.started_at_seconds += 60;
+
+    let summary = scene.try_run(&Arc::default()).unwrap();
+
+    assert_ne!(summary.issues.problem_count, 0);
 }

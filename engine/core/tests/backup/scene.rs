@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::{XattrFlags, setxattr};
 use tempfile::TempDir;
 use unstoppable_engine_core::{
     backup::{BackupOptions, BackupSummary},
@@ -73,6 +74,17 @@ impl Scene {
         let path = self.source.join(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// Files in one folder that all have the same attribute: its tree is long and compresses well.
+    pub fn write_with_attribute(&self, folder: &str, files: usize) {
+        let value = noise(7, 3_500);
+        for number in 0..files {
+            let below = format!("{folder}/{number}");
+            self.write(&below, b"");
+            let path = self.source.join(below);
+            setxattr(path, "user.note", &value, XattrFlags::empty()).unwrap();
+        }
     }
 
     pub fn open(&self) -> Result<Repository> {

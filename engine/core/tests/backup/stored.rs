@@ -36,6 +36,17 @@ fn what_is_stored_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_folder_whose_tree_compresses_to_next_to_nothing_comes_back() {
+    let scene = Scene::new();
+    scene.write_with_attribute("folder", 6_000);
+
+    let summary = scene.run();
+
+    assert_eq!(told(&summary.issues), []);
+    assert_eq!(scene.restored(summary.snapshot_id), content(&scene.source));
+}
+
+#[test]
 fn the_second_run_reads_only_what_changed() {
     let scene = Scene::new();
     scene.write("large", &noise(1, 3_000_000));

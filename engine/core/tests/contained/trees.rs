@@ -76,6 +76,40 @@ fn bombs() {
 }
 
 #[test]
+fn bombs_no_longer_than_an_honest_tree() {
+    Row {
+        name: "trees::bombs_no_longer_than_an_honest_tree",
+        forge: |fixture| {
+            let longest = (64 << 20) - 100;
+            let list = |item: &str| vec![item; longest / (item.len() + 1)].join(",");
+            let owner = |attributes: &str| {
+                format!(r#"{{"name":"a","type":"fifo","extended_attributes":[{attributes}]}}"#)
+            };
+            let few = owner(&vec![r#"["",""]"#; 30_000].join(","));
+            let padded = format!("{few}{}", " ".repeat(30_000 * 24 - few.len()));
+            let trees = [
+                " ".repeat(longest),
+                list("0"),
+                list(r#"{"name":"a","type":"fifo"}"#),
+                list(&few),
+                owner(&list(r#"["",""]"#)[..longest / 16 * 8 - 1]),
+                list(&padded),
+                vec![r#"{"name":"a","type":"fifo"}"#; 100_000].join(","),
+            ];
+            let twice = trees.iter().flat_map(|tree| [tree.clone(), format!("{tree} ")]);
+            let folders = twice
+                .enumerate()
+                .map(|(place, tree)| folder(&format!("{place:02}"), fixture.put_tree(&tree)));
+            vec![fixture.forge(&folders.collect::<Vec<_>>().join(","))]
+        },
+        restore: Some(&[Damaged, UnsafeName]),
+        check: &[Damaged],
+        backup: [&[], &[]],
+    }
+    .contain();
+}
+
+#[test]
 fn more_paths_than_anybody_can_count() {
     Row {
         name: "trees::more_paths_than_anybody_can_count",
