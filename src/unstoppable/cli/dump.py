@@ -27,7 +27,8 @@ def dump(session: Session, *, path: str, asked: str | None, at: str, to: Path | 
     """Write a file of a snapshot to stdout, or a folder as a tar archive.
 
     Every byte is verified before it is written.  An archive names what lies in the folder from
-    there on, tells owners by number, and holds no devices, pipes, sockets or special mode bits.
+    there on, tells owners by number, and holds no devices, pipes, sockets or special mode bits
+    (but the sticky one of folders).
     When something is damaged the exit code is 1 and the output ends before the damage.
 
     Example:
