@@ -144,6 +144,19 @@ def test_a_dump_goes_into_a_new_file_of_alice_alone(well, root):
     assert target.stat().st_size == 102400
 
 
+def test_a_dump_that_is_killed_leaves_no_half_file(full, root):
+    folder = root / "dumped"
+    folder.mkdir()
+    with full.start("dump", "large", "--to", str(folder / "large"), to_be_killed=True) as running:
+        while not any(folder.iterdir()):
+            time.sleep(0.001)
+        running.kill()
+
+    left = [path for path in folder.iterdir() if not path.name.startswith(".large.draft-")]
+    assert {path.name for path in left} <= {"large"}
+    assert all(path.stat().st_size == 8 << 20 for path in left)
+
+
 def test_a_dump_of_what_is_damaged_fails_and_leaves_no_half_file(well, root):
     packs = sorted(well.repository.glob("data/*/*"), key=lambda path: path.stat().st_size)
     packs[-1].chmod(0o600)
