@@ -252,4 +252,5 @@ def test_a_signal_ends_it_though_nobody_reads(full, command, number):
         running.send_signal(number)
 
         assert running.wait(timeout=20) == 130
+        assert "cancelled default/default: nothing was changed\n" in running.stderr.read()
         assert time.monotonic() - began < 5

@@ -148,6 +148,40 @@ def test_a_restore_that_was_cut_off_goes_on_with_its_own_snapshot_alone(well):
     assert sorted(path.name for path in target.iterdir()) == ["large.bin", "letters", "photo.bin"]
 
 
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_restore_that_is_stopped_says_that_it_goes_on(well, stop):
+    for number in range(8):
+        well.write(f"{number:02}.bin", os.urandom(16 << 20))
+    well.done("backup")
+    target = well.root / "back"
+    with well.start("restore", "--to", str(target)) as running:
+        while not any(target.glob(".unstoppable-restore-*")):
+            time.sleep(0.001)
+        running.send_signal(stop)
+        _, told = running.communicate()
+
+    assert running.returncode == 130
+    assert told.endswith(
+        "error: cancelled default/default: what was done until then stays\n"
+        "hint: the same command goes on from there\n"
+    )
+    well.done("restore", "--to", str(target))
+    assert differences(well.data, target) == ""
+
+
+def test_a_check_that_is_stopped_does_not_speak_of_storing(well):
+    well.write("large.bin", os.urandom(128 << 20))
+    well.done("backup")
+    pack = max(well.repository.glob("data/*/*"), key=lambda path: path.stat().st_size)
+    with well.start("check", "--read-data", "all") as running:
+        wait_until_reading(running, pack)
+        running.terminate()
+        _, told = running.communicate()
+
+    assert running.returncode == 130
+    assert "error: cancelled default/default: nothing was changed\n" in told
+
+
 def wait_for_packs(machine: Machine, *, megabytes: int) -> None:
     """Wait until a run has stored so much."""
     data = machine.repository / "data"

@@ -299,6 +299,19 @@ class Cancelled(UnstoppableError):
     is_permanent = False
 
 
+class ReadingCancelled(Cancelled):
+    """Somebody asked to stop what only reads."""
+
+    sentence_form = "cancelled {resource}: nothing was changed"
+
+
+class CutOff(Cancelled):
+    """Somebody asked to stop what can go on later."""
+
+    sentence_form = "cancelled {resource}: what was done until then stays"
+    hint_form = "the same command goes on from there"
+
+
 class Killed(UnstoppableError):
     """A run whose process ended without a word."""
 
