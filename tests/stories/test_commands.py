@@ -112,6 +112,19 @@ def test_a_dry_run_tells_that_the_source_is_gone(well):
     assert well.run("backup", "--dry-run").returncode == 1
 
 
+def test_what_is_there_but_not_as_it_was_is_partial(nobody):
+    # Only root may give a file to another owner.
+    os.chown(nobody.data / "letters/bob.txt", 0, 0)
+    nobody.done("backup")
+    back = nobody.root / "back"
+
+    result = nobody.run("restore", "--exact", "--to", str(back))
+
+    assert result.returncode == 3
+    assert result.stdout.startswith("partial: 1 issue: snapshot ")
+    assert (back / "letters/bob.txt").read_text() == "dear bob\n"
+
+
 def test_what_cannot_be_restored_is_partial(nobody):
     # Only root may make what root owns; without --exact owners are left alone.
     nobody.write("pipe-is-fine")

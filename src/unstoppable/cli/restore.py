@@ -56,7 +56,7 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
       unstoppable restore --at 2026-11-24 --path www/index.html --to /tmp/back
 
     Exit codes:
-      0 restored    1 failed    2 wrong usage    3 partial: some paths could not be written
+      0 restored    1 failed    2 wrong usage    3 partial: some paths are not as they were
       10 no repository    12 wrong key or broken pin    130 cancelled
     """
     configuration = load(session.env_file)
@@ -140,7 +140,7 @@ def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored
         kept = f", {size(restored.bytes_kept)} of it was right" if restored.bytes_kept else ""
         what = f"{count(files, 'file')}, {size(restored.bytes_written)}{kept}"
         where = f"snapshot {snapshot.id[:8]} to {printable(str(target))}"
-        lost = count(restored.issue_count, "path")
-        word = f"partial: without {lost}" if restored.issue_count else "restored"
+        found = count(restored.issue_count, "issue")
+        word = f"partial: {found}" if restored.issue_count else "restored"
         output.data(f"{word}: {where} ({what})")
     return ExitCode.PARTIAL if restored.issue_count else ExitCode.SUCCEEDED
