@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import signal
 import subprocess
 import tarfile
@@ -11,7 +10,7 @@ import time
 
 import pytest
 
-from tests.stories.world import differences
+from tests.stories.world import differences, on_a_terminal
 
 
 @pytest.fixture
@@ -192,26 +191,6 @@ def test_pipes_get_no_devices_and_alice_is_told(well):
     assert result.returncode == 0
     assert b"note: pipe: devices, pipes and sockets are not put into archives" in result.stderr
     assert well.done("ls", "--path", "pipe").startswith("prw-r--r-- ")
-
-
-def on_a_terminal(machine, *arguments: str) -> tuple[int, bytes]:
-    ours, theirs = pty.openpty()
-    running = subprocess.Popen(
-        machine.argv(*arguments),
-        env=machine.environment(),
-        cwd=machine.home,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:
-        os.close(ours)
-    running.communicate()
-    return running.returncode, shown
 
 
 def test_a_terminal_is_given_text_alone(well):

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.stories.world import on_a_terminal
+
 
 def test_the_same_numbers_are_told_in_words_and_as_json(well):
     snapshot = well.snapshots()[0]["snapshot"]
@@ -40,6 +42,15 @@ def test_restore_tells_what_it_wrote(well, root):
     assert (found["files"], found["bytes_written"], found["issue_count"]) == (2, 102409, 0)
     plan = well.asked("restore", "--dry-run", "--to", str(root / "other"))
     assert plan["snapshot"] == found["snapshot"]
+
+
+def test_a_plan_is_told_when_the_progress_has_left_the_screen(well, root):
+    command = ("restore", "--dry-run", "--to", str(root / "back"))
+
+    code, shown = on_a_terminal(well, *command, talks_there=True)
+
+    before, _, after = shown.partition(b"would restore")
+    assert (code, b"\x1b[" in before, b"\x1b[" in after) == (0, True, False)
 
 
 def test_dry_runs_speak_json_too(alice):

@@ -66,10 +66,11 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     repository = open_to_read(configuration)
     snapshot = choose_snapshot(repository, options["at"], resource)
     path = None if options["path"] is None else os.fsencode(options["path"])
-    with stoppable() as cancel, showing("restored", cancel) as watch:
-        if options["dry_run"]:
+    if options["dry_run"]:
+        with stoppable() as cancel, showing("planned", cancel) as watch:
             plan = repository.plan(snapshot.id, path=path, exact=options["exact"], watch=watch)
-            return _tell_plan(session, snapshot, options["to"], plan)
+        return _tell_plan(session, snapshot, options["to"], plan)
+    with stoppable() as cancel, showing("restored", cancel) as watch:
         restored = repository.restore(
             snapshot.id,
             Target(folder=options["to"], overwrite=options["overwrite"]),
