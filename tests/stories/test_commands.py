@@ -44,6 +44,31 @@ def test_restore_tells_what_it_wrote(well, root):
     assert plan["snapshot"] == found["snapshot"]
 
 
+def test_a_dry_run_of_a_restore_fails_as_it_would(well, root):
+    (root / "back").mkdir()
+    (root / "back/bobs").touch()
+    command = ("restore", "--to", str(root / "back"))
+
+    planned, done = well.run(*command, "--dry-run"), well.run(*command)
+
+    assert (planned.returncode, done.returncode) == (2, 2)
+    assert planned.stdout == ""
+    assert planned.stderr == done.stderr
+    assert "would restore" in well.done(*command, "--dry-run", "--overwrite")
+
+
+def test_a_dry_run_below_a_closed_folder_does_not_know_what_is_free(nobody):
+    closed = nobody.root / "closed"
+    closed.mkdir(mode=0o700)
+    command = ("restore", "--dry-run", "--to", str(closed / "back"))
+
+    result = nobody.run(*command)
+
+    assert result.returncode == 0, result.stderr
+    assert "note: how much is free there is unknown\n" in result.stderr
+    assert nobody.asked(*command)["bytes_free"] is None
+
+
 def test_a_plan_is_told_when_the_progress_has_left_the_screen(well, root):
     command = ("restore", "--dry-run", "--to", str(root / "back"))
 

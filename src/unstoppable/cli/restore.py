@@ -11,6 +11,7 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, at_option, check_resource, resource_argument
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import PREFIX, Configuration, load
+from unstoppable.cli.target import look
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import Refused
 from unstoppable.domain.outcome import ExitCode
@@ -63,10 +64,12 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     resource = configuration.resource
     check_resource(options["asked"], resource)
     _refuse_own_folders(options["to"], configuration)
+    standing = look(options["to"])
     repository = open_to_read(configuration)
     snapshot = choose_snapshot(repository, options["at"], resource)
     path = None if options["path"] is None else os.fsencode(options["path"])
     if options["dry_run"]:
+        standing.refuse(snapshot.id, resource, overwrite=options["overwrite"])
         with stoppable() as cancel, showing("planned", cancel) as watch:
             plan = repository.plan(snapshot.id, path=path, exact=options["exact"], watch=watch)
         return _tell_plan(session, snapshot, options["to"], plan)
@@ -109,15 +112,23 @@ def _tell_plan(session: Session, snapshot: Snapshot, target: Path, plan: Restore
         what = f"{count(plan.files + plan.others, 'file')}, {size(plan.bytes_total)}"
         where = printable(str(target))
         output.data(f"would restore snapshot {snapshot.id[:8]} to {where} ({what})")
-    if plan.bytes_total > free_bytes:
+    if free_bytes is None:
+        output.say("note: how much is free there is unknown")
+    elif plan.bytes_total > free_bytes:
         output.say(f"note: {size(free_bytes)} are free there, which is too little")
     return ExitCode.PARTIAL if plan.issue_count else ExitCode.SUCCEEDED
 
 
-def _free_bytes(target: Path) -> int:
-    """Return what is free where `target` is or would be made."""
-    existing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
-    return shutil.disk_usage(existing).free
+def _free_bytes(target: Path) -> int | None:
+    """Return what is free where `target` is or would be made; None where that is not told."""
+    for folder in (target, *target.absolute().parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            continue
+        except OSError:
+            break
+    return None
 
 
 def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored) -> int:

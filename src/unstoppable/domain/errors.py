@@ -161,8 +161,9 @@ class TargetOccupied(UsageError):
 
     sentence_form = "cannot restore {resource}: {cause}"
     hint_form = (
-        "restore into a folder that is empty or does not exist yet; one that was cut off goes on "
-        "with the same --at and --path, and --overwrite replaces what differs in any folder"
+        "choose a folder that is empty or does not exist yet, or with other content --overwrite "
+        "to replace what differs; an unfinished restore goes on with its own --at ID and --path, "
+        "or delete its file .unstoppable-restore-ID"
     )
 
 
