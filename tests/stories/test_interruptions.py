@@ -130,22 +130,59 @@ def test_a_restore_killed_at_any_moment_goes_on_and_ends_whole(well, kills):
     assert differences(well.data, back) == ""
 
 
-def test_a_restore_that_was_cut_off_goes_on_with_its_own_snapshot_alone(well):
+@pytest.fixture
+def cut_off(well):
+    """The folder of a restore that was killed; a newer snapshot came meanwhile."""
     well.write("large.bin", os.urandom(32 << 20))
     well.done("backup")
-    snapshot, target = well.snapshots()[-1]["snapshot"], well.root / "back"
+    target = well.root / "back"
     with well.start("restore", "--to", str(target), to_be_killed=True) as running:
         while not any(target.glob(".unstoppable-restore-*")):
             time.sleep(0.001)
         running.kill()
+    well.write("new", "bob's\n")
     well.done("backup")
+    return target
 
-    result = well.run("restore", "--to", str(target))
 
-    assert result.returncode == 2
-    assert f"holds an unfinished restore of snapshot {snapshot}" in result.stderr
-    well.done("restore", "--to", str(target), "--at", snapshot)
-    assert sorted(path.name for path in target.iterdir()) == ["large.bin", "letters", "photo.bin"]
+def test_a_restore_that_was_cut_off_goes_on_with_its_own_snapshot(well, cut_off):
+    _, snapshot, _ = (found["snapshot"] for found in well.snapshots())
+
+    planned = well.asked("restore", "--dry-run", "--to", str(cut_off))
+    result = well.run("restore", "--to", str(cut_off))
+
+    assert planned["snapshot"] == snapshot
+    assert result.returncode == 0
+    told = f"going on with the unfinished restore of snapshot {snapshot[:8]}\n"
+    assert told in result.stderr
+    assert sorted(path.name for path in cut_off.iterdir()) == ["large.bin", "letters", "photo.bin"]
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_restore_that_was_cut_off_gives_way_to_no_other(well, cut_off, options):
+    *_, snapshot, newest = (found["snapshot"] for found in well.snapshots())
+    command = ("restore", "--to", str(cut_off), "--at", newest, *options)
+
+    for result in (well.run(*command), well.run(*command, "--dry-run")):
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"holds an unfinished restore of snapshot {snapshot}\n" in result.stderr
+    (cut_off / f".unstoppable-restore-{snapshot}").unlink()
+    well.done("restore", "--to", str(cut_off), "--overwrite")
+    assert (cut_off / "new").read_text() == "bob's\n"
+
+
+def test_a_restore_whose_snapshot_is_gone_names_the_file_that_says_so(well, cut_off):
+    *_, snapshot, _ = (found["snapshot"] for found in well.snapshots())
+    (well.repository / "snapshots" / snapshot).unlink()
+
+    result = well.run("restore", "--to", str(cut_off))
+
+    assert result.returncode == 1
+    assert f"there is no snapshot {snapshot}\n" in result.stderr
+    claim = cut_off / f".unstoppable-restore-{snapshot}"
+    assert f"hint: delete {claim} and " in result.stderr
+    claim.unlink()
+    well.done("restore", "--to", str(cut_off), "--overwrite")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

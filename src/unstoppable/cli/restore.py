@@ -11,13 +11,15 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, at_option, check_resource, resource_argument
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import PREFIX, Configuration, load
-from unstoppable.cli.target import look
+from unstoppable.cli.target import Standing, look
 from unstoppable.cli.watch import showing, stoppable
-from unstoppable.domain.errors import Refused
+from unstoppable.domain.at import LATEST
+from unstoppable.domain.errors import Refused, SnapshotUnknown, UnfinishedUnknown
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.snapshot import Restored, RestorePlan, Snapshot
 from unstoppable.domain.text import count, printable, size
-from unstoppable.engine import Target
+from unstoppable.engine import Repository, Target
 
 
 class _Options(TypedDict):
@@ -47,7 +49,8 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     """Bring back what a snapshot holds.
 
     The content of the source comes directly into DIR, which must be empty or not exist yet.
-    One that was cut off goes on with the same command: what is right stays as it is.
+    One that was cut off goes on with the same command: what is right stays as it is, and
+    without --at it is its own snapshot that goes on, though there be a newer one.
     --overwrite restores into any folder; files that the snapshot lacks stay there.
     Needs UNSTOPPABLE_COLD and the key, nothing else.
     Dates are local: a day means its end.
@@ -66,7 +69,7 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     _refuse_own_folders(options["to"], configuration)
     standing = look(options["to"])
     repository = open_to_read(configuration)
-    snapshot = choose_snapshot(repository, options["at"], resource)
+    snapshot = _choose(repository, options["at"], standing, resource)
     path = None if options["path"] is None else os.fsencode(options["path"])
     if options["dry_run"]:
         standing.refuse(snapshot.id, resource, overwrite=options["overwrite"])
@@ -82,6 +85,22 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
             watch=watch,
         )
     return _tell(session, snapshot, options["to"], restored)
+
+
+def _choose(
+    repository: Repository, at: str, standing: Standing, resource: ResourceName
+) -> Snapshot:
+    """Return the snapshot that `at` means; the latest gives way to one that was cut off there."""
+    unfinished = standing.unfinished
+    if at != LATEST or unfinished is None:
+        return choose_snapshot(repository, at, resource)
+    try:
+        snapshot = choose_snapshot(repository, unfinished, resource)
+    except SnapshotUnknown as error:
+        claim = standing.claim(unfinished)
+        raise UnfinishedUnknown(resource=resource, snapshot=unfinished, claim=claim) from error
+    output.say(f"going on with the unfinished restore of snapshot {snapshot.id[:8]}")
+    return snapshot
 
 
 def _refuse_own_folders(target: Path, configuration: Configuration) -> None:

@@ -1,6 +1,7 @@
 """The folder that is restored into, as it stands before."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from unstoppable.domain.errors import TargetOccupied
 from unstoppable.domain.names import ResourceName
 
 _CLAIM = ".unstoppable-restore-"
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,16 @@ class Standing:
     is_empty: bool
     claims: tuple[str, ...]
     """The snapshots whose restore into it is not finished, as the names of its files say."""
+
+    @property
+    def unfinished(self) -> str | None:
+        """The snapshot that is gone on with unless another is asked for."""
+        alone = self.claims[0] if len(self.claims) == 1 else ""
+        return alone if _ID.fullmatch(alone) else None
+
+    def claim(self, snapshot_id: str) -> Path:
+        """Return the file that says that this snapshot's restore is not finished."""
+        return self.folder / f"{_CLAIM}{snapshot_id}"
 
     def refuse(self, snapshot_id: str, resource: ResourceName, *, overwrite: bool) -> None:
         """Raise TargetOccupied where the engine would refuse to restore this snapshot."""

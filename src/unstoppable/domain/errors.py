@@ -198,6 +198,15 @@ class SnapshotAmbiguous(UnstoppableError):
     hint_form = "give more digits of the id"
 
 
+class UnfinishedUnknown(UnstoppableError):
+    """The snapshot of a restore that was cut off is gone."""
+
+    sentence_form = (
+        "cannot go on with the unfinished restore of {resource}: there is no snapshot {snapshot}"
+    )
+    hint_form = "delete {claim} and restore with --overwrite, or into an empty folder"
+
+
 class NoRepository(UnstoppableError):
     """Nothing lies where the repository should."""
 
