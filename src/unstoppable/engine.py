@@ -66,7 +66,6 @@ _ERRORS: dict[type[unstoppable_engine.EngineError], type[errors.UnstoppableError
     unstoppable_engine.StorageFull: errors.StorageFull,
     unstoppable_engine.StorageError: errors.StorageFailed,
     unstoppable_engine.RepositoryDamaged: errors.RepositoryDamaged,
-    unstoppable_engine.Cancelled: errors.Cancelled,
     unstoppable_engine.TargetOccupied: errors.TargetOccupied,
     unstoppable_engine.InvalidInput: errors.Refused,
 }
@@ -232,9 +231,9 @@ class Repository:
         """Write what a snapshot holds, or `path` within it, directly into the target.
 
         Raises Refused for an unknown path, TargetOccupied, StorageFailed, RepositoryDamaged or
-        Cancelled.
+        CutOff.
         """
-        with _translated(self._resource):
+        with _translated(self._resource, cancelled=errors.CutOff):
             summary = self._opened.restore(
                 snapshot_id,
                 bytes(target.folder),
@@ -249,8 +248,11 @@ class Repository:
     def plan(
         self, snapshot_id: str, *, path: bytes | None, exact: bool, watch: Watch
     ) -> RestorePlan:
-        """Return what a restore would write, from the trees alone; raises what a restore does."""
-        with _translated(self._resource):
+        """Return what a restore would write, from the trees alone.
+
+        Raises Refused for an unknown path, StorageFailed, RepositoryDamaged or ReadingCancelled.
+        """
+        with _translated(self._resource, cancelled=errors.ReadingCancelled):
             plan = self._opened.plan(
                 snapshot_id, path=path, exact=exact, progress=watch.tell, cancel=watch.cancel
             )
@@ -287,8 +289,11 @@ class Repository:
         return Stream(found, bytes, self._resource)
 
     def check(self, *, part: Part | None, watch: Watch) -> Checked:
-        """Check snapshots, trees, index and packs; of one part of the packs also every byte."""
-        with _translated(self._resource):
+        """Check snapshots, trees, index and packs; of one part of the packs also every byte.
+
+        Raises StorageFailed or ReadingCancelled.
+        """
+        with _translated(self._resource, cancelled=errors.ReadingCancelled):
             summary = self._opened.check(
                 read_data=None if part is None else (part.number, part.count),
                 progress=watch.tell,
@@ -299,9 +304,9 @@ class Repository:
     def rebuild_hot(self, hot: Path, *, dry_run: bool, watch: Watch) -> Rebuilt:
         """Make the cache in `hot` what it should be; this repository was opened without it.
 
-        Raises Refused where it holds a repository, StorageFailed or Cancelled.
+        Raises Refused where it holds a repository, StorageFailed or CutOff.
         """
-        with _translated(self._resource):
+        with _translated(self._resource, cancelled=errors.CutOff):
             summary = self._opened.rebuild_hot(
                 str(hot), dry_run=dry_run, progress=watch.tell, cancel=watch.cancel
             )
@@ -331,7 +336,7 @@ class Stream(Generic[_Item_co]):
         return self
 
     def __next__(self) -> _Item_co:
-        with _translated(self._resource):
+        with _translated(self._resource, cancelled=errors.ReadingCancelled):
             return self._convert(next(self._found))
 
     @property
@@ -361,9 +366,14 @@ def _entries(batch: Sequence[unstoppable_engine.Entry]) -> list[Entry]:
 
 
 @contextmanager
-def _translated(resource: ResourceName) -> Iterator[None]:
+def _translated(
+    resource: ResourceName, *, cancelled: type[errors.Cancelled] = errors.Cancelled
+) -> Iterator[None]:
+    """Raise the engine's errors as ours; `cancelled` is what a call that was stopped raises."""
     try:
         yield
+    except unstoppable_engine.Cancelled as error:
+        raise cancelled(resource=resource) from error
     except unstoppable_engine.EngineError as error:
         kind = _ERRORS.get(type(error), errors.Fault)
         raise kind(resource=resource, cause=error) from error

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import signal
 import subprocess
 import tarfile
@@ -11,7 +10,7 @@ import time
 
 import pytest
 
-from tests.stories.world import differences
+from tests.stories.world import differences, on_a_terminal
 
 
 @pytest.fixture
@@ -144,6 +143,19 @@ def test_a_dump_goes_into_a_new_file_of_alice_alone(well, root):
     assert target.stat().st_size == 102400
 
 
+def test_a_dump_that_is_killed_leaves_no_half_file(full, root):
+    folder = root / "dumped"
+    folder.mkdir()
+    with full.start("dump", "large", "--to", str(folder / "large"), to_be_killed=True) as running:
+        while not any(folder.iterdir()):
+            time.sleep(0.001)
+        running.kill()
+
+    left = [path for path in folder.iterdir() if not path.name.startswith(".large.draft-")]
+    assert {path.name for path in left} <= {"large"}
+    assert all(path.stat().st_size == 8 << 20 for path in left)
+
+
 def test_a_dump_of_what_is_damaged_fails_and_leaves_no_half_file(well, root):
     packs = sorted(well.repository.glob("data/*/*"), key=lambda path: path.stat().st_size)
     packs[-1].chmod(0o600)
@@ -179,26 +191,6 @@ def test_pipes_get_no_devices_and_alice_is_told(well):
     assert result.returncode == 0
     assert b"note: pipe: devices, pipes and sockets are not put into archives" in result.stderr
     assert well.done("ls", "--path", "pipe").startswith("prw-r--r-- ")
-
-
-def on_a_terminal(machine, *arguments: str) -> tuple[int, bytes]:
-    ours, theirs = pty.openpty()
-    running = subprocess.Popen(
-        machine.argv(*arguments),
-        env=machine.environment(),
-        cwd=machine.home,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:
-        os.close(ours)
-    running.communicate()
-    return running.returncode, shown
 
 
 def test_a_terminal_is_given_text_alone(well):
@@ -239,4 +231,5 @@ def test_a_signal_ends_it_though_nobody_reads(full, command, number):
         running.send_signal(number)
 
         assert running.wait(timeout=20) == 130
+        assert "cancelled default/default: nothing was changed\n" in running.stderr.read()
         assert time.monotonic() - began < 5

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from tests.stories.world import on_a_terminal
+
 
 def test_the_same_numbers_are_told_in_words_and_as_json(well):
     snapshot = well.snapshots()[0]["snapshot"]
@@ -40,6 +42,40 @@ def test_restore_tells_what_it_wrote(well, root):
     assert (found["files"], found["bytes_written"], found["issue_count"]) == (2, 102409, 0)
     plan = well.asked("restore", "--dry-run", "--to", str(root / "other"))
     assert plan["snapshot"] == found["snapshot"]
+
+
+def test_a_dry_run_of_a_restore_fails_as_it_would(well, root):
+    (root / "back").mkdir()
+    (root / "back/bobs").touch()
+    command = ("restore", "--to", str(root / "back"))
+
+    planned, done = well.run(*command, "--dry-run"), well.run(*command)
+
+    assert (planned.returncode, done.returncode) == (2, 2)
+    assert planned.stdout == ""
+    assert planned.stderr == done.stderr
+    assert "would restore" in well.done(*command, "--dry-run", "--overwrite")
+
+
+def test_a_dry_run_below_a_closed_folder_does_not_know_what_is_free(nobody):
+    closed = nobody.root / "closed"
+    closed.mkdir(mode=0o700)
+    command = ("restore", "--dry-run", "--to", str(closed / "back"))
+
+    result = nobody.run(*command)
+
+    assert result.returncode == 0, result.stderr
+    assert "note: how much is free there is unknown\n" in result.stderr
+    assert nobody.asked(*command)["bytes_free"] is None
+
+
+def test_a_plan_is_told_when_the_progress_has_left_the_screen(well, root):
+    command = ("restore", "--dry-run", "--to", str(root / "back"))
+
+    code, shown = on_a_terminal(well, *command, talks_there=True)
+
+    before, _, after = shown.partition(b"would restore")
+    assert (code, b"\x1b[" in before, b"\x1b[" in after) == (0, True, False)
 
 
 def test_dry_runs_speak_json_too(alice):
@@ -110,6 +146,19 @@ def test_a_dry_run_tells_that_the_source_is_gone(well):
     well.data.rename(well.root / "elsewhere")
 
     assert well.run("backup", "--dry-run").returncode == 1
+
+
+def test_what_is_there_but_not_as_it_was_is_partial(nobody):
+    # Only root may give a file to another owner.
+    os.chown(nobody.data / "letters/bob.txt", 0, 0)
+    nobody.done("backup")
+    back = nobody.root / "back"
+
+    result = nobody.run("restore", "--exact", "--to", str(back))
+
+    assert result.returncode == 3
+    assert result.stdout.startswith("partial: 1 issue: snapshot ")
+    assert (back / "letters/bob.txt").read_text() == "dear bob\n"
 
 
 def test_what_cannot_be_restored_is_partial(nobody):

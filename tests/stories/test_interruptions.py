@@ -130,22 +130,93 @@ def test_a_restore_killed_at_any_moment_goes_on_and_ends_whole(well, kills):
     assert differences(well.data, back) == ""
 
 
-def test_a_restore_that_was_cut_off_goes_on_with_its_own_snapshot_alone(well):
+@pytest.fixture
+def cut_off(well):
+    """The folder of a restore that was killed; a newer snapshot came meanwhile."""
     well.write("large.bin", os.urandom(32 << 20))
     well.done("backup")
-    snapshot, target = well.snapshots()[-1]["snapshot"], well.root / "back"
+    target = well.root / "back"
     with well.start("restore", "--to", str(target), to_be_killed=True) as running:
         while not any(target.glob(".unstoppable-restore-*")):
             time.sleep(0.001)
         running.kill()
+    well.write("new", "bob's\n")
     well.done("backup")
+    return target
 
-    result = well.run("restore", "--to", str(target))
 
-    assert result.returncode == 2
-    assert f"holds an unfinished restore of snapshot {snapshot}" in result.stderr
-    well.done("restore", "--to", str(target), "--at", snapshot)
-    assert sorted(path.name for path in target.iterdir()) == ["large.bin", "letters", "photo.bin"]
+def test_a_restore_that_was_cut_off_goes_on_with_its_own_snapshot(well, cut_off):
+    _, snapshot, _ = (found["snapshot"] for found in well.snapshots())
+
+    planned = well.asked("restore", "--dry-run", "--to", str(cut_off))
+    result = well.run("restore", "--to", str(cut_off))
+
+    assert planned["snapshot"] == snapshot
+    assert result.returncode == 0
+    told = f"going on with the unfinished restore of snapshot {snapshot[:8]}\n"
+    assert told in result.stderr
+    assert sorted(path.name for path in cut_off.iterdir()) == ["large.bin", "letters", "photo.bin"]
+
+
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_restore_that_was_cut_off_gives_way_to_no_other(well, cut_off, options):
+    *_, snapshot, newest = (found["snapshot"] for found in well.snapshots())
+    command = ("restore", "--to", str(cut_off), "--at", newest, *options)
+
+    for result in (well.run(*command), well.run(*command, "--dry-run")):
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"holds an unfinished restore of snapshot {snapshot}\n" in result.stderr
+    (cut_off / f".unstoppable-restore-{snapshot}").unlink()
+    well.done("restore", "--to", str(cut_off), "--overwrite")
+    assert (cut_off / "new").read_text() == "bob's\n"
+
+
+def test_a_restore_whose_snapshot_is_gone_names_the_file_that_says_so(well, cut_off):
+    *_, snapshot, _ = (found["snapshot"] for found in well.snapshots())
+    (well.repository / "snapshots" / snapshot).unlink()
+
+    result = well.run("restore", "--to", str(cut_off))
+
+    assert result.returncode == 1
+    assert f"there is no snapshot {snapshot}\n" in result.stderr
+    claim = cut_off / f".unstoppable-restore-{snapshot}"
+    assert f"hint: delete {claim} and " in result.stderr
+    claim.unlink()
+    well.done("restore", "--to", str(cut_off), "--overwrite")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_restore_that_is_stopped_says_that_it_goes_on(well, stop):
+    for number in range(8):
+        well.write(f"{number:02}.bin", os.urandom(16 << 20))
+    well.done("backup")
+    target = well.root / "back"
+    with well.start("restore", "--to", str(target)) as running:
+        while not any(target.glob(".unstoppable-restore-*")):
+            time.sleep(0.001)
+        running.send_signal(stop)
+        _, told = running.communicate()
+
+    assert running.returncode == 130
+    assert told.endswith(
+        "error: cancelled default/default: what was done until then stays\n"
+        "hint: the same command goes on from there\n"
+    )
+    well.done("restore", "--to", str(target))
+    assert differences(well.data, target) == ""
+
+
+def test_a_check_that_is_stopped_does_not_speak_of_storing(well):
+    well.write("large.bin", os.urandom(128 << 20))
+    well.done("backup")
+    pack = max(well.repository.glob("data/*/*"), key=lambda path: path.stat().st_size)
+    with well.start("check", "--read-data", "all") as running:
+        wait_until_reading(running, pack)
+        running.terminate()
+        _, told = running.communicate()
+
+    assert running.returncode == 130
+    assert "error: cancelled default/default: nothing was changed\n" in told
 
 
 def wait_for_packs(machine: Machine, *, megabytes: int) -> None:

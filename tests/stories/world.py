@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -169,6 +170,29 @@ def wait_until_reading(running: subprocess.Popen[str], path: Path) -> None:
 def is_untouched(before: dict[str, str], folder: Path) -> bool:
     """Return whether every file that was there is there as it was."""
     return before.items() <= contents(folder).items()
+
+
+def on_a_terminal(
+    machine: Machine, *arguments: str, talks_there: bool = False
+) -> tuple[int, bytes]:
+    """Run the program on a terminal, its stderr too if it talks there; returns what was shown."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        machine.argv(*arguments),
+        env=machine.environment(),
+        cwd=machine.home,
+        stdout=theirs,
+        stderr=theirs if talks_there else subprocess.PIPE,
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        os.close(ours)
+    running.communicate()
+    return running.returncode, shown
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from unstoppable.cli.settings import load
 from unstoppable.cli.watch import interruptible
 from unstoppable.domain.errors import NotForTerminals, OutputFailed
 from unstoppable.domain.text import is_plain
+from unstoppable.runner.files import write_new
 
 
 @click.command(cls=Verbatim)
@@ -27,7 +28,8 @@ def dump(session: Session, *, path: str, asked: str | None, at: str, to: Path | 
     """Write a file of a snapshot to stdout, or a folder as a tar archive.
 
     Every byte is verified before it is written.  An archive names what lies in the folder from
-    there on, tells owners by number, and holds no devices, pipes, sockets or special mode bits.
+    there on, tells owners by number, and holds no devices, pipes, sockets or special mode bits
+    (but the sticky one of folders).
     When something is damaged the exit code is 1 and the output ends before the damage.
 
     Example:
@@ -54,13 +56,7 @@ def dump(session: Session, *, path: str, asked: str | None, at: str, to: Path | 
 def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file that was not there, for this user alone, whole or not at all."""
     try:
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(opened, "wb") as file:
-            try:
-                file.writelines(chunks)
-            except BaseException:
-                path.unlink()
-                raise
+        write_new(path, chunks)
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error
 

@@ -91,7 +91,7 @@ def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
     make_private_folder(path.parent)
     try:
         remove_drafts(path)
-        write_new(path, env_file.render(_settings_to_keep(before, source, key)).encode())
+        write_new(path, [env_file.render(_settings_to_keep(before, source, key)).encode()])
     except FileExistsError as error:
         raise errors.EnvFileAppeared(path=path) from error
     except OSError as error:

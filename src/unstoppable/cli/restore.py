@@ -11,12 +11,15 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, at_option, check_resource, resource_argument
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import PREFIX, Configuration, load
+from unstoppable.cli.target import Standing, look
 from unstoppable.cli.watch import showing, stoppable
-from unstoppable.domain.errors import Refused
+from unstoppable.domain.at import LATEST
+from unstoppable.domain.errors import Refused, SnapshotUnknown, UnfinishedUnknown
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.snapshot import Restored, RestorePlan, Snapshot
 from unstoppable.domain.text import count, printable, size
-from unstoppable.engine import Target
+from unstoppable.engine import Repository, Target
 
 
 class _Options(TypedDict):
@@ -46,7 +49,8 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
     """Bring back what a snapshot holds.
 
     The content of the source comes directly into DIR, which must be empty or not exist yet.
-    One that was cut off goes on with the same command: what is right stays as it is.
+    One that was cut off goes on with the same command: what is right stays as it is, and
+    without --at it is its own snapshot that goes on, though there be a newer one.
     --overwrite restores into any folder; files that the snapshot lacks stay there.
     Needs UNSTOPPABLE_COLD and the key, nothing else.
     Dates are local: a day means its end.
@@ -56,20 +60,23 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
       unstoppable restore --at 2026-11-24 --path www/index.html --to /tmp/back
 
     Exit codes:
-      0 restored    1 failed    2 wrong usage    3 partial: some paths could not be written
+      0 restored    1 failed    2 wrong usage    3 partial: some paths are not as they were
       10 no repository    12 wrong key or broken pin    130 cancelled
     """
     configuration = load(session.env_file)
     resource = configuration.resource
     check_resource(options["asked"], resource)
     _refuse_own_folders(options["to"], configuration)
+    standing = look(options["to"])
     repository = open_to_read(configuration)
-    snapshot = choose_snapshot(repository, options["at"], resource)
+    snapshot = _choose(repository, options["at"], standing, resource)
     path = None if options["path"] is None else os.fsencode(options["path"])
-    with stoppable() as cancel, showing("restored", cancel) as watch:
-        if options["dry_run"]:
+    if options["dry_run"]:
+        standing.refuse(snapshot.id, resource, overwrite=options["overwrite"])
+        with stoppable() as cancel, showing("planned", cancel) as watch:
             plan = repository.plan(snapshot.id, path=path, exact=options["exact"], watch=watch)
-            return _tell_plan(session, snapshot, options["to"], plan)
+        return _tell_plan(session, snapshot, options["to"], plan)
+    with stoppable() as cancel, showing("restored", cancel) as watch:
         restored = repository.restore(
             snapshot.id,
             Target(folder=options["to"], overwrite=options["overwrite"]),
@@ -78,6 +85,22 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
             watch=watch,
         )
     return _tell(session, snapshot, options["to"], restored)
+
+
+def _choose(
+    repository: Repository, at: str, standing: Standing, resource: ResourceName
+) -> Snapshot:
+    """Return the snapshot that `at` means; the latest gives way to one that was cut off there."""
+    unfinished = standing.unfinished
+    if at != LATEST or unfinished is None:
+        return choose_snapshot(repository, at, resource)
+    try:
+        snapshot = choose_snapshot(repository, unfinished, resource)
+    except SnapshotUnknown as error:
+        claim = standing.claim(unfinished)
+        raise UnfinishedUnknown(resource=resource, snapshot=unfinished, claim=claim) from error
+    output.say(f"going on with the unfinished restore of snapshot {snapshot.id[:8]}")
+    return snapshot
 
 
 def _refuse_own_folders(target: Path, configuration: Configuration) -> None:
@@ -108,15 +131,23 @@ def _tell_plan(session: Session, snapshot: Snapshot, target: Path, plan: Restore
         what = f"{count(plan.files + plan.others, 'file')}, {size(plan.bytes_total)}"
         where = printable(str(target))
         output.data(f"would restore snapshot {snapshot.id[:8]} to {where} ({what})")
-    if plan.bytes_total > free_bytes:
+    if free_bytes is None:
+        output.say("note: how much is free there is unknown")
+    elif plan.bytes_total > free_bytes:
         output.say(f"note: {size(free_bytes)} are free there, which is too little")
     return ExitCode.PARTIAL if plan.issue_count else ExitCode.SUCCEEDED
 
 
-def _free_bytes(target: Path) -> int:
-    """Return what is free where `target` is or would be made."""
-    existing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
-    return shutil.disk_usage(existing).free
+def _free_bytes(target: Path) -> int | None:
+    """Return what is free where `target` is or would be made; None where that is not told."""
+    for folder in (target, *target.absolute().parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            continue
+        except OSError:
+            break
+    return None
 
 
 def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored) -> int:
@@ -140,7 +171,7 @@ def _tell(session: Session, snapshot: Snapshot, target: Path, restored: Restored
         kept = f", {size(restored.bytes_kept)} of it was right" if restored.bytes_kept else ""
         what = f"{count(files, 'file')}, {size(restored.bytes_written)}{kept}"
         where = f"snapshot {snapshot.id[:8]} to {printable(str(target))}"
-        lost = count(restored.issue_count, "path")
-        word = f"partial: without {lost}" if restored.issue_count else "restored"
+        found = count(restored.issue_count, "issue")
+        word = f"partial: {found}" if restored.issue_count else "restored"
         output.data(f"{word}: {where} ({what})")
     return ExitCode.PARTIAL if restored.issue_count else ExitCode.SUCCEEDED

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from unstoppable.cli import output
 from unstoppable.domain import progress as rules
-from unstoppable.domain.errors import Cancelled
+from unstoppable.domain.errors import ReadingCancelled
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.progress import Progress, Sample
 from unstoppable.domain.text import duration, rate, size
@@ -35,13 +35,13 @@ def stoppable() -> Iterator[Cancel]:
 
 @contextmanager
 def interruptible(resource: ResourceName) -> Iterator[None]:
-    """Turn signals to stop into Cancelled at once: nothing that was begun has to be completed.
+    """Turn signals to stop into ReadingCancelled at once: nothing begun has to be completed.
 
     Unlike a wish it ends the waiting for a reader as well who takes nothing.
     """
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise Cancelled(resource=resource)
+        raise ReadingCancelled(resource=resource)
 
     with _handling(stop):
         yield

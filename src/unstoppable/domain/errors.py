@@ -161,8 +161,9 @@ class TargetOccupied(UsageError):
 
     sentence_form = "cannot restore {resource}: {cause}"
     hint_form = (
-        "restore into a folder that is empty or does not exist yet; one that was cut off goes on "
-        "with the same --at and --path, and --overwrite replaces what differs in any folder"
+        "choose a folder that is empty or does not exist yet, or with other content --overwrite "
+        "to replace what differs; an unfinished restore goes on with its own --at ID and --path, "
+        "or delete its file .unstoppable-restore-ID"
     )
 
 
@@ -195,6 +196,15 @@ class SnapshotAmbiguous(UnstoppableError):
 
     sentence_form = "{at} is the beginning of {count} snapshot ids of {resource}"
     hint_form = "give more digits of the id"
+
+
+class UnfinishedUnknown(UnstoppableError):
+    """The snapshot of a restore that was cut off is gone."""
+
+    sentence_form = (
+        "cannot go on with the unfinished restore of {resource}: there is no snapshot {snapshot}"
+    )
+    hint_form = "delete {claim} and restore with --overwrite, or into an empty folder"
 
 
 class NoRepository(UnstoppableError):
@@ -297,6 +307,19 @@ class Cancelled(UnstoppableError):
     hint_form = "run it again when it suits you"
     exit_code = ExitCode.CANCELLED
     is_permanent = False
+
+
+class ReadingCancelled(Cancelled):
+    """Somebody asked to stop what only reads."""
+
+    sentence_form = "cancelled {resource}: nothing was changed"
+
+
+class CutOff(Cancelled):
+    """Somebody asked to stop what can go on later."""
+
+    sentence_form = "cancelled {resource}: what was done until then stays"
+    hint_form = "the same command goes on from there"
 
 
 class Killed(UnstoppableError):

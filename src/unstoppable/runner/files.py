@@ -1,10 +1,15 @@
 """Folders nobody else enters and files that are whole or not there."""
 
+import errno
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from unstoppable.domain.errors import FolderUnusable
+
+_NO_SECOND_NAMES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems say that know no hard links, such as FAT."""
 
 
 def make_private_folder(folder: Path) -> None:
@@ -20,22 +25,25 @@ def make_private_folder(folder: Path) -> None:
         raise FolderUnusable(path=error.filename or folder, cause=error.strerror) from error
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file that was not there, 0600, whole and on disk, or not at all.
 
-    Raises FileExistsError and touches nothing if it is there.
+    Raises FileExistsError and touches nothing if it is there, at the end or before anything is
+    taken of `chunks`.
     """
-    draft = _write_draft(path, content)
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+    draft = _write_draft(path, chunks)
     try:
-        path.hardlink_to(draft)
+        _name(draft, path)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file, 0600, whole and on disk, in place of what is there."""
-    _write_draft(path, content).replace(path)
+    _write_draft(path, [content]).replace(path)
     sync_folder(path.parent)
 
 
@@ -54,15 +62,26 @@ def sync_folder(folder: Path) -> None:
         os.close(opened)
 
 
-def _write_draft(path: Path, content: bytes) -> Path:
+def _name(draft: Path, path: Path) -> None:
+    """Give a draft its name; raises FileExistsError where that is taken."""
+    try:
+        path.hardlink_to(draft)
+    except OSError as error:
+        if error.errno not in _NO_SECOND_NAMES:
+            raise
+        path.touch(mode=0o600, exist_ok=False)
+        draft.replace(path)
+
+
+def _write_draft(path: Path, chunks: Iterable[bytes]) -> Path:
     draft = path.with_name(f".{path.name}.draft-{secrets.token_hex(8)}")
     opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(opened, "wb") as file:
-            file.write(content)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except BaseException:
         draft.unlink()
         raise
     return draft

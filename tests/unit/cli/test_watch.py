@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from unstoppable.cli.watch import _Lines, _Pace, interruptible, showing, stoppable
-from unstoppable.domain.errors import Cancelled
+from unstoppable.domain.errors import ReadingCancelled
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.progress import Progress
 
@@ -31,7 +31,7 @@ def test_what_may_stop_at_once_is_cancelled_by_signals(number):
     before = signal.getsignal(number)
     resource = ResourceName(customer="acme", resource="www")
 
-    with pytest.raises(Cancelled), interruptible(resource):
+    with pytest.raises(ReadingCancelled), interruptible(resource):
         os.kill(os.getpid(), number)
 
     assert signal.getsignal(number) is before

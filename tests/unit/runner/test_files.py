@@ -1,3 +1,5 @@
+import errno
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,7 @@ def test_a_file_in_the_way_is_told(tmp_path, below):
 
 
 def test_a_new_file_is_private_and_whole(tmp_path):
-    write_new(tmp_path / ".env", b"content")
+    write_new(tmp_path / ".env", [b"con", b"tent"])
 
     assert (tmp_path / ".env").read_bytes() == b"content"
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
@@ -41,10 +43,64 @@ def test_a_file_that_is_there_is_never_overwritten_as_new(tmp_path):
     (tmp_path / ".env").write_bytes(b"the only key")
 
     with pytest.raises(FileExistsError):
-        write_new(tmp_path / ".env", b"another key")
+        write_new(tmp_path / ".env", [b"another key"])
 
     assert (tmp_path / ".env").read_bytes() == b"the only key"
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
+
+
+def test_a_new_file_has_its_name_when_it_is_whole(tmp_path):
+    seen: list[str] = []
+
+    def chunks():
+        yield b"begin"
+        seen.extend(path.name for path in tmp_path.iterdir())
+        yield b"end"
+
+    write_new(tmp_path / "dump", chunks())
+
+    assert len(seen) == 1
+    assert seen[0].startswith(".dump.draft-")
+    assert (tmp_path / "dump").read_bytes() == b"beginend"
+
+
+def test_what_breaks_off_leaves_nothing(tmp_path):
+    def chunks():
+        yield b"begin"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_new(tmp_path / "dump", chunks())
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_came_meanwhile_stays(tmp_path):
+    def chunks():
+        (tmp_path / "dump").write_bytes(b"bob's")
+        yield b"alice's"
+
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / "dump", chunks())
+
+    assert (tmp_path / "dump").read_bytes() == b"bob's"
+    assert [path.name for path in tmp_path.iterdir()] == ["dump"]
+
+
+@pytest.mark.parametrize("came", [b"", b"bob's"])
+def test_file_systems_without_hard_links_get_new_files_too(tmp_path, monkeypatch, came):
+    def refuse(path: Path, _draft: Path) -> None:
+        if came:
+            path.write_bytes(came)
+        raise PermissionError(errno.EPERM, "no hard links")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+    with pytest.raises(FileExistsError) if came else nullcontext():
+        write_new(tmp_path / "dump", [b"alice's"])
+
+    assert (tmp_path / "dump").read_bytes() == (came or b"alice's")
+    assert [path.name for path in tmp_path.iterdir()] == ["dump"]
 
 
 def test_replacing_follows_no_link(tmp_path):

@@ -6,8 +6,10 @@ use tar::{Builder, EntryType, Header};
 
 use crate::format::tree::{Metadata, Time};
 
-/// Bits of a mode that give no power to whoever unpacks as root.
+/// Bits of a mode that give no power to whoever unpacks as root; of a folder also the one that
+/// takes power: without it everyone may remove everyone's files in a folder that all may write.
 const ORDINARY_MODE: u32 = 0o777;
+const FOLDER_MODE: u32 = 0o1777;
 /// Sizes from here on do not fit a header's eleven octal digits.
 const LARGE_BYTES: u64 = 1 << 33;
 
@@ -48,7 +50,7 @@ impl<W: Write> Archive<W> {
     pub fn append(&mut self, member: &Member, content: impl Read) -> Result<()> {
         let mut header = Header::new_ustar();
         let mut records = Vec::new();
-        set_metadata(&mut header, &member.metadata, &mut records);
+        set_metadata(&mut header, member, &mut records);
         let target = set_kind(&mut header, &member.kind, &mut records);
         if let Some(ustar) = header.as_ustar_mut() {
             set_text(&mut ustar.name, "path", &member.path, &mut records);
@@ -76,8 +78,10 @@ impl<W: Write> Archive<W> {
     }
 }
 
-fn set_metadata(header: &mut Header, metadata: &Metadata, records: &mut Vec<Record>) {
-    header.set_mode(metadata.mode.unwrap_or(0o600) & ORDINARY_MODE);
+fn set_metadata(header: &mut Header, member: &Member, records: &mut Vec<Record>) {
+    let Member { kind, metadata, .. } = member;
+    let kept = if matches!(kind, MemberKind::Folder) { FOLDER_MODE } else { ORDINARY_MODE };
+    header.set_mode(metadata.mode.unwrap_or(0o600) & kept);
     header.set_uid(metadata.uid.unwrap_or_default().into());
     header.set_gid(metadata.gid.unwrap_or_default().into());
     if let Some(time) = metadata.modified {
@@ -141,6 +145,23 @@ mod tests {
         assert_eq!(written.len(), 0);
         Archive::new(&mut written).finish().unwrap();
         assert_eq!(written, [0; 1024]);
+    }
+
+    #[test]
+    fn of_special_bits_only_a_folders_sticky_one_is_told() {
+        let mut written = Vec::new();
+        let mut archive = Archive::new(&mut written);
+        for kind in [MemberKind::Folder, MemberKind::File { size_bytes: 0, pieces: 0 }] {
+            let metadata = Metadata { mode: Some(0o7775), ..Metadata::default() };
+            let member = Member { path: b"a".to_vec(), kind, metadata };
+            archive.append(&member, std::io::empty()).unwrap();
+        }
+        archive.finish().unwrap();
+
+        let mut archive = tar::Archive::new(written.as_slice());
+        let modes = archive.entries().unwrap().map(|entry| entry.unwrap().header().mode().unwrap());
+
+        assert_eq!(modes.collect::<Vec<_>>(), [0o1775, 0o775]);
     }
 
     #[test]

@@ -62,15 +62,17 @@ impl<'a, I: Places> Walk<'a, I> {
 
     /// Give `node`, which stands at `path`, and all below it to `visit`, each with its path below
     /// the source's folder: a folder first, then what in it is none, then its folders, each of
-    /// them in the order of their names.
+    /// them in the order of their names. Attributes, which may be long, are left away: nobody who
+    /// browses asks for them, and nodes wait for whoever reads slowly.
     ///
     /// Fails when `visit` does, when cancelled, and with errors that are no damage.
     pub fn run(
         &mut self,
         path: &[u8],
-        node: Node,
+        mut node: Node,
         mut visit: impl FnMut(&[u8], Node) -> Result<Step>,
     ) -> Result<()> {
+        node.metadata.attributes = Vec::new();
         self.path = normal(path);
         self.levels.clear();
         self.waiting_bytes = 0;
@@ -142,7 +144,7 @@ impl<'a, I: Places> Walk<'a, I> {
             self.note(IssueKind::Listing, message);
             return Ok(Vec::new());
         }
-        let tree = match self.blobs.tree(id) {
+        let mut tree = match self.blobs.tree(id) {
             Ok(tree) => tree,
             Err(error) => {
                 self.control.check()?;
@@ -156,6 +158,7 @@ impl<'a, I: Places> Walk<'a, I> {
             let path = [folder.as_slice(), &refused.name].concat();
             self.issues.push(issue(IssueKind::UnsafeName, &path, refused.reason));
         }
+        tree.nodes.iter_mut().for_each(|node| node.metadata.attributes = Vec::new());
         Ok(self.take(tree.nodes))
     }
 

@@ -11,7 +11,10 @@ use unstoppable_engine_core::{
     browse::{ListOptions, MOST_LEVELS, SearchOptions, list},
     control::Control,
     error::{Error, ErrorKind, Result},
-    format::{reader::Reader, tree::NodeKind},
+    format::{
+        reader::Reader,
+        tree::{Node, NodeKind},
+    },
     issue::{IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
     restore::{RestoreOptions, plan},
@@ -20,7 +23,7 @@ use unstoppable_engine_core::{
 
 use crate::{
     common::{Faulty, Fixture, Memory, entry, folder, told},
-    scene::{dumped, found, found_with, listed, listed_with},
+    scene::{dumped, file, found, found_with, listed, listed_with, text},
 };
 
 #[test]
@@ -264,4 +267,26 @@ fn the_first_entries_are_told_before_the_whole_index_was_read() {
 
     assert!(first.unwrap() < Duration::from_millis(400), "{first:?}");
     assert!(began.elapsed() >= Duration::from_millis(500), "it was not late");
+}
+
+#[test]
+fn attributes_that_nobody_is_told_are_not_held() {
+    let fixture = Fixture::new();
+    let attribute = r#""extended_attributes":[{"name":"user.a","value":"Zm9v"}]"#;
+    let below = fixture.put_tree(&file("file", attribute));
+    let outer = folder("folder", below).replace('{', &format!("{{{attribute},"));
+    let snapshot = fixture.forge(&[outer, file("a", attribute)].join(","));
+
+    let mut held = Vec::new();
+    for path in ["", "a", "folder"] {
+        let (options, issues) = (ListOptions::below(path), Issues::default());
+        let take = |path: &[u8], node: Node| {
+            held.push((text(path), node.metadata.attributes.len()));
+            Ok(())
+        };
+        list(&fixture.reader(), snapshot, &options, &issues, &Control::default(), take).unwrap();
+    }
+
+    let paths = ["", "a", "folder", "folder/file", "a", "folder", "folder/file"];
+    assert_eq!(held, paths.map(|path| (path.to_owned(), 0)));
 }
