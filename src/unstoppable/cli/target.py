@@ -9,7 +9,8 @@ from unstoppable.domain.errors import TargetOccupied
 from unstoppable.domain.names import ResourceName
 
 _CLAIM = ".unstoppable-restore-"
-_ID = re.compile(r"[0-9a-f]{64}")
+_CLAIM_OF_SNAPSHOT = re.compile(re.escape(_CLAIM) + r"([0-9a-f]{64})")
+"""Whatever else begins so is content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,7 @@ class Standing:
     @property
     def unfinished(self) -> str | None:
         """The snapshot that is gone on with unless another is asked for."""
-        alone = self.claims[0] if len(self.claims) == 1 else ""
-        return alone if _ID.fullmatch(alone) else None
+        return self.claims[0] if len(self.claims) == 1 else None
 
     def claim(self, snapshot_id: str) -> Path:
         """Return the file that says that this snapshot's restore is not finished."""
@@ -49,8 +49,8 @@ def look(folder: Path) -> Standing:
         with os.scandir(folder) as found:
             for entry in found:
                 is_empty = False
-                if entry.name.startswith(_CLAIM):
-                    claims.append(entry.name.removeprefix(_CLAIM))
+                if claim := _CLAIM_OF_SNAPSHOT.fullmatch(entry.name):
+                    claims.append(claim[1])
     except NotADirectoryError:
         is_empty = False
     except OSError:
