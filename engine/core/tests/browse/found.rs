@@ -41,7 +41,7 @@ fn a_snapshot_that_cannot_be_searched_hides_no_other() {
     let empty = fixture.put_tree("");
     let foreign = fixture.put_json(
         ObjectKind::Snapshot,
-        &format!(r#"{{"time":"2026-11-24T00:00:00Z","tree":"{empty}","hostname":"bob"}}"#),
+        &format!(r#"{{"time":"2026-11-24T00:00:00Z","tree":"{empty}","paths":["/bob/www"]}}"#),
     );
     let good = fixture.forge(&fixture.file("a", b"a"));
     let (told, issues) = found(&fixture, "a", &[ObjectId([5; 32]), foreign, good]);
