@@ -68,9 +68,12 @@ pub fn index(data: &[u8]) {
     builder.add(&object);
     builder.add(&object);
     let index = builder.build();
-    assert!(index.len() <= sealed.len() / 8, "more claims than bytes can name");
+    assert!(index.len() <= sealed.len() / 16, "more claims than bytes can name");
     for (blob, location) in index.all() {
         assert!(index.locations(blob).any(|found| found == location), "a claim was lost");
+    }
+    for (blob, location) in object.claims() {
+        assert!(index.locations(blob).any(|found| found == location), "a claim is not listed");
     }
     for (pack, least_bytes) in object.packs().take(100) {
         let ends = index.all().filter(|(_, location)| location.pack == pack);

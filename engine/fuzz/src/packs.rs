@@ -90,7 +90,9 @@ fn written((blob, location): &(Blob, Location)) -> Vec<u8> {
 pub fn sealed(data: &[u8]) {
     let Some((seal, sealed)) = crate::sealed(data) else { return };
     assert!(seal.open(data).is_err(), "opened what nobody sealed");
+    assert!(seal.open_in_place(&mut data.to_vec()).is_err(), "opened what nobody sealed");
     assert_eq!(seal.open(&sealed).ok().as_deref(), Some(data));
+    assert_eq!(seal.open_in_place(&mut sealed.clone()).ok(), Some(data));
     if let Ok(json) = seal.open_json(&sealed, LIMIT_BYTES) {
         assert!(json.len() <= LIMIT_BYTES.max(data.len()), "{} bytes", json.len());
     }
@@ -108,15 +110,19 @@ pub fn decompress(data: &[u8]) {
 }
 
 /// A blob opens when its id and its length are right, and never with another length, whatever
-/// the compressed bytes claim of themselves. The input is the claimed length, four bytes, and
-/// the compressed bytes.
+/// the compressed bytes claim of themselves; verified where it lies it is the same. The input is
+/// the claimed length, four bytes, and the compressed bytes.
 pub fn blob(data: &[u8]) {
     let Some((claim, compressed)) = data.split_first_chunk() else { return };
     let Some((seal, sealed)) = crate::sealed(compressed) else { return };
     let open = |id, decompressed_bytes| {
         let length_bytes = u32::try_from(sealed.len()).unwrap_or(u32::MAX);
         let location = Location { pack: PACK, offset_bytes: 0, length_bytes, decompressed_bytes };
-        Blob { kind: BlobKind::Data, id }.open(&seal, &location, &sealed)
+        let blob = Blob { kind: BlobKind::Data, id };
+        let opened = blob.open(&seal, &location, &sealed);
+        let verified = blob.verify(&seal, &location, &mut sealed.clone());
+        assert_eq!(opened.is_ok(), verified.is_ok(), "opened and verified differ");
+        opened
     };
     let claim = u32::from_le_bytes(*claim);
     assert!(open(PACK, Some(claim)).is_err(), "opened under a wrong id");
