@@ -131,7 +131,7 @@ impl Check<'_> {
 }
 
 /// Trees may be larger than any piece of content.
-fn is_large((_, location): &(Blob, Location)) -> bool {
+pub(super) fn is_large((_, location): &(Blob, Location)) -> bool {
     location.length_bytes.max(location.plain_bytes()) as usize > MOST_DATA_BYTES
 }
 

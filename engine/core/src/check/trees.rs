@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Mutex};
 
-use super::{Check, object_of};
+use super::{Check, object_of, packs::is_large};
 use crate::{
     error::Result,
     format::{
@@ -71,6 +71,9 @@ impl Check<'_> {
         self.control.check()?;
         let blob = Blob { kind: BlobKind::Tree, id: visit.tree };
         let place = self.blobs.index().locations(blob).next();
+        // One at a time until it was looked at, whatever the number of threads.
+        let is_large = place.as_ref().is_some_and(|location| is_large(&(blob, *location)));
+        let _turn = is_large.then(|| lock(&self.large));
         let tree = match self.blobs.tree(visit.tree) {
             Ok(tree) => tree,
             Err(error) => {
