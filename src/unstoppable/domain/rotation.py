@@ -23,8 +23,9 @@ class Part:
 def part_of_day(percent: int, now: datetime) -> Part:
     """Return the part of about `percent` (1 to 100) whose turn it is on the day of `now`, in UTC.
 
-    Whoever checks once a day has read all parts after `count` days, whichever day came first.
+    Whoever checks once a day has read all parts after `count` + 1 days, whichever day came first.
+    Each round begins one part further, so that a check once a week comes to all of them as well.
     """
     count = -(-ALL_PERCENT // percent)
     days = (now - _EPOCH) // timedelta(days=1)
-    return Part(number=days % count + 1, count=count)
+    return Part(number=(days - days // count) % count + 1, count=count)

@@ -85,8 +85,7 @@ fn obstacle(target: &Folder, name: &str, overwrite: bool) -> io::Result<Option<S
         match found.strip_prefix(CLAIM) {
             Some(_) if found == name => is_ours = true,
             Some(other) if other.parse::<ObjectId>().is_ok() => {
-                let what = format!("holds an unfinished restore of snapshot {other}, see {found}");
-                return Ok(Some(what));
+                return Ok(Some(format!("holds an unfinished restore of snapshot {other}")));
             }
             _ => {}
         }

@@ -9,10 +9,12 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     marker::PhantomData,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
+use rustix::fs::OFlags;
 
 use super::{
     AppendStorage, MaintainStorage, ReadStorage,
@@ -73,8 +75,11 @@ impl<Mode> LocalDirectory<Mode> {
     }
 
     fn open(&self, object: &Object) -> Result<Option<File>> {
-        match File::open(self.path(object)) {
-            Ok(file) => Ok(Some(file)),
+        // A pipe in its place would be waited for without end.
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        match File::options().read(true).custom_flags(flags).open(self.path(object)) {
+            Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => Ok(Some(file)),
+            Ok(_) => Err(Error::new(ErrorKind::Damaged, format!("{object} is no file"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed("read", object, error)),
         }
