@@ -55,7 +55,7 @@ impl Parents {
             if !is_usable {
                 let path = Object::Hashed(ObjectKind::Snapshot, parent.id).path();
                 let message = "the index lacks its tree; its files were read anew";
-                told.add(IssueKind::Damaged, path, message);
+                told.add(IssueKind::IgnoredObject, path, message);
             }
             is_usable
         });

@@ -165,9 +165,16 @@ impl<'a> Batch<'a> {
         self.held_bytes = 0;
         self.write()?;
         self.finish_files()?;
-        for link in std::mem::take(&mut self.links) {
-            self.finish_link(&link);
+        let links = std::mem::take(&mut self.links);
+        links.iter().for_each(|link| self.finish_link(link));
+        // Only now: more names than a file claims to have may stand in one batch.
+        let mut places = lock(&self.places);
+        for link in links {
+            if places.get(&link.identity).is_some_and(|place| place.names_left == 0) {
+                places.remove(&link.identity);
+            }
         }
+        drop(places);
         for (folder, metadata) in std::mem::take(&mut self.folders) {
             self.finish_folder(&folder, &metadata);
         }
@@ -221,16 +228,12 @@ impl<'a> Batch<'a> {
         self.report.control.add_entry();
     }
 
-    /// Where the file stands that gets one more name; it is forgotten with its last.
+    /// Where the file stands that gets one more name.
     fn take_name(&self, identity: &Identity) -> Option<Vec<u8>> {
         let mut places = lock(&self.places);
         let place = places.get_mut(identity)?;
         place.names_left = place.names_left.saturating_sub(1);
-        let path = place.path.clone();
-        if place.names_left == 0 {
-            places.remove(identity);
-        }
-        path
+        place.path.clone()
     }
 
     fn make_link(&self, link: &Link, first: &[u8]) -> rustix::io::Result<()> {
