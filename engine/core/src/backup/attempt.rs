@@ -42,9 +42,8 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Read the source and store it; what did not change is taken from earlier snapshots where
-    /// `builds_on_parents` says so.
-    pub fn attempt(&self, builds_on_parents: bool) -> Result<BackupSummary> {
+    /// Read the source, taking what did not change from the snapshots `parents`, and store it.
+    pub fn attempt(&self, parents: Vec<String>) -> Result<BackupSummary> {
         let (options, control) = (self.options, self.control);
         let ledger = Arc::new(Ledger::default());
         let source = self.open_source()?;
@@ -52,10 +51,6 @@ impl Run<'_> {
         let rustic = open_for_backup(backend.clone(), &self.repository.key, control.clone())
             .map_err(|error| backend.take_failure().unwrap_or(error))?;
         control.check()?;
-        let parents = match builds_on_parents {
-            true => self.parents.ids(|tree| backend.lists_tree(tree), &self.repository.issues),
-            false => Vec::new(),
-        };
 
         let root = RootIdentity::of(&options.source);
         announce_total(&source, &self.parents, control);

@@ -83,12 +83,12 @@ impl Repository {
         let reader = self.reader();
         let parents = Parents::choose(&reader, options.started_at_seconds, &known, &self.issues)?;
         let run = Run { repository: self, options, control, known, parents };
-        match run.attempt(true) {
+        match run.attempt(run.parents.ids()) {
             // The archiver itself failed: most likely at what an earlier snapshot holds.
-            Err(error) if error.kind() == ErrorKind::Internal && !run.parents.is_empty() => {
+            Err(error) if error.kind() == ErrorKind::Internal && !run.parents.ids().is_empty() => {
                 let message = format!("all files were read anew, because {}", error.chain());
                 self.issues.add(IssueKind::Damaged, "", message);
-                run.attempt(false)
+                run.attempt(Vec::new())
             }
             done => done,
         }

@@ -5,7 +5,7 @@ use crate::{
     format::{reader::Reader, snapshot::Snapshot},
     issue::{Issue, IssueKind, Issues},
     known::Known,
-    object::{Object, ObjectId, ObjectKind},
+    object::{Object, ObjectKind},
     rustic::sound::check_snapshot,
 };
 
@@ -43,23 +43,9 @@ impl Parents {
         self.chosen.iter().find(|snapshot| snapshot.is_complete())
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.chosen.is_empty()
-    }
-
-    /// Full ids of those whose tree `is_listed`, newest first; the others are told.
-    pub fn ids(&self, is_listed: impl Fn(ObjectId) -> bool, told: &Issues) -> Vec<String> {
-        let usable = self.chosen.iter().filter(|parent| {
-            let is_usable = is_listed(parent.tree);
-            if !is_usable {
-                let path = Object::Hashed(ObjectKind::Snapshot, parent.id).path();
-                let message = "the index lacks its tree; its files were read anew";
-                told.add(IssueKind::IgnoredObject, path, message);
-            }
-            is_usable
-        });
-        usable.map(|parent| parent.id.to_hex()).collect()
+    /// Full ids, newest first.
+    pub fn ids(&self) -> Vec<String> {
+        self.chosen.iter().map(|parent| parent.id.to_hex()).collect()
     }
 }
 

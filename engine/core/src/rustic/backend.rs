@@ -5,7 +5,7 @@
 //! that the archiver saves on its own is swallowed, because we judge the run first.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -20,7 +20,6 @@ use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
     format::{
-        blob::BlobKind,
         index::IndexObject,
         pack::PackHeader,
         reader::{check_size, open_json},
@@ -31,7 +30,7 @@ use crate::{
     object::{Object, ObjectId, ObjectKind},
     source::tracked::Ledger,
     storage::{AppendStorage, ReadStorage, tiered::Tiered},
-    workers::{for_each, lock},
+    workers::for_each,
 };
 
 /// Threads that read what an unknown index lists; each holds one blob.
@@ -62,8 +61,6 @@ pub struct Backend {
     parts: Parts,
     holds_snapshots: AtomicBool,
     record: Mutex<Record>,
-    /// Every tree that the sound part of the index lists.
-    trees: Mutex<HashSet<ObjectId>>,
 }
 
 /// What was written, and the first thing that could not be.
@@ -76,19 +73,12 @@ struct Record {
 impl Backend {
     /// A backend that holds snapshots back.
     pub fn new(parts: Parts) -> Self {
-        let holds_snapshots = AtomicBool::new(true);
-        Self { parts, holds_snapshots, record: Mutex::default(), trees: Mutex::default() }
+        Self { parts, holds_snapshots: AtomicBool::new(true), record: Mutex::default() }
     }
 
     /// From now on snapshots are written: the run was judged.
     pub fn release_snapshots(&self) {
         self.holds_snapshots.store(false, Relaxed);
-    }
-
-    /// Whether the index lists the tree. The archiver takes a folder that did not change for
-    /// stored when an earlier snapshot says its tree, and does not ask the index.
-    pub fn lists_tree(&self, id: ObjectId) -> bool {
-        lock(&self.trees).contains(&id)
     }
 
     /// The first write or listing that failed. `rustic_core` only logs some of them and goes on.
@@ -155,12 +145,10 @@ impl Backend {
     /// Leave out of the index what cannot be believed. Anybody who can write to cold can put junk
     /// there for ever; it must not stop a backup.
     fn list_index(&self) -> Result<Vec<(ObjectId, u64)>> {
-        // Before the packs: what another run writes meanwhile must not name packs not listed yet.
-        let listed = self.parts.tiered.list(ObjectKind::Index)?;
         let packs = self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect();
         self.parts.tiered.align_packs(&packs);
         let mut sound = Vec::new();
-        for (id, size) in listed {
+        for (id, size) in self.parts.tiered.list(ObjectKind::Index)? {
             self.parts.control.check()?;
             match self.examine(id, size, &packs) {
                 Ok(()) => sound.push((id, size)),
@@ -190,12 +178,7 @@ impl Backend {
             let message = format!("it names data/{pack}, which is missing or cut short");
             return Err(Error::new(ErrorKind::Damaged, message));
         }
-        if !self.parts.known.holds(id) {
-            self.verify(&index)?;
-        }
-        let trees = index.claims().filter(|(blob, _)| blob.kind == BlobKind::Tree);
-        lock(&self.trees).extend(trees.map(|(blob, _)| blob.id));
-        Ok(())
+        if self.parts.known.holds(id) { Ok(()) } else { self.verify(&index) }
     }
 
     /// Read every blob that an index lists which this machine does not know.
@@ -226,26 +209,20 @@ impl Backend {
         }
     }
 
-    /// The sealed bytes of a tree, once what they hold was found harmless and complete.
+    /// The sealed bytes of a tree, once what they hold was found harmless.
     fn read_tree(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
         let sealed = self.parts.tiered.read_tree_range(object, offset_bytes, length_bytes);
         let checked = sealed.and_then(|sealed| {
-            let subtrees = sound::check_tree(&self.parts.seal, &sealed)?;
-            Ok((sealed, subtrees.into_iter().find(|id| !self.lists_tree(*id))))
+            sound::check_tree(&self.parts.seal, &sealed)?;
+            Ok(sealed)
         });
-        match checked {
-            Ok((sealed, None)) => Ok(sealed),
-            Ok((_, Some(missing))) => {
-                let message = format!("the index lacks its folder {missing}");
-                tell_tree(&self.parts.issues, object, &message);
-                Err(Error::new(ErrorKind::Damaged, message))
-            }
-            // The same folder is the same tree: the index lists it, and it is not stored again.
-            Err(error) => {
-                tell_tree(&self.parts.ledger.issues, object, &error.chain());
-                Err(error)
-            }
-        }
+        checked.inspect_err(|error| {
+            let reason = error.chain();
+            let message = format!(
+                "a folder of an earlier snapshot cannot be used, its files were read anew: {reason}"
+            );
+            self.parts.issues.add(IssueKind::Damaged, object.path(), message);
+        })
     }
 
     fn read_whole(&self, object: &Object) -> Result<Bytes> {
@@ -255,13 +232,6 @@ impl Backend {
         let missing = || Error::new(ErrorKind::Damaged, format!("{object} is missing"));
         self.parts.tiered.read(object)?.ok_or_else(missing)
     }
-}
-
-fn tell_tree(issues: &Issues, object: &Object, reason: &str) {
-    let message = format!(
-        "a folder of an earlier snapshot cannot be used, its files were read anew: {reason}"
-    );
-    issues.add(IssueKind::Damaged, object.path(), message);
 }
 
 fn kind_of(file_type: FileType) -> Option<ObjectKind> {
