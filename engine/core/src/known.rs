@@ -1,4 +1,4 @@
-//! What this machine wrote itself, or has read in full.
+//! What this machine wrote itself, or has read in full, and what it found damaged.
 //!
 //! Whoever holds the key can write an index that names junk as the place of content that is not
 //! stored yet, or a snapshot that says of a file what it never held. To look at, they are like
@@ -17,109 +17,168 @@ use crate::{
     format::seal::Seal,
     issue::{IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
-    storage::{ReadStorage, tiered::Tiered},
+    storage::{
+        ReadStorage,
+        local::{LocalDirectory, Maintain},
+    },
     workers::lock,
 };
 
-/// A few hundred thousand runs.
+/// About a million names: a hundred years of hourly runs.
 const LARGEST_KNOWN_BYTES: usize = 64 << 20;
 const VERSION: u32 = 1;
 
-/// The ids of what is known, kept in hot. Without hot, and where hot was lost, nothing is known
-/// about what cold holds, and it is believed.
+/// What is known, kept in hot. Without hot, and where hot was lost, nothing is known about what
+/// cold holds, and it is believed.
 pub struct Known {
-    tiered: Arc<Tiered>,
+    cold: Arc<dyn ReadStorage>,
     seal: Seal,
     issues: Arc<Issues>,
+    names: Mutex<Names>,
+}
+
+struct Names {
+    /// Where they are kept. None: there is no hot, or it cannot be used.
+    place: Option<LocalDirectory<Maintain>>,
     /// None: everything is believed.
-    objects: Mutex<Option<BTreeSet<ObjectId>>>,
+    believed: Option<BTreeSet<ObjectId>>,
+    /// Index objects and packs that were told as damaged, and are done without since.
+    damaged: BTreeSet<ObjectId>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
     version: u32,
     objects: BTreeSet<ObjectId>,
+    damaged: BTreeSet<ObjectId>,
 }
 
 impl Known {
-    /// What hot says is known.
-    pub fn load(tiered: Arc<Tiered>, seal: Seal, issues: Arc<Issues>) -> Self {
-        let objects = read(&tiered, &seal).unwrap_or_else(|error| {
-            let message = format!(
-                "what this machine wrote is not known any more, cold is taken on trust once: {}",
-                error.chain()
-            );
-            issues.add(IssueKind::HotMended, Object::Known.path(), message);
-            None
-        });
-        Self { tiered, seal, issues, objects: Mutex::new(objects) }
+    /// What is known as hot, at `place`, says.
+    pub fn load(
+        cold: Arc<dyn ReadStorage>,
+        place: Option<LocalDirectory<Maintain>>,
+        seal: Seal,
+        issues: Arc<Issues>,
+    ) -> Self {
+        let read = place.as_ref().map_or(Ok(None), |place| read(place, &seal));
+        let (place, saved) = match read {
+            Ok(saved) => (place, saved),
+            Err(error) => {
+                let is_mended = error.kind() == ErrorKind::Damaged;
+                tell_unknown(&issues, is_mended, &error);
+                (place.filter(|_| is_mended), None)
+            }
+        };
+        let (believed, damaged) =
+            saved.map_or((None, BTreeSet::new()), |saved| (Some(saved.objects), saved.damaged));
+        Self { cold, seal, issues, names: Mutex::new(Names { place, believed, damaged }) }
     }
 
     /// True when the object was looked at in full before.
     pub fn is_own(&self, id: ObjectId) -> bool {
-        lock(&self.objects).as_ref().is_some_and(|objects| objects.contains(&id))
+        lock(&self.names).believed.as_ref().is_some_and(|objects| objects.contains(&id))
     }
 
     /// True when a run may go by the object.
     pub fn holds(&self, id: ObjectId) -> bool {
-        lock(&self.objects).as_ref().is_none_or(|objects| objects.contains(&id))
+        lock(&self.names).believed.as_ref().is_none_or(|objects| objects.contains(&id))
+    }
+
+    /// True when an earlier run told the object as damaged and did without it.
+    pub fn is_damaged(&self, id: ObjectId) -> bool {
+        lock(&self.names).damaged.contains(&id)
     }
 
     /// From now on the object is known. Said before it is written, because then nothing of ours
     /// is ever unknown; its name is its hash, so nobody else can write another one by that name.
     pub fn add(&self, id: ObjectId) {
-        let mut objects = lock(&self.objects);
-        if let Some(objects) = objects.as_mut().filter(|objects| !objects.contains(&id)) {
-            objects.insert(id);
-            self.save(objects);
-        }
+        self.change(|names| names.believed.as_mut().is_some_and(|objects| objects.insert(id)));
+    }
+
+    /// From now on these objects are known to be damaged.
+    pub fn add_damaged(&self, ids: &BTreeSet<ObjectId>) {
+        self.change(|names| extend(&mut names.damaged, ids.iter().copied()));
     }
 
     /// From now on these index objects are known. Where nothing was, the snapshots in cold are
     /// as well: all that is sound is taken on trust, once.
-    pub fn learn(&self, indexes: impl IntoIterator<Item = ObjectId>) -> Result<()> {
-        if !self.tiered.has_hot() {
+    pub fn learn(&self, indexes: &[(ObjectId, u64)]) -> Result<()> {
+        let (has_place, knows_nothing) = {
+            let names = lock(&self.names);
+            (names.place.is_some(), names.believed.is_none())
+        };
+        if !has_place {
             return Ok(());
         }
-        let mut objects = lock(&self.objects);
-        let before = objects.as_ref().map(BTreeSet::len);
-        let known = objects.get_or_insert_default();
-        known.extend(indexes);
-        if before.is_none() {
-            let snapshots = self.tiered.list(ObjectKind::Snapshot)?;
-            known.extend(snapshots.into_iter().map(|(id, _)| id));
-        }
-        if before != Some(known.len()) {
-            self.save(known);
-        }
+        let snapshots = match knows_nothing {
+            true => self.cold.list(ObjectKind::Snapshot)?,
+            false => Vec::new(),
+        };
+        let learnt = indexes.iter().chain(&snapshots).map(|(id, _)| *id);
+        self.change(|names| {
+            let is_first = names.believed.is_none();
+            extend(names.believed.get_or_insert_default(), learnt) || is_first
+        });
         Ok(())
     }
 
-    fn save(&self, objects: &BTreeSet<ObjectId>) {
-        let kept =
-            sealed(&self.seal, objects).and_then(|content| self.tiered.keep_known(content.into()));
-        if let Err(error) = kept {
-            self.issues.add(IssueKind::HotIncomplete, Object::Known.path(), error.chain());
+    /// Change what is known, and keep it where `change` says that it did.
+    fn change(&self, change: impl FnOnce(&mut Names) -> bool) {
+        let mut names = lock(&self.names);
+        let is_changed = change(&mut names);
+        let Names { place: Some(place), believed: Some(believed), damaged } = &*names else {
+            return;
+        };
+        let keep = || place.replace(&Object::Known, sealed(&self.seal, believed, damaged)?.into());
+        if is_changed && let Err(error) = keep() {
+            let message =
+                format!("what this run wrote is read again by the next: {}", error.chain());
+            self.issues.add(IssueKind::HotIncomplete, Object::Known.path(), message);
+            names.place = None;
         }
     }
 }
 
-/// The object `known` of a machine that knows `objects`.
-pub fn sealed(seal: &Seal, objects: &BTreeSet<ObjectId>) -> Result<Vec<u8>> {
-    let saved = Saved { version: VERSION, objects: objects.clone() };
+fn tell_unknown(issues: &Issues, is_mended: bool, error: &Error) {
+    let kind = if is_mended { IssueKind::HotMended } else { IssueKind::HotIncomplete };
+    let reason = error.chain();
+    let message =
+        format!("what this machine wrote is not known, this run takes cold on trust: {reason}");
+    issues.add(kind, Object::Known.path(), message);
+}
+
+/// Returns whether there was something new among `ids`.
+fn extend(set: &mut BTreeSet<ObjectId>, ids: impl Iterator<Item = ObjectId>) -> bool {
+    let before = set.len();
+    set.extend(ids);
+    set.len() > before
+}
+
+/// The object `known` of a machine that knows `objects`, and of `damaged` that they are.
+pub fn sealed(
+    seal: &Seal,
+    objects: &BTreeSet<ObjectId>,
+    damaged: &BTreeSet<ObjectId>,
+) -> Result<Vec<u8>> {
+    let saved = Saved { version: VERSION, objects: objects.clone(), damaged: damaged.clone() };
     let json = serde_json::to_vec(&saved).map_err(|error| {
         Error::caused_by(ErrorKind::Internal, "cannot write known objects as JSON", error)
     })?;
+    if json.len() > LARGEST_KNOWN_BYTES {
+        let message = format!("{} objects are more than can be remembered", objects.len());
+        return Err(Error::new(ErrorKind::Storage, message));
+    }
     seal.seal(&json)
 }
 
-fn read(tiered: &Tiered, seal: &Seal) -> Result<Option<BTreeSet<ObjectId>>> {
-    let Some(content) = tiered.read_known()? else { return Ok(None) };
+fn read(place: &LocalDirectory<Maintain>, seal: &Seal) -> Result<Option<Saved>> {
+    let Some(content) = place.read(&Object::Known)? else { return Ok(None) };
     let json = seal.open_json(&content, LARGEST_KNOWN_BYTES)?;
     let saved: Saved = serde_json::from_slice(&json)
         .map_err(|error| Error::caused_by(ErrorKind::Damaged, "cannot be read", error))?;
     match saved.version {
-        VERSION => Ok(Some(saved.objects)),
+        VERSION => Ok(Some(saved)),
         other => Err(Error::new(ErrorKind::Damaged, format!("has the unknown version {other}"))),
     }
 }

@@ -11,6 +11,7 @@ pub mod birth;
 pub mod browse;
 pub mod check;
 pub mod control;
+mod distrust;
 pub mod error;
 pub mod format;
 pub mod issue;

@@ -59,6 +59,8 @@ pub struct Expected {
 pub struct Repository {
     pub(crate) tiered: Arc<Tiered>,
     pub(crate) append: Option<Arc<dyn AppendStorage>>,
+    /// Where `known` lies: in hot, even where hot cannot be used as a cache.
+    pub(crate) known_place: Option<LocalDirectory<Maintain>>,
     pub(crate) key: RepositoryKey,
     pub(crate) config: Bytes,
     pub(crate) issues: Arc<Issues>,
@@ -92,7 +94,10 @@ pub fn create(
     cold.create(&Object::Config, std::slice::from_ref(&sealed))?;
     if let Some(hot) = hot {
         // From the first run on nothing in cold is taken on trust.
-        hot.replace(&Object::Known, known::sealed(&seal, &BTreeSet::new())?.into())?;
+        hot.replace(
+            &Object::Known,
+            known::sealed(&seal, &BTreeSet::new(), &BTreeSet::new())?.into(),
+        )?;
         Hot::new(hot, Arc::default()).mend_config(&seal, &sealed)?;
     }
     Ok(Pins {
@@ -181,6 +186,7 @@ impl Repository {
             tiered: Arc::new(Tiered::new(Arc::new(read), hot)),
             append: (mode == Mode::Append)
                 .then(|| Arc::new(LocalDirectory::<Append>::new(&places.cold)) as _),
+            known_place: places.hot.as_ref().map(LocalDirectory::new),
             key: key.clone(),
             config,
             issues,

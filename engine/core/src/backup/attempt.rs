@@ -4,7 +4,7 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -16,10 +16,12 @@ use rustic_core::{
 use super::{BackupOptions, BackupSummary, judge::Verdict, parents::Parents, proof};
 use crate::{
     control::Control,
+    distrust::Distrust,
     error::{Error, ErrorKind, Result},
-    format::seal::Seal,
-    issue::Collected,
+    format::{seal::Seal, snapshot::INCOMPLETE},
+    issue::{Collected, IssueKind},
     known::Known,
+    object::Object,
     repository::Repository,
     rustic::{
         backend::{Backend, Parts},
@@ -30,20 +32,59 @@ use crate::{
         directory::{DirectoryOptions, DirectorySource},
         tracked::{Ledger, Tracked},
     },
+    workers::lock,
 };
 
 /// What all attempts of a run share.
 pub struct Run<'a> {
-    pub repository: &'a Repository,
-    pub options: &'a BackupOptions,
-    pub control: &'a Arc<Control>,
-    pub known: Arc<Known>,
-    pub parents: Parents,
+    repository: &'a Repository,
+    options: &'a BackupOptions,
+    control: &'a Arc<Control>,
+    known: Arc<Known>,
+    distrust: Arc<Distrust>,
+    parents: Parents,
+    /// Of all attempts: the last one builds on what the others wrote.
+    written: Arc<Mutex<Vec<(Object, u64)>>>,
 }
 
-impl Run<'_> {
-    /// Read the source, taking what did not change from the snapshots `parents`, and store it.
-    pub fn attempt(&self, parents: Vec<String>) -> Result<BackupSummary> {
+impl<'a> Run<'a> {
+    /// A run that has chosen the snapshots that it builds on.
+    pub fn new(
+        repository: &'a Repository,
+        options: &'a BackupOptions,
+        control: &'a Arc<Control>,
+        known: Arc<Known>,
+    ) -> Result<Self> {
+        let (reader, issues) = (repository.reader(), &repository.issues);
+        let parents = Parents::choose(&reader, options.started_at_seconds, &known, issues)?;
+        let distrust = Arc::new(Distrust::new(known.clone(), issues.clone()));
+        let written = Arc::default();
+        Ok(Self { repository, options, control, known, distrust, parents, written })
+    }
+
+    /// Store the source as a snapshot. What did not change is taken from earlier snapshots where
+    /// `builds_on_parents` says so. Where one shows damage, which `may_repeat` once, or makes the
+    /// archiver fail, all is done again without it: what was written meanwhile is not lost.
+    pub fn store(&self, builds_on_parents: bool, may_repeat: bool) -> Result<BackupSummary> {
+        match self.attempt(builds_on_parents, may_repeat) {
+            Ok(Some(summary)) => Ok(summary),
+            Ok(None) => self.store(builds_on_parents, false),
+            Err(error) if self.may_be_due_to_parents(builds_on_parents, &error) => {
+                let message = format!("all files were read anew, because {}", error.chain());
+                self.repository.issues.add(IssueKind::Damaged, "", message);
+                self.store(false, false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The archiver itself failed: most likely at what an earlier snapshot holds.
+    fn may_be_due_to_parents(&self, builds_on_parents: bool, error: &Error) -> bool {
+        error.kind() == ErrorKind::Internal && builds_on_parents && !self.parents.is_empty()
+    }
+
+    /// One pass over the source. None when it met damage that the next pass can do without.
+    fn attempt(&self, builds_on_parents: bool, may_repeat: bool) -> Result<Option<BackupSummary>> {
         let (options, control) = (self.options, self.control);
         let ledger = Arc::new(Ledger::default());
         let source = self.open_source()?;
@@ -51,17 +92,30 @@ impl Run<'_> {
         let rustic = open_for_backup(backend.clone(), &self.repository.key, control.clone())
             .map_err(|error| backend.take_failure().unwrap_or(error))?;
         control.check()?;
+        let parents = match builds_on_parents {
+            true => self.parents.ids(|tree| backend.lists_tree(tree), &self.distrust),
+            false => Vec::new(),
+        };
 
         let root = RootIdentity::of(&options.source);
         announce_total(&source, &self.parents, control);
         let birth = self.repository.birth();
         let tracked = Tracked::new(source, birth, ledger.clone(), control.clone());
+        let distrusted = self.distrust.count();
         let snapshot = self.archive(&rustic, &tracked, parents);
         // The first failed write explains all that came after it.
         if let Some(failure) = backend.take_failure() {
             return Err(failure);
         }
         let snapshot = snapshot?;
+        if self.distrust.count() > distrusted {
+            if may_repeat && !control.is_cancelled() {
+                return Ok(None);
+            }
+            let message =
+                "a folder in the snapshot is damaged in cold, the next run stores it anew";
+            ledger.issues.add(IssueKind::Damaged, "", message);
+        }
         let verdict = Verdict {
             snapshot: &snapshot,
             ledger: &ledger,
@@ -71,7 +125,7 @@ impl Run<'_> {
             is_source_lost: root != RootIdentity::of(&options.source),
         };
         let tags = verdict.judge()?;
-        self.commit(&rustic, &backend, snapshot, tags, &ledger)
+        self.commit(&rustic, &backend, snapshot, tags, &ledger).map(Some)
     }
 
     fn open_source(&self) -> Result<DirectorySource> {
@@ -96,6 +150,8 @@ impl Run<'_> {
             seal: Seal::new(&repository.key),
             config: repository.config.clone(),
             known: self.known.clone(),
+            distrust: self.distrust.clone(),
+            written: self.written.clone(),
             issues: repository.issues.clone(),
             ledger,
             control: self.control.clone(),
@@ -132,7 +188,7 @@ impl Run<'_> {
         ledger: &Ledger,
     ) -> Result<BackupSummary> {
         let cold = self.repository.tiered.cold().as_ref();
-        proof::prove_content(cold, &backend.written())?;
+        proof::prove_content(cold, &lock(&self.written))?;
         let mut list = StringList::default();
         tags.iter().for_each(|tag| list.add(tag.clone()));
         snapshot.add_tags(vec![list]);
@@ -142,8 +198,11 @@ impl Run<'_> {
             return Err(failure);
         }
         saved.map_err(|error| from_rustic("cannot save the snapshot", &error))?;
-        let written = backend.written();
+        let written = lock(&self.written);
         let snapshot_id = proof::prove_snapshot(cold, &written)?;
+        if !tags.iter().any(|tag| tag == INCOMPLETE) {
+            self.distrust.settle();
+        }
         Ok(super::summarise(
             snapshot_id,
             &snapshot,

@@ -17,12 +17,12 @@ use std::{
 
 use rustic_core::repofile::SnapshotFile;
 
-use self::{attempt::Run, parents::Parents};
+use self::attempt::Run;
 use crate::{
     control::Control,
-    error::{ErrorKind, Result},
+    error::Result,
     format::seal::Seal,
-    issue::{Collected, IssueKind},
+    issue::Collected,
     known::Known,
     object::{Object, ObjectId},
     process,
@@ -78,20 +78,9 @@ impl Repository {
     /// Store a folder as a new snapshot and prove that it is in cold.
     pub fn backup(&self, options: &BackupOptions, control: &Arc<Control>) -> Result<BackupSummary> {
         process::check()?;
-        let seal = Seal::new(&self.key);
-        let known = Arc::new(Known::load(self.tiered.clone(), seal, self.issues.clone()));
-        let reader = self.reader();
-        let parents = Parents::choose(&reader, options.started_at_seconds, &known, &self.issues)?;
-        let run = Run { repository: self, options, control, known, parents };
-        match run.attempt(run.parents.ids()) {
-            // The archiver itself failed: most likely at what an earlier snapshot holds.
-            Err(error) if error.kind() == ErrorKind::Internal && !run.parents.ids().is_empty() => {
-                let message = format!("all files were read anew, because {}", error.chain());
-                self.issues.add(IssueKind::Damaged, "", message);
-                run.attempt(Vec::new())
-            }
-            done => done,
-        }
+        let (cold, place) = (self.tiered.cold().clone(), self.known_place.clone());
+        let known = Known::load(cold, place, Seal::new(&self.key), self.issues.clone());
+        Run::new(self, options, control, Arc::new(known))?.store(true, true)
     }
 }
 

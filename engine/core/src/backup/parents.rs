@@ -1,11 +1,12 @@
 //! Which earlier snapshots a run builds on.
 
 use crate::{
+    distrust::Distrust,
     error::Result,
-    format::{reader::Reader, snapshot::Snapshot},
+    format::{damaged, reader::Reader, snapshot::Snapshot},
     issue::{Issue, IssueKind, Issues},
     known::Known,
-    object::{Object, ObjectKind},
+    object::{Object, ObjectId, ObjectKind},
     rustic::sound::check_snapshot,
 };
 
@@ -43,9 +44,22 @@ impl Parents {
         self.chosen.iter().find(|snapshot| snapshot.is_complete())
     }
 
-    /// Full ids, newest first.
-    pub fn ids(&self) -> Vec<String> {
-        self.chosen.iter().map(|parent| parent.id.to_hex()).collect()
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.chosen.is_empty()
+    }
+
+    /// Full ids of those whose tree `is_listed`, newest first.
+    pub fn ids(&self, is_listed: impl Fn(ObjectId) -> bool, distrust: &Distrust) -> Vec<String> {
+        let usable = self.chosen.iter().filter(|parent| {
+            let is_usable = is_listed(parent.tree);
+            if !is_usable {
+                let object = Object::Hashed(ObjectKind::Snapshot, parent.id);
+                distrust.add(&object, &damaged("the index lacks its tree"));
+            }
+            is_usable
+        });
+        usable.map(|parent| parent.id.to_hex()).collect()
     }
 }
 

@@ -4,37 +4,27 @@
 //! objects that are not what their name and MAC say are hidden from listings; and the snapshot
 //! that the archiver saves on its own is swallowed, because we judge the run first.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use bytes::Bytes;
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
-use super::{errors::into_rustic, sound};
+use super::{errors::into_rustic, index::BelievedIndex, sound};
 use crate::{
     control::Control,
+    distrust::Distrust,
     error::{Error, ErrorKind, Result},
-    format::{
-        index::IndexObject,
-        pack::PackHeader,
-        reader::{check_size, open_json},
-        seal::Seal,
-    },
+    format::{pack::PackHeader, seal::Seal},
     issue::{IssueKind, Issues},
     known::Known,
     object::{Object, ObjectId, ObjectKind},
     source::tracked::Ledger,
     storage::{AppendStorage, ReadStorage, tiered::Tiered},
-    workers::for_each,
+    workers::lock,
 };
-
-/// Threads that read what an unknown index lists; each holds one blob.
-const VERIFIERS: usize = 2;
 
 /// What a backend is made of.
 pub struct Parts {
@@ -48,6 +38,10 @@ pub struct Parts {
     pub config: Bytes,
     /// What this machine wrote itself.
     pub known: Arc<Known>,
+    /// What the run goes without.
+    pub distrust: Arc<Distrust>,
+    /// Every object that this run has written, with its size in bytes.
+    pub written: Arc<Mutex<Vec<(Object, u64)>>>,
     /// Learns what is not right in the repository.
     pub issues: Arc<Issues>,
     /// Learns what of the source was stored, but cannot be read back.
@@ -59,21 +53,23 @@ pub struct Parts {
 /// What a backup needs of storage.
 pub struct Backend {
     parts: Parts,
+    index: BelievedIndex,
     holds_snapshots: AtomicBool,
-    record: Mutex<Record>,
-}
-
-/// What was written, and the first thing that could not be.
-#[derive(Debug, Default)]
-struct Record {
-    written: Vec<(Object, u64)>,
-    failure: Option<Error>,
+    /// The first write or listing that failed.
+    failure: Mutex<Option<Error>>,
 }
 
 impl Backend {
     /// A backend that holds snapshots back.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, holds_snapshots: AtomicBool::new(true), record: Mutex::default() }
+        let index = BelievedIndex::new(
+            parts.tiered.clone(),
+            parts.seal.clone(),
+            parts.known.clone(),
+            parts.distrust.clone(),
+            parts.control.clone(),
+        );
+        Self { parts, index, holds_snapshots: AtomicBool::new(true), failure: Mutex::default() }
     }
 
     /// From now on snapshots are written: the run was judged.
@@ -81,31 +77,27 @@ impl Backend {
         self.holds_snapshots.store(false, Relaxed);
     }
 
-    /// The first write or listing that failed. `rustic_core` only logs some of them and goes on.
-    pub fn take_failure(&self) -> Option<Error> {
-        self.record().failure.take()
+    /// Whether the index lists the tree.
+    pub fn lists_tree(&self, id: ObjectId) -> bool {
+        self.index.lists_tree(id)
     }
 
-    /// Every object written so far, with its size in bytes.
-    pub fn written(&self) -> Vec<(Object, u64)> {
-        self.record().written.clone()
+    /// The first write or listing that failed. `rustic_core` only logs some of them and goes on.
+    pub fn take_failure(&self) -> Option<Error> {
+        lock(&self.failure).take()
     }
 
     /// Keep the error that ends the run, and say it in the archiver's words.
     fn fail(&self, error: Error) -> Box<RusticError> {
         let told = into_rustic(&error);
-        self.record().failure.get_or_insert(error);
+        lock(&self.failure).get_or_insert(error);
         // The archiver would read the whole rest of the source before it says so.
         self.parts.control.give_up();
         told
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn write(&self, object: Object, is_metadata: bool, content: BytesList) -> Result<()> {
-        if let Some(failure) = &self.record().failure {
+        if let Some(failure) = &*lock(&self.failure) {
             return Err(Error::new(failure.kind(), format!("an earlier write failed: {failure}")));
         }
         let size = content.size() as u64;
@@ -123,7 +115,7 @@ impl Backend {
         if is_metadata {
             self.parts.tiered.keep(&object, &parts);
         }
-        self.record().written.push((object, size));
+        lock(&self.parts.written).push((object, size));
         Ok(())
     }
 
@@ -142,92 +134,54 @@ impl Backend {
         Ok(())
     }
 
-    /// Leave out of the index what cannot be believed. Anybody who can write to cold can put junk
-    /// there for ever; it must not stop a backup.
-    fn list_index(&self) -> Result<Vec<(ObjectId, u64)>> {
-        let packs = self.parts.tiered.list(ObjectKind::Pack)?.into_iter().collect();
-        self.parts.tiered.align_packs(&packs);
-        let mut sound = Vec::new();
-        for (id, size) in self.parts.tiered.list(ObjectKind::Index)? {
-            self.parts.control.check()?;
-            match self.examine(id, size, &packs) {
-                Ok(()) => sound.push((id, size)),
-                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                Err(error) => self.tell(id, &error),
-            }
-        }
-        self.parts.known.learn(sound.iter().map(|(id, _)| *id))?;
-        Ok(sound)
-    }
-
-    /// Fail unless the index object is what it claims to be, and the packs that it names are in
-    /// cold: blobs of an index that is left out are stored anew.
-    fn examine(&self, id: ObjectId, size: u64, packs: &HashMap<ObjectId, u64>) -> Result<()> {
-        check_size(ObjectKind::Index, size)?;
-        let object = Object::Hashed(ObjectKind::Index, id);
-        let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
-        let content = self.parts.tiered.read(&object)?.ok_or_else(missing)?;
-        let json = open_json(ObjectKind::Index, id, size, &content, &self.parts.seal)?;
-        // What this machine wrote the archiver can read: half of the work of opening is saved.
-        let index = match self.parts.known.is_own(id) {
-            true => IndexObject::parse(&json, content.len())?,
-            false => sound::index(&json, content.len())?,
-        };
-        let short = index.packs().find(|(pack, least)| packs.get(pack) < Some(least));
-        if let Some((pack, _)) = short {
-            let message = format!("it names data/{pack}, which is missing or cut short");
-            return Err(Error::new(ErrorKind::Damaged, message));
-        }
-        if self.parts.known.holds(id) { Ok(()) } else { self.verify(&index) }
-    }
-
-    /// Read every blob that an index lists which this machine does not know.
-    fn verify(&self, index: &IndexObject) -> Result<()> {
-        let cold = self.parts.tiered.cold().as_ref();
-        for_each(VERIFIERS, index.claims().collect(), |(blob, location)| {
-            self.parts.control.check()?;
-            blob.read(cold, &self.parts.seal, &location).map(drop)
-        })
-    }
-
-    /// An index that is not right may cost older snapshots their data.
-    fn tell(&self, id: ObjectId, error: &Error) {
-        let path = Object::Hashed(ObjectKind::Index, id).path();
-        let reason = error.chain();
-        let message =
-            format!("what it lists is stored anew, older snapshots may lack it: {reason}");
-        self.parts.issues.add(IssueKind::Damaged, path, message);
-    }
-
     fn list(&self, file_type: FileType) -> Result<Vec<(ObjectId, u64)>> {
         match kind_of(file_type) {
             None => Ok(vec![(ObjectId([0; 32]), self.parts.config.len() as u64)]),
             // Never asked for: the repository is opened by its raw key, parents by their names.
             Some(ObjectKind::Key | ObjectKind::Snapshot) => Ok(Vec::new()),
-            Some(ObjectKind::Index) => self.list_index(),
+            Some(ObjectKind::Index) => self.index.list(),
             Some(ObjectKind::Pack) => self.parts.tiered.list(ObjectKind::Pack),
         }
     }
 
-    /// The sealed bytes of a tree, once what they hold was found harmless.
+    /// The sealed bytes of a tree, once what they hold was found harmless and complete.
     fn read_tree(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
         let sealed = self.parts.tiered.read_tree_range(object, offset_bytes, length_bytes);
         let checked = sealed.and_then(|sealed| {
-            sound::check_tree(&self.parts.seal, &sealed)?;
-            Ok(sealed)
+            let subtrees = sound::check_tree(&self.parts.seal, &sealed)?;
+            Ok((sealed, subtrees.into_iter().find(|id| !self.index.lists_tree(*id))))
         });
-        checked.inspect_err(|error| {
-            let reason = error.chain();
-            let message = format!(
-                "a folder of an earlier snapshot cannot be used, its files were read anew: {reason}"
-            );
-            self.parts.issues.add(IssueKind::Damaged, object.path(), message);
-        })
+        match checked {
+            Ok((sealed, None)) => Ok(sealed),
+            Ok((_, Some(folder))) => {
+                let message = format!("the index lacks its folder {folder}");
+                Err(self.refuse_tree(object, Error::new(ErrorKind::Damaged, message)))
+            }
+            // A folder that did not change is the same tree: it is stored again only once the
+            // index no longer lists this one.
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                self.parts.distrust.add(object, &error);
+                Err(error)
+            }
+            Err(error) => Err(self.refuse_tree(object, error)),
+        }
+    }
+
+    fn refuse_tree(&self, object: &Object, error: Error) -> Error {
+        let message = format!(
+            "a folder of an earlier snapshot cannot be used, its files were read anew: {}",
+            error.chain()
+        );
+        self.parts.issues.add(IssueKind::Damaged, object.path(), message);
+        error
     }
 
     fn read_whole(&self, object: &Object) -> Result<Bytes> {
         if *object == Object::Config {
             return Ok(self.parts.config.clone());
+        }
+        if let Object::Hashed(ObjectKind::Index, id) = object {
+            return self.index.read(*id);
         }
         let missing = || Error::new(ErrorKind::Damaged, format!("{object} is missing"));
         self.parts.tiered.read(object)?.ok_or_else(missing)

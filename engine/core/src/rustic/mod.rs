@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod errors;
+mod index;
 pub mod open;
 pub mod progress;
 pub mod sound;

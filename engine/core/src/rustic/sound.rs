@@ -47,19 +47,23 @@ fn taken<T: DeserializeOwned>(json: &[u8]) -> Result<()> {
         .map_err(|error| Error::caused_by(ErrorKind::Damaged, "the archiver cannot read it", error))
 }
 
-/// Fail with [`ErrorKind::Damaged`] unless what is sealed in `sealed` is a tree that harms nobody.
-pub fn check_tree(seal: &Seal, sealed: &[u8]) -> Result<()> {
+/// The trees of the folders in the tree that is sealed in `sealed`; fails with
+/// [`ErrorKind::Damaged`] unless it is one that harms nobody.
+pub fn check_tree(seal: &Seal, sealed: &[u8]) -> Result<Vec<ObjectId>> {
     let opened = seal.open(sealed)?;
     let plain = match opened.starts_with(&ZSTD_MAGIC) {
         true => decompress(&opened, tree_limit_bytes(sealed.len()))?,
         false => opened,
     };
+    let mut subtrees = Vec::new();
     each_node(&plain, sealed.len(), |entry: Entry<'_>| {
         if entry.lacks_tree() {
             return Err(damaged("a folder in it has no tree"));
         }
+        subtrees.extend(entry.subtree);
         Ok(entry.extended_attributes.map_or(0, |list| list.0.len()))
-    })
+    })?;
+    Ok(subtrees)
 }
 
 /// As much of a node as can do harm: reading it in full would double the work of every run.
@@ -89,7 +93,7 @@ mod tests {
         Seal::new(&RootSecret::generate().unwrap().repository_key(&birth).unwrap())
     }
 
-    fn checked(plain: &[u8]) -> Result<()> {
+    fn checked(plain: &[u8]) -> Result<Vec<ObjectId>> {
         let seal = seal();
         check_tree(&seal, &seal.seal(plain).unwrap())
     }

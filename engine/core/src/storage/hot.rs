@@ -32,8 +32,19 @@ pub struct Hot {
     storage: LocalDirectory<Maintain>,
     /// Learns what was mended and what could not be kept; neither fails a call.
     issues: Arc<Issues>,
-    /// Packs that were hashed in this process: whether hot holds them and they are right.
-    packs: Mutex<HashMap<ObjectId, bool>>,
+    /// What was found out about packs in this process; hashing one takes a while.
+    packs: Mutex<HashMap<ObjectId, PackState>>,
+}
+
+/// What is known of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PackState {
+    /// Hot holds it, and it is right.
+    Held,
+    /// Hot does not hold it.
+    Lacking,
+    /// Hot could not store it.
+    Refused,
 }
 
 /// What lies in hot under an object's name.
@@ -122,22 +133,34 @@ impl Hot {
 
     /// Whether hot has the pack and its bytes are right; hashed once per process.
     pub fn holds(&self, object: &Object) -> bool {
-        let Object::Hashed(ObjectKind::Pack, id) = object else {
-            return false;
-        };
+        self.state(object) == Some(PackState::Held)
+    }
+
+    /// Whether the pack belongs into hot and is not there. False where it was tried before: one
+    /// that cannot be stored must not be read from cold for every part of it.
+    pub fn lacks(&self, object: &Object) -> bool {
+        self.state(object) == Some(PackState::Lacking)
+    }
+
+    fn state(&self, object: &Object) -> Option<PackState> {
+        let Object::Hashed(ObjectKind::Pack, id) = object else { return None };
         let known = lock(&self.packs).get(id).copied();
-        known.unwrap_or_else(|| {
+        Some(known.unwrap_or_else(|| {
             let is_right = self.read(object).is_some();
-            self.remember(object, is_right);
-            is_right
-        })
+            let state = if is_right { PackState::Held } else { PackState::Lacking };
+            self.remember(object, state);
+            state
+        }))
     }
 
     /// Keep an object that is in cold; failing to is told, never an error.
     pub fn keep(&self, object: &Object, content: &[Bytes]) {
         match self.store(object, content) {
-            Ok(()) => self.remember(object, true),
-            Err(error) => self.tell_incomplete(object, &error),
+            Ok(()) => self.remember(object, PackState::Held),
+            Err(error) => {
+                self.remember(object, PackState::Refused);
+                self.tell_incomplete(object, &error);
+            }
         }
     }
 
@@ -150,16 +173,6 @@ impl Hot {
             }
             other => other,
         }
-    }
-
-    /// What this machine knows to be its own; nothing in cold says it.
-    pub fn read_known(&self) -> Result<Option<Bytes>> {
-        self.storage.read(&Object::Known)
-    }
-
-    /// Replace what [`Self::read_known`] returns.
-    pub fn keep_known(&self, content: Bytes) -> Result<()> {
-        self.storage.replace(&Object::Known, content)
     }
 
     /// Objects of `kind` in hot that are not among `named`, or are of another size.
@@ -220,9 +233,9 @@ impl Hot {
         }
     }
 
-    fn remember(&self, object: &Object, is_right: bool) {
+    fn remember(&self, object: &Object, state: PackState) {
         if let Object::Hashed(ObjectKind::Pack, id) = object {
-            lock(&self.packs).insert(*id, is_right);
+            lock(&self.packs).insert(*id, state);
         }
     }
 

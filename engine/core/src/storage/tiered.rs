@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::{ReadStorage, hot::Hot};
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
 };
 
@@ -31,22 +31,8 @@ impl Tiered {
         &self.cold
     }
 
-    /// What this machine knows to be its own, as hot holds it; None without hot.
-    pub fn read_known(&self) -> Result<Option<Bytes>> {
-        self.hot.as_ref().map_or(Ok(None), Hot::read_known)
-    }
-
-    /// Whether there is a place to remember what is known.
-    pub fn has_hot(&self) -> bool {
-        self.hot.is_some()
-    }
-
-    /// Replace what [`Self::read_known`] returns.
-    pub fn keep_known(&self, content: Bytes) -> Result<()> {
-        self.hot.as_ref().map_or(Ok(()), |hot| hot.keep_known(content))
-    }
-
-    /// A part of a pack of trees; the pack is taken into hot when it is not there yet.
+    /// A part of a pack of trees; the pack is taken into hot when it is not there yet. Then all of
+    /// it is seen, and it fails with [`ErrorKind::Damaged`] unless all of it is right.
     pub fn read_tree_range(
         &self,
         object: &Object,
@@ -54,10 +40,12 @@ impl Tiered {
         length_bytes: usize,
     ) -> Result<Bytes> {
         if let Some(hot) = &self.hot
-            && !hot.holds(object)
+            && hot.lacks(object)
             && let Some(content) = self.cold.read(object)?
-            && object.is_named_rightly(&content)
         {
+            if !object.is_named_rightly(&content) {
+                return Err(Error::new(ErrorKind::Damaged, "its SHA-256 is not its name"));
+            }
             hot.keep(object, &[content]);
         }
         self.read_range(object, offset_bytes, length_bytes)
@@ -187,6 +175,36 @@ mod tests {
         scene.tiered().read_tree_range(&pack, 0, 6).unwrap();
 
         assert_eq!(scene.hot.read(&pack).unwrap().unwrap(), "a pack");
+    }
+
+    #[test]
+    fn a_pack_that_hot_cannot_hold_is_taken_from_cold_whole_but_once() {
+        let scene = Scene::new();
+        let pack = object(ObjectKind::Pack, b"a pack");
+        scene.cold.create(&pack, &[Bytes::from_static(b"a pack")]).unwrap();
+        std::fs::remove_dir_all(scene.hot.root().join("data")).unwrap();
+        std::fs::write(scene.hot.root().join("data"), "no folder").unwrap();
+        let tiered = scene.tiered();
+
+        for _ in 0..3 {
+            assert_eq!(tiered.read_tree_range(&pack, 2, 4).unwrap(), "pack");
+        }
+
+        let told = scene.issues.collected().kept;
+        let refused = told.iter().filter(|issue| issue.kind == IssueKind::HotIncomplete);
+        assert_eq!(refused.count(), 1 + 1, "could be neither set aside nor stored, once each");
+    }
+
+    #[test]
+    fn a_pack_that_is_damaged_in_cold_is_not_used_at_all() {
+        let scene = Scene::new();
+        let pack = object(ObjectKind::Pack, b"a pack");
+        scene.cold.create(&pack, &[Bytes::from_static(b"a pack")]).unwrap();
+        std::fs::write(scene.folder.path().join("cold").join(pack.path()), b"a puck").unwrap();
+
+        let error = scene.tiered().read_tree_range(&pack, 0, 1).unwrap_err();
+
+        assert_eq!(error.kind(), ErrorKind::Damaged);
     }
 
     #[test]

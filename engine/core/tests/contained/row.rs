@@ -83,7 +83,13 @@ impl Row {
             let mut found = kinds(&summary.issues);
             // Without hot it is filled, which is told where no ten thousand problems are.
             found.remove(IssueKind::HotMended.as_str());
-            assert_eq!(found, kinds_of(expected), "{}: {situation}", self.name);
+            assert_eq!(
+                found,
+                kinds_of(expected),
+                "{}: {situation}: {:?}",
+                self.name,
+                summary.issues.kept
+            );
             self.is_good(&scene, &summary);
             fs::remove_dir_all(scene.hot()).unwrap();
         }
