@@ -5,12 +5,12 @@
 //! runs only mention it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex},
 };
 
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
     issue::{IssueKind, Issues},
     known::Known,
     object::{Object, ObjectId},
@@ -21,7 +21,8 @@ use crate::{
 pub struct Distrust {
     known: Arc<Known>,
     issues: Arc<Issues>,
-    met: Mutex<BTreeSet<ObjectId>>,
+    /// With the kind of what is wrong.
+    met: Mutex<BTreeMap<ObjectId, ErrorKind>>,
 }
 
 impl Distrust {
@@ -33,23 +34,25 @@ impl Distrust {
     /// From now on the run goes without the object; told when it is met first.
     pub fn add(&self, object: &Object, error: &Error) {
         let Object::Hashed(_, id) = *object else { return };
-        if !lock(&self.met).insert(id) {
-            return;
+        if let Entry::Vacant(new) = lock(&self.met).entry(id) {
+            new.insert(error.kind());
+            self.tell(object, id, error);
         }
+    }
+
+    fn tell(&self, object: &Object, id: ObjectId, error: &Error) {
         let (issue, since) = match self.known.is_damaged(id) {
             true => (IssueKind::IgnoredObject, "was stored anew by an earlier run"),
             false => (IssueKind::Damaged, "is stored anew"),
         };
-        let message = format!(
-            "what it held {since}, older snapshots may lack it, unstoppable check names them: {}",
-            error.chain()
-        );
+        let message =
+            format!("what it held {since}, older snapshots may lack it: {}", error.chain());
         self.issues.add(issue, object.path(), message);
     }
 
     /// Whether the run goes without the object.
     pub fn holds(&self, id: ObjectId) -> bool {
-        lock(&self.met).contains(&id) || self.known.is_damaged(id)
+        lock(&self.met).contains_key(&id) || self.known.is_damaged(id)
     }
 
     /// How many objects were met.
@@ -57,8 +60,57 @@ impl Distrust {
         lock(&self.met).len()
     }
 
-    /// Remember what was met: a snapshot stands that does without it.
+    /// Remember what was met: a snapshot stands that does without it. What could only not be read
+    /// just now is met again or is right.
     pub fn settle(&self) {
-        self.known.add_damaged(&lock(&self.met));
+        let met = lock(&self.met);
+        let damaged = met.iter().filter(|(_, kind)| **kind == ErrorKind::Damaged);
+        self.known.add_damaged(damaged.map(|(id, _)| *id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        birth::Birth,
+        format::seal::Seal,
+        key::RootSecret,
+        object::ObjectKind,
+        storage::local::{LocalDirectory, Maintain},
+    };
+
+    /// The kinds of what a run tells that meets `errors`, one for each object.
+    fn told(place: &LocalDirectory<Maintain>, seal: &Seal, errors: &[ErrorKind]) -> Vec<IssueKind> {
+        let issues = Arc::<Issues>::default();
+        let cold = Arc::new(place.clone());
+        let known = Known::load(cold, Some(place.clone()), seal.clone(), issues.clone());
+        known.learn(&[]).unwrap();
+        let distrust = Distrust::new(Arc::new(known), issues.clone());
+        for (number, kind) in errors.iter().enumerate() {
+            let object = Object::Hashed(ObjectKind::Pack, ObjectId([number as u8; 32]));
+            for _ in 0..2 {
+                distrust.add(&object, &Error::new(*kind, "it cannot be used"));
+            }
+        }
+        assert_eq!(distrust.count(), errors.len());
+        distrust.settle();
+        issues.collected().kept.iter().map(|issue| issue.kind).collect()
+    }
+
+    #[test]
+    fn only_damage_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = LocalDirectory::<Maintain>::new(folder.path());
+        std::fs::create_dir(folder.path().join("snapshots")).unwrap();
+        let birth = Birth::new("acme", "www", 1).unwrap();
+        let seal = Seal::new(&RootSecret::generate().unwrap().repository_key(&birth).unwrap());
+        let errors = [ErrorKind::Damaged, ErrorKind::Storage];
+
+        let first = told(&place, &seal, &errors);
+        let second = told(&place, &seal, &errors);
+
+        assert_eq!(first, [IssueKind::Damaged, IssueKind::Damaged]);
+        assert_eq!(second, [IssueKind::IgnoredObject, IssueKind::Damaged]);
     }
 }

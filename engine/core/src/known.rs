@@ -97,8 +97,8 @@ impl Known {
     }
 
     /// From now on these objects are known to be damaged.
-    pub fn add_damaged(&self, ids: &BTreeSet<ObjectId>) {
-        self.change(|names| extend(&mut names.damaged, ids.iter().copied()));
+    pub fn add_damaged(&self, ids: impl Iterator<Item = ObjectId>) {
+        self.change(|names| extend(&mut names.damaged, ids));
     }
 
     /// From now on these index objects are known. Where nothing was, the snapshots in cold are

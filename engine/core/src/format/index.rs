@@ -52,6 +52,17 @@ pub struct IndexObject {
     packs_to_delete: Vec<RawPack>,
 }
 
+/// What an index object says of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedPack {
+    /// Its name.
+    pub id: ObjectId,
+    /// How long it must be at least to hold what it is said to hold.
+    pub least_bytes: u64,
+    /// Whether a tree is said to lie in it.
+    pub holds_trees: bool,
+}
+
 #[derive(Debug, Deserialize)]
 struct RawPack {
     id: ObjectId,
@@ -87,12 +98,16 @@ impl IndexObject {
         Ok(object)
     }
 
-    /// The packs in use that it names, and how long each must be at least to hold what it says.
-    pub fn packs(&self) -> impl Iterator<Item = (ObjectId, u64)> {
+    /// The packs in use that it names.
+    pub fn packs(&self) -> impl Iterator<Item = ListedPack> {
         self.packs.iter().map(|pack| {
             let ends =
                 pack.blobs.iter().map(|blob| u64::from(blob.offset) + u64::from(blob.length));
-            (pack.id, ends.max().unwrap_or_default())
+            ListedPack {
+                id: pack.id,
+                least_bytes: ends.max().unwrap_or_default(),
+                holds_trees: pack.blobs.iter().any(|blob| blob.kind == RawKind::Tree),
+            }
         })
     }
 
@@ -365,7 +380,7 @@ mod tests {
         );
         let object = IndexObject::parse(json.as_bytes(), json.len()).unwrap();
         assert_eq!(
-            object.packs().collect::<Vec<_>>(),
+            object.packs().map(|pack| (pack.id, pack.least_bytes)).collect::<Vec<_>>(),
             [(id(1), u64::from(u32::MAX) + 40), (id(2), 0)]
         );
     }

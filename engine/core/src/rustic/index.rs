@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     format::{
         blob::BlobKind,
-        index::IndexObject,
+        index::{IndexObject, ListedPack},
         reader::{check_size, open_json},
         seal::Seal,
     },
@@ -36,6 +36,8 @@ pub struct BelievedIndex {
     known: Arc<Known>,
     distrust: Arc<Distrust>,
     control: Arc<Control>,
+    /// Damage seldom comes alone: once some was met, all trees are looked at.
+    is_thorough: bool,
     found: Mutex<Found>,
 }
 
@@ -57,7 +59,8 @@ impl BelievedIndex {
         distrust: Arc<Distrust>,
         control: Arc<Control>,
     ) -> Self {
-        Self { tiered, seal, known, distrust, control, found: Mutex::default() }
+        let is_thorough = distrust.count() > 0;
+        Self { tiered, seal, known, distrust, control, is_thorough, found: Mutex::default() }
     }
 
     /// Whether the tree is stored, as far as the index says. The archiver takes a folder that did
@@ -117,14 +120,16 @@ impl BelievedIndex {
             true => IndexObject::parse(&json, content.len())?,
             false => sound::index(&json, content.len())?,
         };
-        for (pack, least_bytes) in index.packs() {
-            if let Err(error) = self.examine_pack(pack, least_bytes, packs) {
+        for pack in index.packs() {
+            match self.examine_pack(&pack, packs) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                 // What nobody wrote who is known must not fill memory with names of packs.
-                if !self.known.holds(id) {
-                    return Err(error);
+                Err(error) if !self.known.holds(id) => return Err(error),
+                Err(error) => {
+                    self.distrust.add(&Object::Hashed(ObjectKind::Pack, pack.id), &error);
+                    lock(&self.found).mixed.insert(id);
                 }
-                self.distrust.add(&Object::Hashed(ObjectKind::Pack, pack), &error);
-                lock(&self.found).mixed.insert(id);
             }
         }
         if !self.known.holds(id) {
@@ -137,17 +142,17 @@ impl BelievedIndex {
         Ok(())
     }
 
-    fn examine_pack(
-        &self,
-        id: ObjectId,
-        least_bytes: u64,
-        packs: &HashMap<ObjectId, u64>,
-    ) -> Result<()> {
-        let is_damaged = self.distrust.holds(id);
-        let message = match packs.get(&id) {
+    /// Fail with [`ErrorKind::Damaged`] unless the pack can be used, as far as is looked.
+    fn examine_pack(&self, pack: &ListedPack, packs: &HashMap<ObjectId, u64>) -> Result<()> {
+        let is_distrusted = self.distrust.holds(pack.id);
+        let message = match packs.get(&pack.id) {
             None => "the index names it, but it is missing",
-            Some(size_bytes) if *size_bytes < least_bytes => "it is shorter than the index says",
-            Some(_) if is_damaged => "its bytes are damaged",
+            Some(size) if *size < pack.least_bytes => "it is shorter than the index says",
+            Some(_) if is_distrusted => "its bytes are damaged",
+            Some(_) if self.is_thorough && pack.holds_trees => {
+                self.control.check()?;
+                return self.tiered.verify_tree_pack(&Object::Hashed(ObjectKind::Pack, pack.id));
+            }
             Some(_) => return Ok(()),
         };
         Err(Error::new(ErrorKind::Damaged, message))

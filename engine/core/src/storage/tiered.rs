@@ -39,16 +39,29 @@ impl Tiered {
         offset_bytes: u64,
         length_bytes: usize,
     ) -> Result<Bytes> {
-        if let Some(hot) = &self.hot
-            && hot.lacks(object)
-            && let Some(content) = self.cold.read(object)?
-        {
-            if !object.is_named_rightly(&content) {
-                return Err(Error::new(ErrorKind::Damaged, "its SHA-256 is not its name"));
-            }
-            hot.keep(object, &[content]);
+        if self.hot.as_ref().is_some_and(|hot| hot.lacks(object)) {
+            self.take_tree_pack(object)?;
         }
         self.read_range(object, offset_bytes, length_bytes)
+    }
+
+    /// Read a pack of trees from cold into hot; [`ErrorKind::Damaged`] unless all of it is right.
+    fn take_tree_pack(&self, object: &Object) -> Result<()> {
+        let missing = || Error::new(ErrorKind::Damaged, "it went away");
+        let content = self.cold.read(object)?.ok_or_else(missing)?;
+        if !object.is_named_rightly(&content) {
+            return Err(Error::new(ErrorKind::Damaged, "its SHA-256 is not its name"));
+        }
+        self.keep(object, &[content]);
+        Ok(())
+    }
+
+    /// Fail with [`ErrorKind::Damaged`] unless hot or cold holds the pack of trees as it was.
+    pub fn verify_tree_pack(&self, object: &Object) -> Result<()> {
+        match self.hot.as_ref().is_some_and(|hot| hot.holds(object)) {
+            true => Ok(()),
+            false => self.take_tree_pack(object),
+        }
     }
 
     /// Keep an object that is in cold already; failing to is told, never an error.

@@ -137,6 +137,13 @@ fn folders_whose_trees_are_damaged_are_stored_anew_though_they_did_not_change() 
 #[test]
 fn damage_that_was_made_up_for_is_only_mentioned_from_then_on() {
     let mut scene = stored();
+    scene.write("folder/inner/file", b"content");
+    scene.write("other/file", b"content");
+    settle();
+    scene.run();
+    scene.write("other/file", b"changed");
+    settle();
+    scene.run();
     let packs = tree_packs(&scene);
     packs.iter().for_each(|pack| flip(pack, 20));
     fs::remove_dir_all(scene.hot()).unwrap();
