@@ -39,10 +39,13 @@ def test_damage_is_named_in_words_and_as_json(well):
     assert full.returncode == 1
     assert f"  damaged: {name}: its SHA-256 is not its name" in full.stderr
     assert sentence(full.stderr).startswith(
-        "error: repository of default/default is damaged: 1 finding in 2 snapshots, "
+        "error: repository of default/default is damaged: 2 findings in 2 snapshots, "
     )
-    assert (told["issue_count"], told["issues"][0]["kind"]) == (1, "damaged")
+    assert (told["issue_count"], told["issues"][0]["kind"]) == (2, "damaged")
     assert told["issues"][0]["path"] == name
+    harmed = told["issues"][1]
+    assert harmed["path"] == f"snapshots/{well.snapshots()[1]['snapshot']}"
+    assert harmed["message"] == '"/default/default/large" cannot be restored whole'
 
 
 @pytest.mark.parametrize("name", ["config", "unstoppable.json"])
