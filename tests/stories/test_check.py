@@ -108,3 +108,24 @@ def test_a_missing_pack_is_found_without_reading_data(well):
     assert result.returncode == 1
     assert str(gone.relative_to(well.repository)) in result.stderr
     assert "it is missing" in result.stderr
+
+
+def test_what_is_no_object_is_told_and_harms_nothing(well):
+    strays = ["index/foo.tmp", "data/ab/notanid", "keys/key"]
+    for name in strays:
+        (well.repository / name).write_text("bob's\n")
+    unfinished = packs(well)[0].name + ".tmp-0123456789abcdef"
+    (well.repository / "data/ab" / unfinished).touch()
+
+    result = well.run("check")
+    told = well.asked("check")
+
+    assert result.returncode == 0
+    assert result.stdout.startswith("whole: ")
+    for name in strays:
+        assert f"  note: {name}: it is no object: " in result.stderr
+    assert sorted(issue["path"] for issue in told["issues"]) == sorted(strays)
+    assert (told["issue_count"], {issue["kind"] for issue in told["issues"]}) == (
+        0,
+        {"ignored-object"},
+    )

@@ -44,8 +44,8 @@ pub struct CheckSummary {
     /// Bytes that were read and verified.
     pub bytes_read: u64,
     /// Every object that is damaged or cannot be read, then every snapshot that is harmed by that,
-    /// then what is wrong in trees, each with the first snapshot that was seen to need it. `path`
-    /// is the name of the object or snapshot.
+    /// then what is wrong in trees, each with the first snapshot that was seen to need it, then
+    /// notes about what is no object. `path` is the name of the object or snapshot.
     pub issues: Collected,
 }
 
@@ -115,6 +115,7 @@ pub fn check(reader: &Reader, part: Option<Part>, control: &Control) -> Result<C
     check.trees(&snapshots)?;
     check.read_packs(reader, packs)?;
     check.harm(&snapshots)?;
+    check.strays(reader)?;
     Ok(CheckSummary {
         snapshots: snapshots.len() as u64,
         objects: small_objects + pack_count,
@@ -146,6 +147,17 @@ impl<'a> Check<'a> {
         objects.extend(reader.storage().list(ObjectKind::Index)?);
         self.add_bytes(objects.iter().map(|(_, size_bytes)| size_bytes).sum());
         Ok(objects.len() as u64)
+    }
+
+    /// Tell what lies in the repository's folders and is no part of it, last: it harms nothing.
+    fn strays(&self, reader: &Reader) -> Result<()> {
+        for kind in ObjectKind::ALL {
+            for path in reader.storage().strays(kind)? {
+                let message = "it is no object: its name is no id, or belongs elsewhere";
+                self.details.add(IssueKind::IgnoredObject, path, message);
+            }
+        }
+        Ok(())
     }
 
     /// The packs of `listed`, with what the index says of each; those that are missing or too
