@@ -39,10 +39,13 @@ def test_damage_is_named_in_words_and_as_json(well):
     assert full.returncode == 1
     assert f"  damaged: {name}: its SHA-256 is not its name" in full.stderr
     assert sentence(full.stderr).startswith(
-        "error: repository of default/default is damaged: 1 finding in 2 snapshots, "
+        "error: repository of default/default is damaged: 2 findings in 2 snapshots, "
     )
-    assert (told["issue_count"], told["issues"][0]["kind"]) == (1, "damaged")
+    assert (told["issue_count"], told["issues"][0]["kind"]) == (2, "damaged")
     assert told["issues"][0]["path"] == name
+    harmed = told["issues"][1]
+    assert harmed["path"] == f"snapshots/{well.snapshots()[1]['snapshot']}"
+    assert harmed["message"] == '"/default/default/large" cannot be restored whole'
 
 
 @pytest.mark.parametrize("name", ["config", "unstoppable.json"])
@@ -105,3 +108,24 @@ def test_a_missing_pack_is_found_without_reading_data(well):
     assert result.returncode == 1
     assert str(gone.relative_to(well.repository)) in result.stderr
     assert "it is missing" in result.stderr
+
+
+def test_what_is_no_object_is_told_and_harms_nothing(well):
+    strays = ["index/foo.tmp", "data/ab/notanid", "keys/key"]
+    for name in strays:
+        (well.repository / name).write_text("bob's\n")
+    unfinished = packs(well)[0].name + ".tmp-0123456789abcdef"
+    (well.repository / "data/ab" / unfinished).touch()
+
+    result = well.run("check")
+    told = well.asked("check")
+
+    assert result.returncode == 0
+    assert result.stdout.startswith("whole: ")
+    for name in strays:
+        assert f"  note: {name}: it is no object: " in result.stderr
+    assert sorted(issue["path"] for issue in told["issues"]) == sorted(strays)
+    assert (told["issue_count"], {issue["kind"] for issue in told["issues"]}) == (
+        0,
+        {"ignored-object"},
+    )

@@ -188,8 +188,10 @@ def test_rebuild_names_what_is_damaged_in_cold(well):
     snapshot.write_bytes(bytes(snapshot.stat().st_size))
 
     shutil.rmtree(cache(well))
+    rehearsed = well.run("hot", "rebuild", "--dry-run")
     result = well.run("hot", "rebuild")
 
+    assert (rehearsed.returncode, rehearsed.stderr) == (1, result.stderr)
     assert result.returncode == 1
     assert f"  damaged: snapshots/{snapshot.name}: " in result.stderr
     assert "error: repository of default/default is damaged: 1 object of cold" in result.stderr

@@ -8,7 +8,14 @@ import time
 
 import pytest
 
-from tests.stories.world import Machine, contents, differences, is_untouched, wait_until_reading
+from tests.stories.world import (
+    Machine,
+    contents,
+    differences,
+    is_untouched,
+    stretch,
+    wait_until_reading,
+)
 
 SEED = 20240229
 SETTLED_SECONDS = 2.1
@@ -70,10 +77,11 @@ def test_a_snapshot_that_a_killed_run_left_can_be_restored_whole(well):
 
 
 def test_a_run_that_was_killed_is_called_so_at_once_and_recorded_by_the_next(well):
-    large = well.write("large.bin", os.urandom(128 << 20))
+    large = stretch(well.write("large.bin"), gibibytes=64)
     with well.start("backup", to_be_killed=True) as running:
         wait_until_reading(running, large)
         running.kill()
+    large.unlink()
 
     assert "killed" in well.done("status")
     assert well.asked("status")["is_running"] is False
@@ -207,11 +215,13 @@ def test_a_restore_that_is_stopped_says_that_it_goes_on(well, stop):
 
 
 def test_a_check_that_is_stopped_does_not_speak_of_storing(well):
-    well.write("large.bin", os.urandom(128 << 20))
-    well.done("backup")
-    pack = max(well.repository.glob("data/*/*"), key=lambda path: path.stat().st_size)
+    # Nothing in them is right, but they are read to their ends all the same.
+    packs = [well.repository / "data/00" / f"{number:064x}" for number in range(16)]
+    for pack in packs:
+        pack.touch()
+        stretch(pack, gibibytes=3)
     with well.start("check", "--read-data", "all") as running:
-        wait_until_reading(running, pack)
+        wait_until_reading(running, *packs)
         running.terminate()
         _, told = running.communicate()
 
@@ -227,9 +237,11 @@ def wait_for_packs(machine: Machine, *, megabytes: int) -> None:
 
 
 def test_an_incomplete_snapshot_is_never_the_latest(well):
-    well.write("large.bin", os.urandom(64 << 20))
+    for number in range(3):
+        well.write(f"{number}.bin", os.urandom(16 << 20))
+    stretch(well.write("last.bin"), gibibytes=64)
     with well.start("backup") as running:
-        wait_for_packs(well, megabytes=16)
+        wait_for_packs(well, megabytes=32)
         running.terminate()
         running.communicate()
     assert well.snapshots()[-1]["tags"] == ["incomplete"]

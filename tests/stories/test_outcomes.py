@@ -16,6 +16,7 @@ from tests.stories.world import (
     contents,
     differences,
     is_untouched,
+    stretch,
     wait_until_reading,
 )
 
@@ -138,7 +139,7 @@ def test_the_second_run_at_the_same_time_is_told_who_is_at_it_and_since_when(wel
 
 
 def test_two_real_runs_at_once_never_overlap(well):
-    large = big(well, mebibytes=128)
+    large = stretch(well.write("large"), gibibytes=1)
     with well.start("backup") as running:
         wait_until_reading(running, large)
         running.send_signal(signal.SIGSTOP)
@@ -167,7 +168,7 @@ def test_a_file_that_may_not_be_read_makes_the_run_partial(nobody):
 
 
 def test_a_file_that_shrinks_while_it_is_read_makes_the_run_partial(well):
-    large = big(well, mebibytes=128)
+    large = stretch(well.write("large"), gibibytes=64)
     with well.start("backup") as running:
         wait_until_reading(running, large)
         running.send_signal(signal.SIGSTOP)

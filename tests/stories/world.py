@@ -154,13 +154,23 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def wait_until_reading(running: subprocess.Popen[str], path: Path) -> None:
-    """Wait until the program has begun to read a file."""
+def stretch(path: Path, *, gibibytes: int) -> Path:
+    """Let a file end in so many zeros, which take no room.
+
+    Whoever reads it is at it for a second or more for each GiB: what a story does to a run
+    meanwhile does not come too late.
+    """
+    os.truncate(path, gibibytes << 30)
+    return path
+
+
+def wait_until_reading(running: subprocess.Popen[str], *paths: Path) -> None:
+    """Wait until the program has begun to read one of these files."""
     folder = Path(f"/proc/{running.pid}/fd")
     while running.poll() is None:
         for descriptor in folder.iterdir():
             try:
-                if descriptor.resolve() == path:
+                if descriptor.resolve() in paths:
                     return
             except OSError:
                 continue

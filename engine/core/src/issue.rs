@@ -171,6 +171,21 @@ impl Issues {
         self.lock().clone()
     }
 
+    /// Whether any was noted that makes a run partial.
+    pub fn has_problems(&self) -> bool {
+        self.lock().problem_count > 0
+    }
+
+    /// What was collected here and then in `later`, whose issues are the first to give way.
+    pub fn followed_by(self, later: Self) -> Collected {
+        let [mut all, mut more] = [self, later].map(|issues| std::mem::take(&mut *issues.lock()));
+        all.kept.append(&mut more.kept);
+        all.kept.truncate(KEPT_ISSUES);
+        all.problem_count += more.problem_count;
+        all.note_count += more.note_count;
+        all
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     control::Control,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     format::{
         blob::BlobKind,
         index::Index,
@@ -21,7 +21,7 @@ use crate::{
     repository::{Repository, refuse_repository},
     storage::{
         AppendStorage, ReadStorage,
-        hot::{Cached, Hot},
+        hot::{Cached, Hot, read_right},
         local::{LocalDirectory, Maintain},
     },
     workers::{for_each, lock},
@@ -59,7 +59,7 @@ struct Rebuild<'a> {
 impl Repository {
     /// Make the cache in `hot` what it should be: config, snapshots, index and the packs of
     /// trees, each verified against its name; what else lies there is set aside. A rehearsal
-    /// writes nothing.
+    /// reads and verifies the same, and writes nothing.
     pub fn rebuild_hot(
         &self,
         hot: &Path,
@@ -116,6 +116,7 @@ impl Rebuild<'_> {
     ) -> Result<HotSummary> {
         if !self.is_rehearsal {
             self.storage.create_folders()?;
+            self.storage.remove_leftovers()?;
         }
         for (kind, named) in &wanted {
             self.set_foreign_aside(*kind, named)?;
@@ -177,22 +178,17 @@ impl Rebuild<'_> {
     }
 
     /// Take an object from cold. One that cold has not right becomes an issue; hot that cannot be
-    /// written is an error.
+    /// written is an error. A rehearsal reads it as well, so that it finds what is damaged.
     fn fill(&self, object: &Object, size_bytes: u64) -> Result<()> {
-        if !self.is_rehearsal {
-            let content = self.cold.read(object).and_then(|content| {
-                let is_right = |content: &bytes::Bytes| object.is_named_rightly(content);
-                content.filter(is_right).ok_or_else(|| {
-                    Error::new(ErrorKind::Damaged, "its SHA-256 is not its name, or it went away")
-                })
-            });
-            match content {
-                Ok(content) => self.hot.store(object, &[content])?,
-                Err(error) => {
-                    self.issues.push(damage(object, error)?);
-                    return Ok(());
-                }
+        let content = match read_right(self.cold, object) {
+            Ok(content) => content,
+            Err(error) => {
+                self.issues.push(damage(object, error)?);
+                return Ok(());
             }
+        };
+        if !self.is_rehearsal {
+            self.hot.store(object, &[content])?;
         }
         let mut summary = lock(&self.summary);
         summary.filled += 1;

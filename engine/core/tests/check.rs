@@ -6,11 +6,12 @@ mod common;
 use std::sync::atomic::Ordering::Relaxed;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use common::{Faulty, Fixture, folder, told};
+use common::{FORGED_AT, Faulty, Fixture, folder, snapshot, told};
 use unstoppable_engine_core::{
     check::{CheckSummary, check, part::Part},
     control::Control,
     error::ErrorKind,
+    format::blob::{Blob, BlobKind},
     issue::{Issue, IssueKind},
     object::{ObjectId, ObjectKind},
 };
@@ -59,7 +60,7 @@ fn the_parts_together_read_every_byte() {
 #[test]
 fn damage_in_data_is_found_when_its_part_is_read() {
     let fixture = Fixture::new();
-    fixture.forge(&fixture.file("a", b"content of a"));
+    let snapshot = format!("snapshots/{}", fixture.forge(&fixture.file("a", b"content of a")));
     let is_data = |path: &&String| {
         fixture.memory.flip(path, 20);
         let structure = paths(&run(&fixture, None));
@@ -70,7 +71,7 @@ fn damage_in_data_is_found_when_its_part_is_read() {
     let id: ObjectId = path.rsplit('/').next().unwrap().parse().unwrap();
     fixture.memory.flip(&path, 20);
     for part in (1..=5).map(|number| Part::new(number, 5).unwrap()) {
-        let expected = if part.holds(id) { vec![path.clone()] } else { vec![] };
+        let expected = if part.holds(id) { vec![path.clone(), snapshot.clone()] } else { vec![] };
         assert_eq!(paths(&run(&fixture, Some(part))), expected);
     }
 }
@@ -148,11 +149,128 @@ fn trees_that_lack_something_name_their_snapshot() {
     ];
     let snapshot = fixture.forge(&nodes.join(","));
     let summary = run(&fixture, Some(Part::ALL));
-    assert_eq!(paths(&summary), vec![format!("snapshots/{snapshot}"); 5]);
+    assert_eq!(paths(&summary), vec![format!("snapshots/{snapshot}"); 6]);
+    let first = &summary.issues.kept[0].message;
+    let whole = "5 paths in it cannot be restored whole, one is \"/acme/www/../e\"";
+    assert_eq!(first, whole);
     for (place, name) in ["a", "b", "c", "d", "../e"].into_iter().enumerate() {
         let quoted = format!("\"/acme/www/{name}\"");
         assert!(summary.issues.kept.iter().any(|issue| issue.message.contains(&quoted)), "{place}");
     }
+}
+
+/// A snapshot of its own of three folders: one alone, one that others share, a sound one.
+fn forge_sharing(fixture: &Fixture, own: &str, shared: ObjectId) -> String {
+    let folders = [folder(own, fixture.put_tree(&fixture.file(own, own.as_bytes())))];
+    let nodes = [folders.as_slice(), &[folder("shared", shared)]].concat().join(",");
+    format!("snapshots/{}", fixture.forge(&nodes))
+}
+
+/// The messages of the issues about each path.
+fn messages(summary: &CheckSummary, path: &str) -> Vec<String> {
+    let about = summary.issues.kept.iter().filter(|issue| issue.path == path.as_bytes());
+    about.map(|issue| issue.message.clone()).collect()
+}
+
+#[test]
+fn every_snapshot_that_shares_a_damaged_tree_is_named_and_no_other() {
+    let fixture = Fixture::new();
+    let before = fixture.memory.paths("data");
+    let shared = fixture.put_tree(&fixture.file("x", b"x"));
+    let new = |path: &String| !before.contains(path);
+    let reader = fixture.reader();
+    let (index, _) = reader.index().unwrap();
+    let tree = Blob { kind: BlobKind::Tree, id: shared };
+    let pack = index.locations(tree).next().unwrap().object().path();
+    assert!(new(&pack));
+    let harmed = ["a", "b"].map(|own| forge_sharing(&fixture, own, shared));
+    let sound = forge_sharing(&fixture, "c", fixture.put_tree(&fixture.file("y", b"y")));
+    assert_eq!(paths(&run(&fixture, None)), [""; 0]);
+
+    fixture.memory.flip(&pack, 3);
+    let summary = run(&fixture, None);
+
+    for path in harmed {
+        assert_eq!(messages(&summary, &path), ["\"/acme/www/shared\" cannot be restored whole"]);
+    }
+    assert_eq!(messages(&summary, &sound), [""; 0]);
+    assert_eq!(messages(&summary, &pack).len(), 1);
+    assert_eq!(summary.issues.problem_count, 3);
+}
+
+#[test]
+fn every_snapshot_that_shares_lost_content_is_named_however_it_was_lost() {
+    let fixture = Fixture::new();
+    let file = fixture.file("x", b"content of x");
+    let id = ObjectId::of(b"content of x");
+    let reader = fixture.reader();
+    let (index, _) = reader.index().unwrap();
+    let location = index.locations(Blob { kind: BlobKind::Data, id }).next().unwrap();
+    let pack = location.object().path();
+    let shared = fixture.put_tree(&[file.clone(), file.replace("\"x\"", "\"y\"")].join(","));
+    let harmed = ["a", "b"].map(|own| forge_sharing(&fixture, own, shared));
+    let sound = forge_sharing(&fixture, "c", fixture.put_tree(&fixture.file("y", b"y")));
+    let content = fixture.memory.get(&pack).unwrap();
+    let check = |part| {
+        let summary = run(&fixture, part);
+        for path in &harmed {
+            let [message] = messages(&summary, path).try_into().unwrap();
+            assert_eq!(
+                message,
+                "2 paths in it cannot be restored whole, one is \"/acme/www/shared/x\""
+            );
+        }
+        assert_eq!(messages(&summary, &sound), [""; 0]);
+        assert_eq!(summary.issues.problem_count, 3);
+    };
+
+    fixture.memory.flip(&pack, 3);
+    check(Some(Part::ALL));
+    fixture.memory.put(&pack, content.slice(..20));
+    check(None);
+    fixture.memory.0.lock().unwrap().remove(&pack);
+    check(None);
+    // Another place holds it: then nothing is lost but that pack.
+    fixture.file("again", b"content of x");
+    assert_eq!(paths(&run(&fixture, None)), [pack.as_str()]);
+}
+
+#[test]
+fn a_pack_that_is_damaged_where_nobody_needs_it_harms_no_snapshot() {
+    let fixture = Fixture::new();
+    let file = fixture.file("x", b"content of x");
+    let unused = fixture.put_blobs(&[("data", b"unused"), ("data", b"used")])[0];
+    let used =
+        file.replace(&ObjectId::of(b"content of x").to_hex(), &ObjectId::of(b"used").to_hex());
+    fixture.forge(&used.replace("\"size\":12", "\"size\":4"));
+    let reader = fixture.reader();
+    let (index, _) = reader.index().unwrap();
+    let blob = Blob { kind: BlobKind::Data, id: unused };
+    let pack = index.locations(blob).next().unwrap().object().path();
+
+    fixture.memory.flip(&pack, 3);
+
+    assert_eq!(paths(&run(&fixture, Some(Part::ALL))), [pack.as_str()]);
+}
+
+#[test]
+fn a_file_that_shrank_is_told_of_whole_snapshots_alone() {
+    let fixture = Fixture::new();
+    let shrunk = fixture.file("x", b"x").replace("\"size\":1", "\"size\":2");
+    let gone =
+        format!(r#"{{"name":"y","type":"file","size":1,"content":["{}"]}}"#, "00".repeat(32));
+    let tree = fixture.put_tree(&[shrunk, gone].join(","));
+    let whole = snapshot(tree, FORGED_AT, "");
+    let partial = snapshot(tree, FORGED_AT, r#","tags":["partial"]"#);
+    let [whole, partial] = [whole, partial]
+        .map(|json| format!("snapshots/{}", fixture.put_json(ObjectKind::Snapshot, &json)));
+
+    let summary = run(&fixture, None);
+
+    let two = "2 paths in it cannot be restored whole, one is \"/x\"".to_owned();
+    assert!(messages(&summary, &whole).contains(&two));
+    let one = "\"/y\" cannot be restored whole".to_owned();
+    assert!(messages(&summary, &partial).contains(&one));
 }
 
 #[test]

@@ -21,7 +21,7 @@ def hot() -> None:
 
 @hot.command(cls=Speaking)
 @resource_argument
-@click.option("--dry-run", is_flag=True, help="Tell what would be done; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Read and verify the same; write nothing.")
 @click.pass_obj
 def rebuild(session: Session, *, asked: str | None, dry_run: bool) -> int:
     """Make the cache what it should be, from cold.

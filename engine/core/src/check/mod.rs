@@ -6,11 +6,12 @@
 
 pub mod part;
 
+mod harm;
 mod packs;
 mod trees;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -28,6 +29,7 @@ use crate::{
     },
     issue::{Collected, Issue, IssueKind, Issues},
     object::{Object, ObjectId, ObjectKind},
+    workers::lock,
 };
 
 use self::part::Part;
@@ -41,7 +43,9 @@ pub struct CheckSummary {
     pub objects: u64,
     /// Bytes that were read and verified.
     pub bytes_read: u64,
-    /// Every one is an object that is damaged or cannot be read: `path` is the object's name, or that of the snapshot it harms.
+    /// Every object that is damaged or cannot be read, then every snapshot that is harmed by that,
+    /// then what is wrong in trees, each with the first snapshot that was seen to need it, then
+    /// notes about what is no object. `path` is the name of the object or snapshot.
     pub issues: Collected,
 }
 
@@ -82,6 +86,10 @@ struct Check<'a> {
     blobs: BlobReader<'a>,
     control: &'a Control,
     issues: Issues,
+    /// What is wrong in trees; told last, so that it crowds out neither objects nor snapshots.
+    details: Issues,
+    /// Packs in which something is wrong.
+    suspects: Mutex<HashSet<ObjectId>>,
     bytes_read: AtomicU64,
     /// Held while a large blob is read.
     large: Mutex<()>,
@@ -106,11 +114,13 @@ pub fn check(reader: &Reader, part: Option<Part>, control: &Control) -> Result<C
     check.announce_total(&packs);
     check.trees(&snapshots)?;
     check.read_packs(reader, packs)?;
+    check.harm(&snapshots)?;
+    check.strays(reader)?;
     Ok(CheckSummary {
         snapshots: snapshots.len() as u64,
         objects: small_objects + pack_count,
         bytes_read: check.bytes_read.into_inner(),
-        issues: check.issues.collected(),
+        issues: check.issues.followed_by(check.details),
     })
 }
 
@@ -120,6 +130,8 @@ impl<'a> Check<'a> {
             blobs: BlobReader::new(reader, index),
             control,
             issues: Issues::default(),
+            details: Issues::default(),
+            suspects: Mutex::default(),
             bytes_read: AtomicU64::new(0),
             large: Mutex::default(),
         }
@@ -135,6 +147,17 @@ impl<'a> Check<'a> {
         objects.extend(reader.storage().list(ObjectKind::Index)?);
         self.add_bytes(objects.iter().map(|(_, size_bytes)| size_bytes).sum());
         Ok(objects.len() as u64)
+    }
+
+    /// Tell what lies in the repository's folders and is no part of it, last: it harms nothing.
+    fn strays(&self, reader: &Reader) -> Result<()> {
+        for kind in ObjectKind::ALL {
+            for path in reader.storage().strays(kind)? {
+                let message = "it is no object: its name is no id, or belongs elsewhere";
+                self.details.add(IssueKind::IgnoredObject, path, message);
+            }
+        }
+        Ok(())
     }
 
     /// The packs of `listed`, with what the index says of each; those that are missing or too
@@ -175,13 +198,20 @@ impl<'a> Check<'a> {
     }
 
     fn damaged(&self, object: Object, message: impl Into<String>) {
-        self.issues.push(Issue::new(IssueKind::Damaged, object.path(), message));
+        self.tell(object, Issue::new(IssueKind::Damaged, object.path(), message));
     }
 
     /// Note `error` when `object` is damaged or cannot be read; any other error is returned.
-    fn note(&self, object: &Object, error: Error) -> Result<()> {
-        self.issues.push(damage(object, error)?);
+    fn note(&self, object: Object, error: Error) -> Result<()> {
+        self.tell(object, damage(&object, error)?);
         Ok(())
+    }
+
+    fn tell(&self, object: Object, issue: Issue) {
+        if let Object::Hashed(ObjectKind::Pack, id) = object {
+            lock(&self.suspects).insert(id);
+        }
+        self.issues.push(issue);
     }
 
     fn add_bytes(&self, count: u64) {

@@ -42,7 +42,7 @@ impl Check<'_> {
                 (false, 0) => Ok(()),
                 (false, _) => self.header(reader, &pack),
             };
-            looked_at.or_else(|error| self.note(&pack.object(), error))
+            looked_at.or_else(|error| self.note(pack.object(), error))
         })
     }
 

@@ -10,6 +10,7 @@ use crate::{
         snapshot::Snapshot,
         tree::{Node, NodeKind, Tree},
     },
+    issue::{Issue, IssueKind},
     object::{Object, ObjectId},
     workers::{WORKERS, for_each, lock},
 };
@@ -56,8 +57,7 @@ impl Check<'_> {
     /// Keep a tree for the next level, unless it was seen. One that is not in the index is never
     /// kept, so that what is kept is bounded by what is stored.
     fn see(&self, seen: &Mutex<Seen>, visit: Visit) {
-        let blob = Blob { kind: BlobKind::Tree, id: visit.tree };
-        if self.blobs.index().locations(blob).next().is_none() {
+        if !self.lists_tree(visit.tree) {
             let message = format!("tree {} is not in the index", visit.tree);
             return self.harmed(&visit, &visit.path, &message);
         }
@@ -65,6 +65,11 @@ impl Check<'_> {
         if seen.trees.insert(visit.tree) {
             seen.next.push(visit);
         }
+    }
+
+    /// Whether the index lists the tree `id`.
+    pub(super) fn lists_tree(&self, id: ObjectId) -> bool {
+        self.blobs.index().locations(Blob { kind: BlobKind::Tree, id }).next().is_some()
     }
 
     fn visit(&self, seen: &Mutex<Seen>, visit: &Visit) -> Result<()> {
@@ -78,7 +83,7 @@ impl Check<'_> {
             Ok(tree) => tree,
             Err(error) => {
                 let object = place.map_or(visit.snapshot, |location| location.object());
-                return self.note(&object, error);
+                return self.note(object, error);
             }
         };
         self.add_bytes(place.map_or(0, |location| location.length_bytes.into()));
@@ -94,7 +99,11 @@ impl Check<'_> {
         for node in tree.nodes {
             let path = join(&visit.path, &node.name);
             match &node.kind {
-                NodeKind::File(content) => self.content(visit, &path, &node, content),
+                NodeKind::File(content) => {
+                    if let Some(message) = self.flaw(&node, content, visit.is_partial) {
+                        self.harmed(visit, &path, &message);
+                    }
+                }
                 NodeKind::Folder(Some(tree)) => {
                     self.see(seen, Visit { tree: *tree, path, ..*visit });
                 }
@@ -104,30 +113,36 @@ impl Check<'_> {
         }
     }
 
-    /// All pieces must be listed, and be as long together as the file; it may have shrunk where
-    /// the run said so.
-    fn content(&self, visit: &Visit, path: &[u8], node: &Node, content: &[ObjectId]) {
+    /// What is wrong with a file: all pieces must be listed, and be as long together as the file;
+    /// it may have shrunk where the run said so.
+    pub(super) fn flaw(
+        &self,
+        node: &Node,
+        content: &[ObjectId],
+        is_partial: bool,
+    ) -> Option<String> {
         let mut size_bytes = 0;
         for id in content {
             let Some(piece_bytes) = self.blobs.plain_bytes(Blob { kind: BlobKind::Data, id: *id })
             else {
-                return self.harmed(visit, path, &format!("blob {id} is not in the index"));
+                return Some(format!("blob {id} is not in the index"));
             };
             size_bytes += u64::from(piece_bytes);
         }
         let expected_bytes = node.metadata.size_bytes;
-        if size_bytes != expected_bytes && !visit.is_partial {
-            let message = format!("holds {size_bytes} bytes instead of {expected_bytes}");
-            self.harmed(visit, path, &message);
-        }
+        (size_bytes != expected_bytes && !is_partial)
+            .then(|| format!("holds {size_bytes} bytes instead of {expected_bytes}"))
     }
 
+    /// Tell what is wrong in the tree of a visit, once for all snapshots that need it.
     fn harmed(&self, visit: &Visit, path: &[u8], message: &str) {
         let path = String::from_utf8_lossy(path);
-        self.damaged(visit.snapshot, format!("{path:?}: {message}"));
+        let message = format!("{path:?}: {message}");
+        self.details.push(Issue::new(IssueKind::Damaged, visit.snapshot.path(), message));
     }
 }
 
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+/// The path of `name` in `folder`.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     [folder, b"/", name].concat()
 }

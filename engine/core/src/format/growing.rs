@@ -34,6 +34,22 @@ pub struct GrowingIndex<'a> {
     grown: Condvar,
 }
 
+/// An object that is being read. Dropped where that panics as well, which ends the thread: whoever
+/// waits for the object, or for one that no thread is left to read, would wait for ever.
+struct Reading<'a>(&'a GrowingIndex<'a>);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.reading -= 1;
+        if thread::panicking() {
+            state.waiting.clear();
+        }
+        drop(state);
+        self.0.grown.notify_all();
+    }
+}
+
 #[derive(Default)]
 struct State {
     found: IndexBuilder,
@@ -80,14 +96,13 @@ impl<'a> GrowingIndex<'a> {
 
     fn read_objects(&self) {
         while let Some((id, size_bytes)) = self.next_object() {
+            let _reading = Reading(self);
             let read = self.reader.index_object(id, size_bytes);
             let mut state = lock(&self.state);
-            state.reading -= 1;
             match read {
                 Ok(object) => state.found.add_wanted(&object, self.is_wanted),
                 Err(error) => state.note(id, error),
             }
-            self.grown.notify_all();
         }
     }
 
@@ -137,5 +152,71 @@ impl Places for GrowingIndex<'_> {
         let later = move || self.wait_until(State::is_complete).found.locations(blob);
         let later = std::iter::once_with(later).flatten();
         first.into_iter().chain(later.filter(move |location| !known.contains(location)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::{Arc, mpsc},
+    };
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{key::RepositoryKey, storage::ReadStorage};
+
+    /// Lists objects that nobody can read without a panic.
+    struct Panicking;
+
+    impl ReadStorage for Panicking {
+        fn location(&self) -> String {
+            "panicking".to_owned()
+        }
+
+        fn list(&self, _: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
+            Ok((0..5).map(|byte| (ObjectId([byte; 32]), 100)).collect())
+        }
+
+        fn read(&self, object: &Object) -> Result<Option<Bytes>> {
+            panic!("reading {object}")
+        }
+
+        fn read_range(&self, object: &Object, _: u64, _: usize) -> Result<Bytes> {
+            panic!("reading {object}")
+        }
+
+        fn size(&self, _: &Object) -> Result<Option<u64>> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reader_that_panicked() {
+        let bytes: Vec<u8> = (0..64).map(|byte: u8| byte.wrapping_mul(byte)).collect();
+        let key = RepositoryKey::from_bytes(&bytes).unwrap();
+        let reader = Reader::new(Arc::new(Panicking), &key);
+        let control = &Control::default();
+        let (done, waiting) = mpsc::channel::<()>();
+        let mut waited = None;
+
+        let ended = thread::scope(|scope| {
+            scope.spawn(move || {
+                let _ = waiting.recv_timeout(Duration::from_secs(20));
+                control.cancel();
+            });
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                GrowingIndex::with(&reader, control, &|_| true, |index| {
+                    waited = Some(index.complete());
+                    Ok(())
+                })
+            }));
+            drop(done);
+            ended
+        });
+
+        assert!(waited.unwrap().is_ok(), "it waited until it was cancelled");
+        assert!(ended.is_err(), "the panic is not lost");
     }
 }

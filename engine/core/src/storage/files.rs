@@ -1,13 +1,14 @@
 //! Files that are whole or not there at all, also after a crash.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirEntry, File},
     io::{self, BufWriter, Write},
     os::{
         fd::{AsFd, AsRawFd},
         unix::fs::{DirBuilderExt, OpenOptionsExt},
     },
     path::Path,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,6 +19,10 @@ use rustix::{
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: rustix::fs::Mode = rustix::fs::Mode::from_raw_mode(0o600);
+/// Between a file's own name and 16 random hex digits in its temporary name.
+const TEMPORARY: &str = "tmp-";
+/// No file is written for as long: whoever began it is gone.
+const LONGEST_WRITING: Duration = Duration::from_hours(24);
 const WRITE_BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Exactly `length_bytes` of a file, or [`Errno::NODATA`] when it is shorter; into memory that is
@@ -107,7 +112,7 @@ fn write_and_name(
 ) -> io::Result<()> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let temporary = path.with_extension(format!("tmp-{}", hex::encode(random)));
+    let temporary = path.with_extension(format!("{TEMPORARY}{}", hex::encode(random)));
     let written = File::options()
         .write(true)
         .create_new(true)
@@ -120,6 +125,24 @@ fn write_and_name(
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Whether a file has a temporary name of ours.
+pub fn is_temporary(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let digits = Path::new(&name).extension().and_then(|extension| extension.to_str());
+    digits
+        .and_then(|extension| extension.strip_prefix(TEMPORARY))
+        .is_some_and(|digits| digits.len() == 16 && hex::decode(digits).is_ok())
+}
+
+/// Whether somebody may still be writing to a file with a temporary name.
+pub fn is_being_written(entry: &DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    // One that went away in between was given its name.
+    let is_old =
+        modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > LONGEST_WRITING));
+    is_temporary(entry) && !is_old
 }
 
 fn name_once(temporary: &Path, path: &Path) -> io::Result<()> {

@@ -58,6 +58,17 @@ pub enum Cached {
     Missing,
 }
 
+/// An object as `storage` has it; [`ErrorKind::Damaged`] where that is not what its name says.
+pub fn read_right(storage: &dyn ReadStorage, object: &Object) -> Result<Bytes> {
+    // It was listed a moment ago: somebody with delete rights is at work.
+    let gone = || Error::new(ErrorKind::Storage, format!("{object} went away"));
+    let content = storage.read(object)?.ok_or_else(gone)?;
+    match object.is_named_rightly(&content) {
+        true => Ok(content),
+        false => Err(Error::new(ErrorKind::Damaged, "its SHA-256 is not its name")),
+    }
+}
+
 impl Hot {
     /// The cache in `storage`, used as it is.
     pub fn new(storage: LocalDirectory<Maintain>, issues: Arc<Issues>) -> Self {
@@ -68,6 +79,7 @@ impl Hot {
     /// what is missing or of another size is filled. Fails where hot cannot be used at all.
     pub fn align(&self, cold: &dyn ReadStorage, seal: &Seal, config: &[u8]) -> Result<()> {
         self.storage.create_folders()?;
+        self.storage.remove_leftovers()?;
         let mut foreign = self.foreign(ObjectKind::Key, &HashMap::new())?;
         let mut missing = Vec::new();
         for kind in [ObjectKind::Snapshot, ObjectKind::Index] {
@@ -209,28 +221,23 @@ impl Hot {
         Ok((!is_right).then_some(config))
     }
 
-    /// Copy objects from cold; returns how many it holds now. The first that it cannot hold is
-    /// told for all.
+    /// Copy objects from cold; returns how many were stored. The first that hot cannot hold is
+    /// told for all. What is wrong in cold is not to be hidden by a good copy, and whoever reads
+    /// it reports it.
     fn fill(&self, cold: &dyn ReadStorage, missing: &[Object]) -> usize {
-        let failed: Vec<_> = missing
-            .iter()
-            .filter_map(|object| self.copy(cold, object).err().map(|error| (object, error)))
-            .collect();
-        if let Some((object, error)) = failed.first() {
-            self.tell_incomplete(object, error);
+        let mut filled = 0;
+        let mut first_failure = None;
+        for object in missing {
+            match read_right(cold, object).and_then(|content| self.store(object, &[content])) {
+                Ok(()) => filled += 1,
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                Err(error) => first_failure = first_failure.or(Some((object, error))),
+            }
         }
-        missing.len() - failed.len()
-    }
-
-    fn copy(&self, cold: &dyn ReadStorage, object: &Object) -> Result<()> {
-        // Listed a moment ago: somebody with delete rights is at work.
-        let gone = || Error::new(ErrorKind::Storage, format!("{object} went away"));
-        let content = cold.read(object)?.ok_or_else(gone)?;
-        // What is wrong in cold is not to be hidden by a good copy; whoever reads it reports it.
-        match object.is_named_rightly(&content) {
-            true => self.store(object, &[content]),
-            false => Ok(()),
+        if let Some((object, error)) = first_failure {
+            self.tell_incomplete(object, &error);
         }
+        filled
     }
 
     fn remember(&self, object: &Object, state: PackState) {

@@ -6,7 +6,7 @@
 //! has a temporary name that no listing shows.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirEntry, File},
     io::{self, Read},
     marker::PhantomData,
     os::unix::fs::OpenOptionsExt,
@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 
 use super::{
     AppendStorage, MaintainStorage, ReadStorage,
+    entries::{each_entry, each_in},
     files::{self, make_chain, make_folder, read_at, sync_folder},
 };
 use crate::{
@@ -92,17 +93,29 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
     }
 
     fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
-        let folder = self.root.join(kind.folder());
         let mut found = Vec::new();
-        if kind == ObjectKind::Pack {
-            for (name, path) in entries(&folder)? {
-                if name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    list_folder(&path, &name, &mut found)?;
-                }
+        each_entry(&self.root, kind, |id, entry| {
+            let Some(id) = id else { return Ok(()) };
+            let metadata = entry.metadata()?;
+            if metadata.is_file() {
+                found.push((id, metadata.len()));
             }
-        } else {
-            list_folder(&folder, "", &mut found)?;
-        }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn strays(&self, kind: ObjectKind) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        each_entry(&self.root, kind, |id, entry| {
+            let is_object = id.is_some() && entry.file_type()?.is_file();
+            if !is_object && !files::is_being_written(entry) {
+                let path = entry.path();
+                let below = path.strip_prefix(&self.root).unwrap_or(&path);
+                found.push(below.to_string_lossy().into_owned());
+            }
+            Ok(())
+        })?;
         Ok(found)
     }
 
@@ -144,38 +157,6 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
             Err(error) => Err(self.failed("look at", object, error)),
         }
     }
-}
-
-/// Names (UTF-8 only; others are no ids) and paths in a folder.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let failed = |error| Error::storage(format!("cannot list {}", folder.display()), error);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if let Ok(name) = entry.file_name().into_string() {
-            found.push((name, entry.path()));
-        }
-    }
-    Ok(found)
-}
-
-fn list_folder(folder: &Path, prefix: &str, found: &mut Vec<(ObjectId, u64)>) -> Result<()> {
-    for (name, path) in entries(folder)? {
-        let Ok(id) = name.parse::<ObjectId>() else {
-            continue;
-        };
-        if !name.starts_with(prefix) {
-            continue;
-        }
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() => found.push((id, metadata.len())),
-            Ok(_) => {}
-            Err(error) => {
-                return Err(Error::storage(format!("cannot look at {}", path.display()), error));
-            }
-        }
-    }
-    Ok(())
 }
 
 impl<Mode: MayAppend> LocalDirectory<Mode> {
@@ -244,6 +225,21 @@ impl LocalDirectory<Maintain> {
         files::replace(&path, &[content]).map_err(|error| self.failed("write", object, error))
     }
 
+    /// Remove the files that a run which was cut off was writing to, once they are old enough
+    /// for nobody to be writing to them any more.
+    pub fn remove_leftovers(&self) -> Result<()> {
+        let remove = |entry: &DirEntry| match files::is_temporary(entry)
+            && !files::is_being_written(entry)
+        {
+            true => fs::remove_file(entry.path()),
+            false => Ok(()),
+        };
+        each_in(&self.root, remove)?;
+        ObjectKind::ALL
+            .into_iter()
+            .try_for_each(|kind| each_entry(&self.root, kind, |_, entry| remove(entry)))
+    }
+
     /// Move objects that do not belong here into the folder `aside`, under their names, for
     /// somebody to look at. When that is full they are removed, so that it never fills the disk.
     pub fn set_aside(&self, objects: &[Object]) -> Result<()> {
@@ -279,7 +275,68 @@ fn held_bytes(folder: &Path) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+
+    /// A repository with a file of each of these names, some written long ago.
+    fn with_files(names: &[(&str, bool)]) -> (tempfile::TempDir, LocalDirectory<Maintain>) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = LocalDirectory::<Maintain>::new(folder.path());
+        storage.create_folders().unwrap();
+        for (name, is_old) in names {
+            let file = File::create(folder.path().join(name)).unwrap();
+            if *is_old {
+                file.set_modified(SystemTime::now() - Duration::from_hours(25)).unwrap();
+            }
+        }
+        (folder, storage)
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_unless_somebody_may_be_writing_it() {
+        let id = "ab".repeat(32);
+        let [object, elsewhere, young, old] = [
+            format!("data/ab/{id}"),
+            format!("data/cd/{id}"),
+            format!("index/{id}.tmp-0123456789abcdef"),
+            format!("data/ab/{id}.tmp-0123456789abcdef"),
+        ];
+        let names = [&object, &elsewhere, "data/ab/notanid", "data/foo", "index/a.tmp", &young];
+        let mut files: Vec<_> = names.map(|name| (name, false)).into();
+        files.extend([(object.as_str(), true), (&old, true)]);
+        let (folder, storage) = with_files(&files);
+        std::os::unix::fs::symlink("/", folder.path().join("index").join(&id)).unwrap();
+
+        let mut found = Vec::new();
+        for kind in ObjectKind::ALL {
+            found.extend(storage.strays(kind).unwrap());
+        }
+
+        found.sort();
+        let link = format!("index/{id}");
+        let mut strays = [&elsewhere, "data/ab/notanid", "data/foo", "index/a.tmp", &old, &link];
+        strays.sort_unstable();
+        assert_eq!(found, strays);
+        assert_eq!(storage.list(ObjectKind::Pack).unwrap().len(), 1);
+        assert_eq!(storage.list(ObjectKind::Index).unwrap(), []);
+    }
+
+    #[test]
+    fn what_a_run_that_was_cut_off_was_writing_is_removed_after_a_day() {
+        let id = "ab".repeat(32);
+        let temporary = |name: &str| format!("{name}.tmp-0123456789abcdef");
+        let left = [temporary("known"), temporary(&format!("data/ab/{id}"))];
+        let kept = ["known", "known.tmp-old", "data/ab/notanid", &temporary("new")];
+        let mut files: Vec<_> = left.iter().map(|name| (name.as_str(), true)).collect();
+        files.extend(kept.map(|name| (name, name != temporary("new"))));
+        let (folder, storage) = with_files(&files);
+
+        storage.remove_leftovers().unwrap();
+
+        assert!(left.iter().all(|name| !folder.path().join(name).exists()));
+        assert!(kept.iter().all(|name| folder.path().join(name).exists()));
+    }
 
     #[test]
     fn what_is_set_aside_is_bounded() {

@@ -9,6 +9,7 @@
 //! remover(&LocalDirectory::<Append>::new("/srv/cold"));
 //! ```
 
+mod entries;
 pub(crate) mod files;
 pub mod hot;
 pub mod local;
@@ -30,6 +31,12 @@ pub trait ReadStorage: Send + Sync {
     /// An error on any part of the listing is an error of the whole; a folder that is missing is
     /// an error as well. Names that are not ids are left out.
     fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>>;
+
+    /// The paths that [`Self::list`] leaves out, as far as the storage can tell them; but not
+    /// those that somebody may be writing to just now.
+    fn strays(&self, _kind: ObjectKind) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// The whole object, or None where there is none; the caller checks it against its name.
     fn read(&self, object: &Object) -> Result<Option<Bytes>>;

@@ -10,7 +10,7 @@ use std::{
 use unstoppable_engine_core::{
     backup::BackupSummary,
     control::Control,
-    issue::IssueKind,
+    issue::{Issue, IssueKind},
     rebuild::HotSummary,
     repository::{Expected, Mode, Places, Repository},
 };
@@ -209,12 +209,31 @@ fn a_rebuild_tells_what_is_damaged_in_cold_and_goes_on() {
     fs::write(scene.places.cold.join("snapshots").join(damaged), vec![7; bytes.len()]).unwrap();
     fs::remove_dir_all(scene.hot()).unwrap();
 
+    let rehearsed = rebuild(&scene, true);
     let rebuilt = rebuild(&scene, false);
 
     let expected = (IssueKind::Damaged, format!("snapshots/{}", damaged.display()));
     assert_eq!(told(&rebuilt.issues), [expected]);
+    assert_eq!(told(&rehearsed.issues), told(&rebuilt.issues));
+    assert_eq!(rehearsed.filled, rebuilt.filled);
     assert!(!scene.hot().join("snapshots").join(damaged).exists());
     assert!(rebuilt.filled > 3);
+}
+
+#[test]
+fn only_what_was_stored_is_called_filled() {
+    let mut scene = stored();
+    let snapshots = files(&scene.places.cold.join("snapshots"));
+    let (damaged, bytes) = snapshots.first_key_value().unwrap();
+    fs::write(scene.places.cold.join("snapshots").join(damaged), vec![7; bytes.len()]).unwrap();
+    fs::remove_dir_all(scene.hot().join("snapshots")).unwrap();
+    scene.options.started_at_seconds += 86_400;
+
+    let summary = scene.try_run(&Arc::default()).unwrap();
+
+    let is_mended = |issue: &&Issue| issue.kind == IssueKind::HotMended;
+    let mended = summary.issues.kept.iter().find(is_mended).unwrap();
+    assert!(mended.message.ends_with(" 1 filled from cold"), "{}", mended.message);
 }
 
 #[test]

@@ -123,8 +123,9 @@ fn what_is_taken_on_trust_because_hot_was_lost_is_found_by_a_check_of_the_data()
     assert_eq!(told(&summary.issues), [(HotMended, String::new())]);
     let reader = scene.open().unwrap().cold_reader();
     let found = told(&check(&reader, Some(Part::ALL), &Control::default()).unwrap().issues);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].0, Damaged);
+    let snapshot = (Damaged, format!("snapshots/{}", summary.snapshot_id));
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].0, &found[1]), (Damaged, &snapshot));
     assert!(found[0].1.starts_with("data/"), "{found:?}");
 }
 
