@@ -103,10 +103,11 @@ impl<'a> Walk<'a> {
         metadata: Metadata,
         tree: Option<ObjectId>,
     ) -> Result<()> {
-        let nodes = self.read_tree(&folder, tree);
-        let (folders, others): (Vec<_>, Vec<_>) =
-            nodes.into_iter().partition(|node| matches!(node.kind, NodeKind::Folder(_)));
-        for node in others {
+        let mut nodes = self.read_tree(&folder, tree);
+        // The others, which may be a million, stay where they are.
+        let is_folder = |node: &mut Node| matches!(node.kind, NodeKind::Folder(_));
+        let folders: Vec<_> = nodes.extract_if(.., is_folder).collect();
+        for node in nodes {
             self.report.control.check()?;
             self.write(&folder, node)?;
         }
