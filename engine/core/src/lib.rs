@@ -16,6 +16,7 @@ pub mod format;
 pub mod issue;
 pub mod key;
 mod known;
+mod links;
 pub mod object;
 pub mod process;
 pub mod rebuild;

@@ -261,6 +261,26 @@ fn a_claimed_identity_alone_makes_no_file_another() {
 }
 
 #[test]
+fn what_stood_in_the_place_of_a_file_that_failed_gets_no_other_name() {
+    let fixture = Fixture::new();
+    let missing = ObjectId([3; 32]);
+    let nodes = ["a", "b"].map(|name| {
+        format!(
+            r#"{{"name":"{name}","type":"file","links":2,"inode":5,"size":3,"content":["{missing}"]}}"#
+        )
+    });
+    let target = tempfile::tempdir().unwrap();
+    fs::write(target.path().join("a"), "old").unwrap();
+
+    let summary = fixture.restore_over(fixture.forge(&nodes.join(",")), target.path());
+
+    let expected = [(IssueKind::Damaged, "a".to_owned()), (IssueKind::NotWritten, "b".to_owned())];
+    assert_eq!(told(&summary.issues), expected);
+    assert_eq!(fs::read(target.path().join("a")).unwrap(), b"old");
+    assert!(!target.path().join("b").exists());
+}
+
+#[test]
 fn link_targets_with_a_nul_and_unknown_kinds_are_reported() {
     let fixture = Fixture::new();
     let nodes =

@@ -1,6 +1,6 @@
 //! What a restore would write, from the trees alone: no content is read.
 
-use std::{collections::HashSet, ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
 use super::RestoreOptions;
 use crate::{
@@ -9,9 +9,10 @@ use crate::{
     error::Result,
     format::{
         reader::Reader,
-        tree::{Identity, Node, NodeKind},
+        tree::{Node, NodeKind},
     },
     issue::{Collected, Issue, IssueKind, Issues},
+    links::Links,
     object::ObjectId,
 };
 
@@ -42,7 +43,7 @@ pub fn plan(
         exact: options.exact,
         issues: &issues,
         plan: RestorePlan::default(),
-        identities: HashSet::new(),
+        links: Links::default(),
     };
     let asked = ListOptions { path: options.path.clone(), most_entries: options.most_entries };
     browse::list(reader, snapshot_id, &asked, &issues, control, |path, node| {
@@ -57,7 +58,7 @@ struct Planned<'a> {
     exact: bool,
     issues: &'a Issues,
     plan: RestorePlan,
-    identities: HashSet<Identity>,
+    links: Links,
 }
 
 impl Planned<'_> {
@@ -67,7 +68,12 @@ impl Planned<'_> {
             NodeKind::Folder(_) => plan.folders += 1,
             NodeKind::File(content) => {
                 let identity = node.metadata.identity(content);
-                let is_first = identity.is_none_or(|identity| self.identities.insert(identity));
+                let is_first =
+                    identity.is_none_or(|identity| self.links.another(&identity).is_none());
+                if let Some(identity) = identity.filter(|_| is_first) {
+                    // A restore tells what is to be told.
+                    let _ = self.links.add(identity, node.metadata.links, Vec::new());
+                }
                 plan.files += 1;
                 let more_bytes = if is_first { node.metadata.size_bytes } else { 0 };
                 plan.bytes_total = plan.bytes_total.saturating_add(more_bytes);
