@@ -10,7 +10,8 @@ use super::{
     file::PendingFile,
     metadata::{Subject, apply},
     report::Report,
-    target::{Folder, Temporary, TemporaryNames},
+    target::Folder,
+    temporary::{Temporary, TemporaryNames},
 };
 use crate::{
     error::Result,

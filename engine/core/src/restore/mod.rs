@@ -16,6 +16,7 @@ mod plan;
 mod report;
 mod standing;
 mod target;
+mod temporary;
 mod walk;
 
 use std::{os::fd::AsFd, path::Path};
@@ -27,7 +28,8 @@ use self::{
     claim::Claim,
     metadata::{Subject, apply},
     report::Report,
-    target::{Folder, TemporaryNames, allow_many_handles},
+    target::{Folder, allow_many_handles},
+    temporary::TemporaryNames,
     walk::Walk,
 };
 use crate::{

@@ -11,7 +11,7 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{metadata::is_wanted, target::Temporary};
+use super::{metadata::is_wanted, temporary::Temporary};
 use crate::{
     control::Control,
     error::{Error, Result},

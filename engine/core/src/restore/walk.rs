@@ -12,7 +12,8 @@ use super::{
     batch::Batch,
     metadata::{Anchored, Subject, apply},
     report::{Report, kind_of},
-    target::{Folder, Temporary, TemporaryNames},
+    target::Folder,
+    temporary::{Temporary, TemporaryNames},
 };
 use crate::{
     browse::{MOST_LEVELS, MOST_WAITING_BYTES},
