@@ -23,7 +23,6 @@ use std::{os::fd::AsFd, path::Path};
 
 use rustix::fs::syncfs;
 
-pub use self::plan::{RestorePlan, plan};
 use self::{
     claim::Claim,
     metadata::{Subject, apply},
@@ -31,6 +30,10 @@ use self::{
     target::{Folder, allow_many_handles},
     temporary::TemporaryNames,
     walk::Walk,
+};
+pub use self::{
+    claim::{claim_name, claimed_snapshot},
+    plan::{RestorePlan, plan},
 };
 use crate::{
     browse::{MOST_ENTRIES, explain, find},

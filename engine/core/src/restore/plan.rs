@@ -2,9 +2,12 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
-use super::RestoreOptions;
+use super::{
+    RestoreOptions,
+    claim::{CLAIMS, claimed_snapshot},
+};
 use crate::{
-    browse::{self, ListOptions},
+    browse::{self, ListOptions, normal},
     control::Control,
     error::Result,
     format::{
@@ -40,6 +43,7 @@ pub fn plan(
 ) -> Result<RestorePlan> {
     let issues = Issues::default();
     let mut planned = Planned {
+        base_bytes: normal(&options.path).len(),
         exact: options.exact,
         issues: &issues,
         plan: RestorePlan::default(),
@@ -55,6 +59,8 @@ pub fn plan(
 }
 
 struct Planned<'a> {
+    /// Length of the path whose content goes directly into the target.
+    base_bytes: usize,
     exact: bool,
     issues: &'a Issues,
     plan: RestorePlan,
@@ -63,6 +69,14 @@ struct Planned<'a> {
 
 impl Planned<'_> {
     fn add(&mut self, path: &[u8], node: &Node) {
+        let top = self.top(path, node);
+        if claimed_snapshot(top).is_some() {
+            let is_top = path.len() <= self.base_bytes + 1 + top.len();
+            if is_top {
+                self.left_out(IssueKind::NotRestored, path, CLAIMS);
+            }
+            return;
+        }
         let plan = &mut self.plan;
         match &node.kind {
             NodeKind::Folder(_) => plan.folders += 1,
@@ -88,6 +102,16 @@ impl Planned<'_> {
                 let message = "devices, pipes and sockets are restored with exact only";
                 self.left_out(IssueKind::NotRestored, path, message);
             }
+        }
+    }
+
+    /// The name in the target itself of what `node` is or lies in; empty for the target.
+    fn top<'n>(&self, path: &'n [u8], node: &'n Node) -> &'n [u8] {
+        let below = path.get(self.base_bytes..).unwrap_or_default();
+        match below.strip_prefix(b"/").unwrap_or(below) {
+            [] if matches!(node.kind, NodeKind::Folder(_)) => &[],
+            [] => &node.name,
+            below => below.split(|byte| *byte == b'/').next().unwrap_or_default(),
         }
     }
 

@@ -70,6 +70,11 @@ impl Folder {
         Ok(Self::new(handle, None, is_new))
     }
 
+    /// Whether it is the target itself.
+    pub fn is_target(&self) -> bool {
+        self.parent.is_none()
+    }
+
     /// Whether it was empty when it was opened.
     pub fn is_new(&self) -> bool {
         self.is_new
