@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat, unlinkat},
+    fs::{AtFlags, Dir, FlockOperation, OFlags, flock, unlinkat},
     io::Errno,
     process::geteuid,
 };
@@ -108,14 +108,11 @@ fn obstacle(target: &Folder, snapshot: ObjectId, overwrite: bool) -> io::Result<
 }
 
 fn open(target: &Folder, name: &str) -> io::Result<File> {
-    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = openat(target, name, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?;
-    let found = fstat(&file)?;
-    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    if !is_file || found.st_uid != geteuid().as_raw() {
-        return Err(io::Error::other(format!("{name} is no claim of this user's")));
-    }
-    Ok(file.into())
+    let found = target.regular_file(name.as_bytes(), OFlags::CREATE | OFlags::RDWR)?;
+    let ours = found.filter(|(_, found)| found.st_uid == geteuid().as_raw());
+    let (claim, _) =
+        ours.ok_or_else(|| io::Error::other(format!("{name} is no claim of this user's")))?;
+    Ok(claim.into())
 }
 
 /// Whether the claim is for `path`; one that was just made becomes so.

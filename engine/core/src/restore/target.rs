@@ -164,13 +164,13 @@ impl Folder {
     }
 
     /// The regular file `name` in this one, opened without waiting for anything, and what is
-    /// known about it; None where something else or nothing can be opened.
-    pub fn regular_file(&self, name: &[u8], access: OFlags) -> Option<(OwnedFd, Stat)> {
+    /// known about it; None for anything else of that name.
+    pub fn regular_file(&self, name: &[u8], access: OFlags) -> IoResult<Option<(OwnedFd, Stat)>> {
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let handle = openat(&self.handle, name, flags, Mode::empty()).ok()?;
-        let found = fstat(&handle).ok()?;
+        let handle = openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let found = fstat(&handle)?;
         let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-        is_file.then_some((handle, found))
+        Ok(is_file.then_some((handle, found)))
     }
 
     /// Whether `name` here and `other_name` in `other` are one file.

@@ -92,7 +92,8 @@ impl Temporary {
     /// The file that an earlier restore, cut off, left under this name, and what is known about
     /// it; none that anybody else could have opened.
     pub fn reopen_file(&self) -> Option<(OwnedFd, Stat)> {
-        let (handle, found) = self.folder.regular_file(self.name.as_bytes(), OFlags::RDWR)?;
+        let (handle, found) =
+            self.folder.regular_file(self.name.as_bytes(), OFlags::RDWR).ok()??;
         let is_ours = found.st_uid == geteuid().as_raw()
             && found.st_nlink == 1
             && found.st_mode & 0o7777 == 0o600;
