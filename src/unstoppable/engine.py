@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
 
 import unstoppable_engine
-from unstoppable_engine import Cancel
+from unstoppable_engine import Cancel, claim_name, claimed_snapshot
 
 from unstoppable.domain import errors
 from unstoppable.domain.entry import Entry
@@ -41,6 +41,8 @@ __all__ = [
     "Stream",
     "Target",
     "Watch",
+    "claim_name",
+    "claimed_snapshot",
     "create",
     "fingerprint",
 ]

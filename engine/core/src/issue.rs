@@ -46,7 +46,8 @@ pub enum IssueKind {
     NotWritten,
     /// Written, but its owner, mode, times or attributes could not be set.
     Metadata,
-    /// A device, socket or other special file that was not asked for.
+    /// A device, socket or other special file that was not asked for, or what would be taken for
+    /// the mark of an unfinished restore.
     NotRestored,
 }
 

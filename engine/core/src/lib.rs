@@ -17,6 +17,7 @@ pub mod format;
 pub mod issue;
 pub mod key;
 mod known;
+mod links;
 pub mod object;
 pub mod process;
 pub mod rebuild;

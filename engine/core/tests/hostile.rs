@@ -7,11 +7,12 @@ use std::{fs, path::Path};
 
 use common::{Faulty, Fixture, entry, folder, told};
 use unstoppable_engine_core::{
+    control::Control,
     error::ErrorKind,
     format::reader::{open_index, open_snapshot},
     issue::IssueKind,
     object::{Object, ObjectId, ObjectKind},
-    restore::RestoreOptions,
+    restore::{RestoreOptions, plan},
 };
 
 fn names(folder: &Path) -> Vec<String> {
@@ -258,6 +259,56 @@ fn a_claimed_identity_alone_makes_no_file_another() {
     let summary = fixture.restore(fixture.forge(&nodes.join(",")), target.path());
     assert_eq!(summary.issues.kept, []);
     assert_eq!(fs::read(target.path().join("b")).unwrap(), b"other");
+}
+
+#[test]
+fn what_stood_in_the_place_of_a_file_that_failed_gets_no_other_name() {
+    let fixture = Fixture::new();
+    let missing = ObjectId([3; 32]);
+    let nodes = ["a", "b"].map(|name| {
+        format!(
+            r#"{{"name":"{name}","type":"file","links":2,"inode":5,"size":3,"content":["{missing}"]}}"#
+        )
+    });
+    let target = tempfile::tempdir().unwrap();
+    fs::write(target.path().join("a"), "old").unwrap();
+
+    let summary = fixture.restore_over(fixture.forge(&nodes.join(",")), target.path());
+
+    let expected = [(IssueKind::Damaged, "a".to_owned()), (IssueKind::NotWritten, "b".to_owned())];
+    assert_eq!(told(&summary.issues), expected);
+    assert_eq!(fs::read(target.path().join("a")).unwrap(), b"old");
+    assert!(!target.path().join("b").exists());
+}
+
+#[test]
+fn a_claim_in_a_snapshot_claims_no_target() {
+    let fixture = Fixture::new();
+    let claim = format!(".unstoppable-restore-{}", ObjectId([7; 32]));
+    let inner = fixture.put_tree(&fixture.file(&claim, b"\n"));
+    let nodes = [fixture.file(&claim, b"\n"), folder("a", inner), fixture.file("b", b"b")];
+    let snapshot = fixture.forge(&nodes.join(","));
+    let target = tempfile::tempdir().unwrap();
+    let expected = [(IssueKind::NotRestored, claim.clone())];
+
+    let summary = fixture.restore(snapshot, target.path());
+
+    assert_eq!(told(&summary.issues), expected);
+    let options = RestoreOptions::default();
+    let planned = plan(&fixture.reader(), snapshot, &options, &Control::default()).unwrap();
+    assert_eq!(told(&planned.issues), expected);
+    assert_eq!((planned.files, planned.folders), (summary.files, summary.folders));
+    assert!(!target.path().join(&claim).exists() && target.path().join("a").join(&claim).exists());
+    assert_eq!(told(&fixture.restore_over(snapshot, target.path()).issues), expected);
+    for (path, name) in [("a", format!("a/{claim}")), (&claim, claim.clone())] {
+        let options = RestoreOptions { path: path.into(), ..RestoreOptions::default() };
+        let target = tempfile::tempdir().unwrap();
+        let summary = fixture.restore_with(snapshot, target.path(), &options).unwrap();
+        let planned = plan(&fixture.reader(), snapshot, &options, &Control::default()).unwrap();
+        assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
+        assert_eq!(told(&summary.issues), [(IssueKind::NotRestored, claim.clone())]);
+        assert_eq!(told(&planned.issues), [(IssueKind::NotRestored, name)]);
+    }
 }
 
 #[test]

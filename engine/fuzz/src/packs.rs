@@ -54,7 +54,7 @@ pub fn pack(data: &[u8]) {
     let length = u32::try_from(sealed.len()).unwrap_or(u32::MAX).to_le_bytes();
     let pack = [vec![0; start_bytes.into()], sealed, length.to_vec()].concat();
     let size_bytes = pack.len() as u64;
-    let read = PackHeader::read(&OnePack(pack.into()), &seal, PACK, size_bytes).ok();
+    let read = PackHeader::read(&OnePack(pack.into()), &seal, PACK, size_bytes, drop).ok();
     assert_eq!(parsed, read);
     let Some(parsed) = parsed else { return };
     let mut end_bytes = 0;
@@ -71,7 +71,7 @@ pub fn pack(data: &[u8]) {
 fn see_pack_is_bounded(data: &[u8]) {
     let storage = OnePack(Bytes::copy_from_slice(data));
     let Some(seal) = crate::seal() else { return };
-    let read = PackHeader::read(&storage, &seal, PACK, data.len() as u64);
+    let read = PackHeader::read(&storage, &seal, PACK, data.len() as u64, drop);
     assert!(read.is_err(), "a header that nobody sealed");
 }
 

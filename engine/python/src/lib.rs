@@ -27,7 +27,8 @@ mod _engine {
             TargetOccupied, WrongKey,
         },
         repository::{
-            Repository, create_repository, derive_repository_key, fingerprint, generate_root_secret,
+            Repository, claim_name, claimed_snapshot, create_repository, derive_repository_key,
+            fingerprint, generate_root_secret,
         },
         values::{
             BackupSummary, Birth, CheckSummary, HotSummary, Issue, Pins, Progress, RestorePlan,

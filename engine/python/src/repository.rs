@@ -49,6 +49,18 @@ pub fn fingerprint(repository_key: &[u8]) -> PyResult<String> {
     Ok(key(repository_key)?.fingerprint().to_hex())
 }
 
+/// Return the name of the file that says that a restore of this snapshot is not finished.
+#[pyfunction]
+pub fn claim_name(snapshot_id: &str) -> PyResult<String> {
+    Ok(restore::claim_name(object_id(snapshot_id)?))
+}
+
+/// Return the snapshot whose restore a file of this name says is not finished.
+#[pyfunction]
+pub fn claimed_snapshot(name: PathArgument) -> Option<String> {
+    restore::claimed_snapshot(&name.into_bytes()).map(ObjectId::to_hex)
+}
+
 /// Create the repository in cold and an empty cache in hot; returns the pins to keep.
 #[pyfunction]
 #[pyo3(signature = (*, cold, hot, key, birth, created_at_seconds))]

@@ -1,16 +1,12 @@
 """The folder that is restored into, as it stands before."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from unstoppable.domain.errors import TargetOccupied
 from unstoppable.domain.names import ResourceName
-
-_CLAIM = ".unstoppable-restore-"
-_CLAIM_OF_SNAPSHOT = re.compile(re.escape(_CLAIM) + r"([0-9a-f]{64})")
-"""Whatever else begins so is content."""
+from unstoppable.engine import claim_name, claimed_snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +25,7 @@ class Standing:
 
     def claim(self, snapshot_id: str) -> Path:
         """Return the file that says that this snapshot's restore is not finished."""
-        return self.folder / f"{_CLAIM}{snapshot_id}"
+        return self.folder / claim_name(snapshot_id)
 
     def refuse(self, snapshot_id: str, resource: ResourceName, *, overwrite: bool) -> None:
         """Raise TargetOccupied where the engine would refuse to restore this snapshot."""
@@ -49,8 +45,8 @@ def look(folder: Path) -> Standing:
         with os.scandir(folder) as found:
             for entry in found:
                 is_empty = False
-                if claim := _CLAIM_OF_SNAPSHOT.fullmatch(entry.name):
-                    claims.append(claim[1])
+                if claimed := claimed_snapshot(entry.name):
+                    claims.append(claimed)
     except NotADirectoryError:
         is_empty = False
     except OSError:

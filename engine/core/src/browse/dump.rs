@@ -1,7 +1,7 @@
 //! Gives out content: a file as it is, a folder as a tar archive.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     ffi::OsStr,
     io::{self, Read, Write},
     os::unix::ffi::OsStrExt,
@@ -23,9 +23,10 @@ use crate::{
         index::Places,
         reader::{BlobReader, Reader},
         snapshot::Snapshot,
-        tree::{Identity, Node, NodeKind},
+        tree::{Metadata, Node, NodeKind},
     },
     issue::{Issue, IssueKind, Issues},
+    links::Links,
     object::ObjectId,
 };
 
@@ -104,7 +105,7 @@ impl Dump<'_> {
         self.with_index(&|_| true, |blobs| {
             let mut archive = Archive::new(output);
             let plan = |planner: &mut Planner<'_, Member, _>| {
-                let members = Members { dump: self, planner, places: HashMap::new() };
+                let members = Members { dump: self, planner, links: Links::default() };
                 members.plan(path, node)
             };
             let written = read_ahead(blobs, self.control, plan, |queue| {
@@ -163,7 +164,7 @@ struct Members<'a, 'b, I> {
     dump: &'a Dump<'a>,
     planner: &'a mut Planner<'b, Member, I>,
     /// Where a file with several names stands in the archive.
-    places: HashMap<Identity, Vec<u8>>,
+    links: Links,
 }
 
 impl<I: Places> Members<'_, '_, I> {
@@ -188,19 +189,7 @@ impl<I: Places> Members<'_, '_, I> {
             NodeKind::Folder(_) if name.is_empty() => (b"./".to_vec(), MemberKind::Folder, None),
             NodeKind::Folder(_) => ([name, b"/"].concat(), MemberKind::Folder, None),
             NodeKind::Symlink(target) => (name.to_vec(), MemberKind::Symlink(target), None),
-            NodeKind::File(content) => {
-                let identity = metadata.identity(&content);
-                let first = identity.and_then(|identity| self.places.get(&identity));
-                if let Some(first) = first {
-                    (name.to_vec(), MemberKind::HardLink(first.clone()), None)
-                } else {
-                    let size_bytes = self.size(path, &content)?;
-                    self.dump.compare(path, size_bytes, metadata.size_bytes);
-                    identity.map(|identity| self.places.insert(identity, name.to_vec()));
-                    let kind = MemberKind::File { size_bytes, pieces: content.len() };
-                    (name.to_vec(), kind, Some(content))
-                }
-            }
+            NodeKind::File(content) => self.file(path, name, content, &metadata)?,
             _ => {
                 let message = "devices, pipes and sockets are not put into archives";
                 self.dump.note(IssueKind::NotRestored, path, message);
@@ -209,6 +198,29 @@ impl<I: Places> Members<'_, '_, I> {
         };
         self.planner.head(Member { path, kind, metadata })?;
         content.into_iter().flatten().try_for_each(|id| self.planner.piece(id))
+    }
+
+    /// A file with its content, or another name of one that stands in the archive already.
+    fn file(
+        &mut self,
+        path: &[u8],
+        name: &[u8],
+        content: Vec<ObjectId>,
+        metadata: &Metadata,
+    ) -> Result<(Vec<u8>, MemberKind, Option<Vec<ObjectId>>)> {
+        let identity = metadata.identity(&content);
+        if let Some(first) = identity.and_then(|identity| self.links.another(&identity)) {
+            return Ok((name.to_vec(), MemberKind::HardLink(first), None));
+        }
+        let size_bytes = self.size(path, &content)?;
+        self.dump.compare(path, size_bytes, metadata.size_bytes);
+        if let Some(identity) = identity
+            && let Some(told) = self.links.add(identity, metadata.links, name.to_vec())
+        {
+            self.dump.note(IssueKind::Metadata, path, told);
+        }
+        let kind = MemberKind::File { size_bytes, pieces: content.len() };
+        Ok((name.to_vec(), kind, Some(content)))
     }
 
     /// The length of all pieces together, which a header must tell before them.

@@ -119,10 +119,11 @@ impl<'a, I: Places> Walk<'a, I> {
         visit: &mut impl FnMut(&[u8], Node) -> Result<Step>,
     ) -> Result<()> {
         let path_bytes = self.path.len();
-        let nodes = self.read(tree)?;
-        let (folders, others): (Vec<_>, Vec<_>) =
-            nodes.into_iter().partition(|node| matches!(node.kind, NodeKind::Folder(_)));
-        for node in others {
+        let mut nodes = self.read(tree)?;
+        // The others, which may be a million, stay where they are.
+        let is_folder = |node: &mut Node| matches!(node.kind, NodeKind::Folder(_));
+        let folders: Vec<_> = nodes.extract_if(.., is_folder).collect();
+        for node in nodes {
             if self.push_name(&node.name) {
                 self.give(node, visit)?;
             }

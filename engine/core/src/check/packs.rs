@@ -1,5 +1,7 @@
 //! What every pack says of itself, and every byte of those that are read in full.
 
+use std::sync::MutexGuard;
+
 use sha2::{Digest, Sha256};
 
 use super::{Check, Claims, Pack};
@@ -18,6 +20,10 @@ use crate::{
 /// Bytes of a pack that are read at once, few enough to stay in the processor's cache while they
 /// are hashed and opened; a single blob may be longer.
 const MOST_RUN_BYTES: u64 = 1 << 20;
+
+/// A longer header is held one at a time: it takes five times as much. Packs of ours have shorter
+/// ones.
+const LARGE_HEADER_BYTES: u64 = 1 << 20;
 
 /// Packs that are looked at at a time. Each may hold a blob of 8 MiB sealed and plain, beside
 /// the index.
@@ -47,16 +53,31 @@ impl Check<'_> {
     }
 
     fn header(&self, reader: &Reader, pack: &Pack) -> Result<()> {
-        let header = PackHeader::read(reader.storage(), reader.seal(), pack.id, pack.size_bytes)?;
+        let (header, _turn) = self.read_header(reader, pack);
+        let header = header?;
         self.add_bytes(pack.size_bytes - header.start_bytes);
         self.compare(&header, pack.claim)
     }
 
+    /// The header, and the turn that is to be kept as long as a large one.
+    fn read_header(
+        &self,
+        reader: &Reader,
+        pack: &Pack,
+    ) -> (Result<PackHeader>, Option<MutexGuard<'_, ()>>) {
+        let (storage, seal) = (reader.storage(), reader.seal());
+        let mut turn = None;
+        let header = PackHeader::read(storage, seal, pack.id, pack.size_bytes, |header_bytes| {
+            turn = (header_bytes > LARGE_HEADER_BYTES).then(|| lock(&self.large));
+        });
+        (header, turn)
+    }
+
     fn pack(&self, reader: &Reader, pack: &Pack) -> Result<()> {
-        let header = PackHeader::read(reader.storage(), reader.seal(), pack.id, pack.size_bytes);
+        let (header, turn) = self.read_header(reader, pack);
         let mut pass = Pass::new(reader.storage(), pack.object());
         let blobs = match &header {
-            Ok(header) => self.pack_blobs(reader, &mut pass, header)?,
+            Ok(header) => self.pack_blobs(reader, &mut pass, header, turn.is_some())?,
             Err(_) => Ok(()),
         };
         self.pass_to_end(&mut pass, pack.size_bytes)?;
@@ -74,6 +95,7 @@ impl Check<'_> {
         reader: &Reader,
         pass: &mut Pass<'_>,
         header: &PackHeader,
+        has_turn: bool,
     ) -> Result<Result<()>> {
         let mut result = Ok(());
         let mut rest = header.blobs.as_slice();
@@ -84,7 +106,8 @@ impl Check<'_> {
             }
             let (run, after) = rest.split_at(run_length(first, rest));
             // One at a time, whatever the number of threads.
-            let _turn = run.iter().any(is_large).then(|| lock(&self.large));
+            let needs_turn = !has_turn && run.iter().any(is_large);
+            let _turn = needs_turn.then(|| lock(&self.large));
             let start_bytes = pass.place_bytes;
             let end_bytes = run.last().map_or(start_bytes, |(_, last)| last.end_bytes());
             let mut bytes = Vec::from(self.pass_to(pass, end_bytes)?);

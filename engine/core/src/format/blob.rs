@@ -1,8 +1,12 @@
 //! Blobs: pieces of content and trees, where they lie, and what makes one trustworthy.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    io::{self, Read},
+};
 
-use zstd::bulk::Decompressor;
+use sha2::{Digest, Sha256};
+use zstd::{bulk::Decompressor, stream::read::Decoder};
 
 use super::{
     MOST_PLAIN_BYTES, damaged,
@@ -17,6 +21,8 @@ use crate::{
 
 /// Plaintext of a piece of content; the chunker never makes more than 8 MiB.
 pub const MOST_DATA_BYTES: usize = 16 << 20;
+
+const READ_BYTES: usize = 128 << 10;
 
 /// What a blob holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +99,23 @@ impl Blob {
         }
     }
 
+    /// What is sealed in `sealed`, the bytes at `location`, still compressed; its plaintext, which
+    /// is verified, is never held.
+    pub fn open_compressed(
+        &self,
+        seal: &Seal,
+        location: &Location,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>> {
+        let plain_bytes = self.plain_bytes(location)?;
+        let opened = seal.open(sealed)?;
+        // One byte more tells what is longer than it says.
+        let plain = decompressing(&opened)?.take(plain_bytes as u64 + 1);
+        let is_right = digest(plain)? == (plain_bytes, self.id);
+        self.confirm(is_right)?;
+        Ok(opened)
+    }
+
     /// What `location` says of the length of the plaintext, if that is within reason.
     pub fn plain_bytes(&self, location: &Location) -> Result<usize> {
         let plain_bytes = location.plain_bytes() as usize;
@@ -103,10 +126,14 @@ impl Blob {
     }
 
     fn compare(&self, plain: &[u8], plain_bytes: usize) -> Result<()> {
-        if plain.len() != plain_bytes || ObjectId::of(plain) != self.id {
-            return Err(damaged(format!("blob {} holds other bytes", self.id)));
+        self.confirm(plain.len() == plain_bytes && ObjectId::of(plain) == self.id)
+    }
+
+    fn confirm(&self, is_right: bool) -> Result<()> {
+        match is_right {
+            true => Ok(()),
+            false => Err(damaged(format!("blob {} holds other bytes", self.id))),
         }
-        Ok(())
     }
 
     /// The verified plaintext, read from `location` in `storage`.
@@ -162,6 +189,26 @@ fn decompress(compressed: &[u8], plain_bytes: usize) -> Result<Vec<u8>> {
         .map_err(not_compressed)
 }
 
+/// What `compressed` decompresses to, as it is read.
+pub fn decompressing(compressed: &[u8]) -> Result<impl Read> {
+    Decoder::with_buffer(compressed).map_err(not_compressed)
+}
+
+/// The length of `plain` and the name that it must have.
+fn digest(mut plain: impl Read) -> Result<(usize, ObjectId)> {
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    let mut room = vec![0; READ_BYTES];
+    loop {
+        match plain.read(&mut room).map_err(not_compressed)? {
+            0 => return Ok((length, ObjectId(hasher.finalize().into()))),
+            count => {
+                hasher.update(room.get(..count).unwrap_or_default());
+                length += count;
+            }
+        }
+    }
+}
+
 fn with_decompressed(
     compressed: &[u8],
     plain_bytes: usize,
@@ -181,7 +228,7 @@ fn with_decompressed(
     })
 }
 
-fn not_compressed(error: std::io::Error) -> Error {
+fn not_compressed(error: io::Error) -> Error {
     Error::caused_by(ErrorKind::Damaged, "cannot be decompressed", error)
 }
 
@@ -207,6 +254,10 @@ mod tests {
         let opened = blob.open(&seal(), location, sealed);
         let verified = blob.verify(&seal(), location, &mut sealed.to_vec());
         assert_eq!(opened.is_ok(), verified.is_ok());
+        if location.decompressed_bytes.is_some() {
+            let compressed = blob.open_compressed(&seal(), location, sealed);
+            assert_eq!(opened.is_ok(), compressed.is_ok());
+        }
         opened
     }
 

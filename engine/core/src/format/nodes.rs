@@ -1,7 +1,13 @@
 //! The nodes of a tree one by one, and how much of a tree is read: honest ones compress to next to
 //! nothing, and so do those that were made to fill memory.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, mem};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{BufReader, Read},
+    marker::PhantomData,
+    mem,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -24,6 +30,8 @@ const LEAST_ATTRIBUTE_BYTES: usize = 24;
 /// Linux lists no more than 64 KiB of names, each at least a character and its end.
 const MOST_NODE_ATTRIBUTES: usize = 32 << 10;
 
+const READ_BYTES: usize = 128 << 10;
+
 /// Bytes that a tree of `stored_bytes` may decompress to; more is damage.
 pub(crate) fn tree_limit_bytes(stored_bytes: usize) -> usize {
     plain_limit_bytes(stored_bytes).max(FREE_TREE_BYTES)
@@ -36,14 +44,33 @@ pub(crate) fn each_node<'a, T: Deserialize<'a>>(
     stored_bytes: usize,
     take: impl FnMut(T) -> Result<usize, Error>,
 ) -> Result<(), Error> {
+    walk(serde_json::Deserializer::from_slice(json), json.len(), stored_bytes, take)
+}
+
+/// The same while the JSON, of `json_bytes`, is read: it is never held.
+pub(crate) fn each_node_read<T: Deserialize<'static>>(
+    json: impl Read,
+    json_bytes: usize,
+    stored_bytes: usize,
+    take: impl FnMut(T) -> Result<usize, Error>,
+) -> Result<(), Error> {
+    let json = BufReader::with_capacity(READ_BYTES, json);
+    walk(serde_json::Deserializer::from_reader(json), json_bytes, stored_bytes, take)
+}
+
+fn walk<'a, R: serde_json::de::Read<'a>, T: Deserialize<'a>>(
+    mut tree: serde_json::Deserializer<R>,
+    json_bytes: usize,
+    stored_bytes: usize,
+    take: impl FnMut(T) -> Result<usize, Error>,
+) -> Result<(), Error> {
     let mut walk = Walk {
         nodes_left: stored_bytes / LEAST_NODE_STORED_BYTES + FREE_NODES,
-        attributes_left: json.len() / LEAST_ATTRIBUTE_BYTES,
+        attributes_left: json_bytes / LEAST_ATTRIBUTE_BYTES,
         is_begun: false,
         take,
         node: PhantomData,
     };
-    let mut tree = serde_json::Deserializer::from_slice(json);
     tree.deserialize_map(&mut walk)
         .and_then(|()| tree.end())
         .map_err(|error| Error::caused_by(ErrorKind::Damaged, "not a tree", error))

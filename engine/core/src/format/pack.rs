@@ -15,8 +15,11 @@ use crate::{
 
 /// Bytes of the length at the end.
 pub const LENGTH_BYTES: u64 = 4;
-/// A header may take no more: 800,000 blobs, where 32 MiB packs hold a few thousand.
-const MOST_HEADER_BYTES: u64 = 32 << 20;
+/// A header may take no more: 400,000 blobs, where 32 MiB packs hold at most 10,000. restic neither
+/// writes nor reads a longer one.
+const MOST_HEADER_BYTES: u64 = 16 << 20;
+/// A mark, a length and an id.
+const LEAST_ENTRY_BYTES: usize = 37;
 
 /// Read at once in the hope that the header is no longer: 1,600 blobs.
 const GUESSED_TAIL_BYTES: u64 = 64 << 10;
@@ -31,15 +34,16 @@ pub struct PackHeader {
 }
 
 impl PackHeader {
-    /// Read the header of a pack of `size_bytes`.
+    /// Read the header of a pack of `size_bytes`; `begin` learns its length before it is read.
     pub fn read(
         storage: &dyn ReadStorage,
         seal: &Seal,
         pack: ObjectId,
         size_bytes: u64,
+        begin: impl FnOnce(u64),
     ) -> Result<Self> {
         let object = Object::Hashed(ObjectKind::Pack, pack);
-        Self::find(seal, pack, size_bytes, |length| {
+        Self::find(seal, pack, size_bytes, begin, |length| {
             let offset_bytes = size_bytes - length as u64;
             storage.read_range(&object, offset_bytes, length)
         })
@@ -48,7 +52,7 @@ impl PackHeader {
     /// The header of a pack that consists of `parts`.
     pub fn of(parts: &[Bytes], seal: &Seal, pack: ObjectId) -> Result<Self> {
         let size_bytes = parts.iter().map(|part| part.len() as u64).sum();
-        Self::find(seal, pack, size_bytes, |length| Ok(tail_of(parts, length)))
+        Self::find(seal, pack, size_bytes, drop, |length| Ok(tail_of(parts, length)))
     }
 
     /// Find the header in what `read_tail` gives: that many bytes, which are the last.
@@ -56,6 +60,7 @@ impl PackHeader {
         seal: &Seal,
         pack: ObjectId,
         size_bytes: u64,
+        begin: impl FnOnce(u64),
         read_tail: impl Fn(usize) -> Result<Bytes>,
     ) -> Result<Self> {
         let read_tail = |length_bytes: u64| {
@@ -67,6 +72,7 @@ impl PackHeader {
         if header_bytes > MOST_HEADER_BYTES {
             return Err(damaged(format!("its header claims {header_bytes} bytes")));
         }
+        begin(header_bytes);
         let tail_bytes = header_bytes + LENGTH_BYTES;
         let start_bytes = size_bytes
             .checked_sub(tail_bytes)
@@ -82,7 +88,8 @@ impl PackHeader {
     /// Read the opened header of a pack whose blobs take `start_bytes`.
     pub fn parse(header: &[u8], pack: ObjectId, start_bytes: u64) -> Result<Self> {
         let mut rest = header;
-        let mut blobs = Vec::new();
+        // Exactly: growing would take half as much again.
+        let mut blobs = Vec::with_capacity(header.len() / LEAST_ENTRY_BYTES);
         let mut offset_bytes = 0;
         while !rest.is_empty() {
             let (mut entry, after) =

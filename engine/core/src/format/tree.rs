@@ -1,13 +1,13 @@
 //! Trees: the entries of one folder.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     base64, damaged, name,
-    nodes::{Attributes, each_node},
+    nodes::{Attributes, each_node, each_node_read},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -16,6 +16,9 @@ use crate::{
 
 /// Base64 of the 64 KiB that Linux allows for an attribute, and room to spare.
 const MOST_ATTRIBUTE_DIGITS: usize = 128 << 10;
+
+/// Of an entry with all that is known about it; hardly one is shorter.
+const NODE_JSON_BYTES: usize = 300;
 
 /// The entries of one folder, sorted by name, and those that must not be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -184,6 +187,20 @@ impl Tree {
     pub fn parse(json: &[u8], stored_bytes: usize) -> Result<Self> {
         let mut tree = Self::default();
         each_node(json, stored_bytes, |raw| tree.add(raw))?;
+        Ok(tree.sorted())
+    }
+
+    /// The same of JSON of `json_bytes`, which is never held.
+    pub fn read(json: impl io::Read, json_bytes: usize, stored_bytes: usize) -> Result<Self> {
+        let mut tree = Self::default();
+        // What is not used of it takes no memory; growing would take twice as much.
+        tree.nodes.reserve(json_bytes / NODE_JSON_BYTES);
+        each_node_read(json, json_bytes, stored_bytes, |raw| tree.add(raw))?;
+        Ok(tree.sorted())
+    }
+
+    fn sorted(mut self) -> Self {
+        let tree = &mut self;
         // Stable: of several entries with one name the first stays, as other programs have it.
         tree.nodes.sort_by(|one, other| one.name.cmp(&other.name));
         let refused = &mut tree.refused;
@@ -195,7 +212,7 @@ impl Tree {
             }
             is_twice
         });
-        Ok(tree)
+        self
     }
 
     /// Add a node or refuse it; returns how many attributes it has.

@@ -1,13 +1,17 @@
 //! Files and folders in batches: bounded in open handles and in memory.
 
-use std::{collections::HashMap, sync::Arc, sync::Mutex};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{
     content::{Piece, Writer},
     file::PendingFile,
     metadata::{Subject, apply},
     report::Report,
-    target::{Folder, Temporary, TemporaryNames},
+    target::Folder,
+    temporary::{Temporary, TemporaryNames},
 };
 use crate::{
     error::Result,
@@ -17,6 +21,7 @@ use crate::{
         tree::{Identity, Metadata, Node},
     },
     issue::IssueKind,
+    links::Links,
     object::ObjectId,
     workers::{WORKERS, for_each, lock},
 };
@@ -42,18 +47,11 @@ pub struct Batch<'a> {
     pieces: Vec<Piece>,
     planned_bytes: u64,
     held_bytes: usize,
+    /// Names that are still to be made.
     links: Vec<Link>,
     folders: Vec<(Arc<Folder>, Metadata)>,
-    /// Files with several names, of which some are still to come.
-    places: Mutex<HashMap<Identity, Place>>,
-}
-
-/// Where a file with several names stands.
-struct Place {
-    /// None until it does.
-    path: Option<Vec<u8>>,
-    /// Names that were not made yet; others may lie outside of what is restored.
-    names_left: u64,
+    /// Where files with several names stand, or will.
+    known: Links,
 }
 
 /// Another name of a file.
@@ -61,6 +59,8 @@ struct Link {
     folder: Arc<Folder>,
     name: Vec<u8>,
     identity: Identity,
+    /// Where the file stands.
+    first: Vec<u8>,
 }
 
 impl<'a> Batch<'a> {
@@ -85,7 +85,7 @@ impl<'a> Batch<'a> {
             held_bytes: 0,
             links: Vec::new(),
             folders: Vec::new(),
-            places: Mutex::default(),
+            known: Links::default(),
         }
     }
 
@@ -97,21 +97,27 @@ impl<'a> Batch<'a> {
         content: &[ObjectId],
     ) -> Result<()> {
         let identity = node.metadata.identity(content);
-        if let Some(identity) =
-            identity.filter(|identity| lock(&self.places).contains_key(identity))
-        {
-            self.links.push(Link { folder: Arc::clone(folder), name: node.name, identity });
+        let first = identity.and_then(|identity| Some((identity, self.known.another(&identity)?)));
+        if let Some((identity, first)) = first {
+            let folder = Arc::clone(folder);
+            self.links.push(Link { folder, name: node.name, identity, first });
         } else {
-            if let Some(identity) = identity {
-                let place = Place { path: None, names_left: node.metadata.links - 1 };
-                lock(&self.places).insert(identity, place);
-            }
+            self.know(identity, &node, folder);
             self.identities.push(identity);
             self.held_bytes += node.held_bytes();
             self.files.push(PendingFile::new(folder, self.names, node));
             self.plan(content)?;
         }
         self.flush_if_full()
+    }
+
+    /// Remember where a file will stand that has more names.
+    fn know(&mut self, identity: Option<Identity>, node: &Node, folder: &Folder) {
+        let Some(identity) = identity else { return };
+        let path = folder.path_of(&node.name);
+        if let Some(told) = self.known.add(identity, node.metadata.links, path) {
+            self.report.issue(IssueKind::Metadata, &folder.path_of(&node.name), told);
+        }
     }
 
     /// Everything in `folder` was added: set its metadata once that is written.
@@ -164,17 +170,11 @@ impl<'a> Batch<'a> {
     pub fn flush(&mut self) -> Result<()> {
         self.held_bytes = 0;
         self.write()?;
-        self.finish_files()?;
+        let failed = self.finish_files()?;
+        // The next name of it is written as a file.
+        failed.iter().for_each(|identity| drop(self.known.remove(identity)));
         let links = std::mem::take(&mut self.links);
-        links.iter().for_each(|link| self.finish_link(link));
-        // Only now: more names than a file claims to have may stand in one batch.
-        let mut places = lock(&self.places);
-        for link in links {
-            if places.get(&link.identity).is_some_and(|place| place.names_left == 0) {
-                places.remove(&link.identity);
-            }
-        }
-        drop(places);
+        links.iter().for_each(|link| self.finish_link(link, failed.contains(&link.identity)));
         for (folder, metadata) in std::mem::take(&mut self.folders) {
             self.finish_folder(&folder, &metadata);
         }
@@ -193,51 +193,37 @@ impl<'a> Batch<'a> {
         writer.write(pieces)
     }
 
-    fn finish_files(&mut self) -> Result<()> {
+    /// Returns those with several names that do not stand.
+    fn finish_files(&mut self) -> Result<HashSet<Identity>> {
         let files = std::mem::take(&mut self.files);
         let identities = std::mem::take(&mut self.identities);
-        let work = files.into_iter().zip(identities).collect();
-        for_each(WORKERS, work, |(file, identity)| {
-            let path = identity.map(|identity| (identity, file.path()));
-            let is_written = file.finish(self.report, self.exact);
-            match path {
-                Some((identity, path)) if is_written => {
-                    let mut places = lock(&self.places);
-                    places.entry(identity).and_modify(|place| place.path = Some(path));
-                }
-                // The next name of it is written as a file.
-                Some((identity, _)) => drop(lock(&self.places).remove(&identity)),
-                None => {}
+        let failed = Mutex::new(HashSet::new());
+        for_each(WORKERS, files.into_iter().zip(identities).collect(), |(file, identity)| {
+            if !file.finish(self.report, self.exact) {
+                lock(&failed).extend(identity);
             }
             self.report.control.add_entry();
             self.report.control.check()
-        })
+        })?;
+        Ok(failed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn finish_link(&self, link: &Link) {
+    fn finish_link(&self, link: &Link, is_failed: bool) {
         let path = link.folder.path_of(&link.name);
-        if let Some(first) = self.take_name(&link.identity) {
-            match self.make_link(link, &first) {
+        if is_failed {
+            let message = "the file that it is another name of was not written";
+            self.report.issue(IssueKind::NotWritten, &path, message);
+        } else {
+            match self.make_link(link) {
                 Ok(()) => self.report.file(0),
                 Err(errno) => self.report.not_written(&path, errno),
             }
-        } else {
-            let message = "the file that it is another name of was not written";
-            self.report.issue(IssueKind::NotWritten, &path, message);
         }
         self.report.control.add_entry();
     }
 
-    /// Where the file stands that gets one more name.
-    fn take_name(&self, identity: &Identity) -> Option<Vec<u8>> {
-        let mut places = lock(&self.places);
-        let place = places.get_mut(identity)?;
-        place.names_left = place.names_left.saturating_sub(1);
-        place.path.clone()
-    }
-
-    fn make_link(&self, link: &Link, first: &[u8]) -> rustix::io::Result<()> {
-        let mut names: Vec<_> = first.split(|byte| *byte == b'/').collect();
+    fn make_link(&self, link: &Link) -> rustix::io::Result<()> {
+        let mut names: Vec<_> = link.first.split(|byte| *byte == b'/').collect();
         let name = names.pop().unwrap_or_default();
         let folder = self.target.descend(names)?;
         // The system would leave both names of one file when one is to replace the other.

@@ -1,8 +1,10 @@
 //! The claim to a target: a file in it that says which restore is not finished.
 //!
-//! It has its name from the snapshot, so that no snapshot can hold it, and is locked while the
+//! It has its name from the snapshot, so that no snapshot can hold its own, and is locked while the
 //! restore is at work. With it a second call goes on where a first was cut off; without it a
 //! folder that is not empty is left alone, unless the caller wants what differs replaced.
+//! Claims of other restores, which a snapshot may hold, are not written to where they would claim
+//! the target.
 
 use std::{
     fs::File,
@@ -12,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat, unlinkat},
+    fs::{AtFlags, Dir, FlockOperation, OFlags, flock, unlinkat},
     io::Errno,
     process::geteuid,
 };
@@ -24,9 +26,22 @@ use crate::{
     object::ObjectId,
 };
 
+/// To be told of a claim in a snapshot.
+pub const CLAIMS: &str = "it would say that an unfinished restore lies here";
 const CLAIM: &str = ".unstoppable-restore-";
 /// No path that can be restored is longer.
 const LONGEST_PATH_BYTES: u64 = 1 << 20;
+
+/// The name of the claim of a restore of `snapshot`.
+pub fn claim_name(snapshot: ObjectId) -> String {
+    format!("{CLAIM}{snapshot}")
+}
+
+/// The snapshot whose restore has a claim of this name; whatever else begins so is content.
+pub fn claimed_snapshot(name: &[u8]) -> Option<ObjectId> {
+    let id = name.strip_prefix(CLAIM.as_bytes())?;
+    std::str::from_utf8(id).ok()?.parse().ok()
+}
 
 /// A target that belongs to one restore.
 pub struct Claim {
@@ -49,8 +64,8 @@ impl Claim {
         let failed = |error| Error::storage(format!("cannot restore into {place}"), error);
         let occupied = |why| Error::new(ErrorKind::TargetOccupied, format!("{place} {why}"));
 
-        let name = format!("{CLAIM}{snapshot}");
-        if let Some(why) = obstacle(target, &name, options.overwrite).map_err(failed)? {
+        let name = claim_name(snapshot);
+        if let Some(why) = obstacle(target, snapshot, options.overwrite).map_err(failed)? {
             return Err(occupied(why));
         }
         let mut file = open(target, &name).map_err(failed)?;
@@ -74,20 +89,18 @@ impl Claim {
 }
 
 /// Why the target must not be used, or None.
-fn obstacle(target: &Folder, name: &str, overwrite: bool) -> io::Result<Option<String>> {
+fn obstacle(target: &Folder, snapshot: ObjectId, overwrite: bool) -> io::Result<Option<String>> {
     if target.is_new() {
         return Ok(None);
     }
     let mut is_ours = false;
     for entry in Dir::read_from(target)? {
-        let entry = entry?;
-        let found = entry.file_name().to_string_lossy();
-        match found.strip_prefix(CLAIM) {
-            Some(_) if found == name => is_ours = true,
-            Some(other) if other.parse::<ObjectId>().is_ok() => {
+        match claimed_snapshot(entry?.file_name().to_bytes()) {
+            Some(claimed) if claimed == snapshot => is_ours = true,
+            Some(other) => {
                 return Ok(Some(format!("holds an unfinished restore of snapshot {other}")));
             }
-            _ => {}
+            None => {}
         }
     }
     let is_free = is_ours || overwrite;
@@ -95,14 +108,11 @@ fn obstacle(target: &Folder, name: &str, overwrite: bool) -> io::Result<Option<S
 }
 
 fn open(target: &Folder, name: &str) -> io::Result<File> {
-    let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = openat(target, name, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?;
-    let found = fstat(&file)?;
-    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-    if !is_file || found.st_uid != geteuid().as_raw() {
-        return Err(io::Error::other(format!("{name} is no claim of this user's")));
-    }
-    Ok(file.into())
+    let found = target.regular_file(name.as_bytes(), OFlags::CREATE | OFlags::RDWR)?;
+    let ours = found.filter(|(_, found)| found.st_uid == geteuid().as_raw());
+    let (claim, _) =
+        ours.ok_or_else(|| io::Error::other(format!("{name} is no claim of this user's")))?;
+    Ok(claim.into())
 }
 
 /// Whether the claim is for `path`; one that was just made becomes so.

@@ -18,7 +18,8 @@ use super::{
     metadata::{Subject, apply},
     report::Report,
     standing::{Standing, has_no_more_attributes, read_verified},
-    target::{Folder, Temporary, TemporaryNames},
+    target::{Folder, explain},
+    temporary::{Temporary, TemporaryNames},
 };
 use crate::{
     control::Control,
@@ -225,9 +226,11 @@ impl PendingFile {
     }
 
     fn complete(self, control: &Control, exact: bool) -> Result<Vec<String>> {
-        let failed = |errno: Errno| Error::storage("cannot be completed", errno.into());
+        let failed = |errno: Errno| Error::storage("cannot be completed", explain(errno));
         if let Some(standing) = self.standing.get() {
             if standing.size_bytes() == self.size_bytes && self.written.get().is_none() {
+                let folder = self.temporary.folder();
+                folder.settle(self.temporary.final_name(), || Ok(())).map_err(failed)?;
                 return Ok(apply(&Subject::File(standing.as_fd()), &self.metadata, exact));
             }
             self.replace(standing, control)?;

@@ -16,19 +16,24 @@ mod plan;
 mod report;
 mod standing;
 mod target;
+mod temporary;
 mod walk;
 
 use std::{os::fd::AsFd, path::Path};
 
 use rustix::fs::syncfs;
 
-pub use self::plan::{RestorePlan, plan};
 use self::{
     claim::Claim,
     metadata::{Subject, apply},
     report::Report,
-    target::{Folder, TemporaryNames, allow_many_handles},
+    target::{Folder, allow_many_handles},
+    temporary::TemporaryNames,
     walk::Walk,
+};
+pub use self::{
+    claim::{claim_name, claimed_snapshot},
+    plan::{RestorePlan, plan},
 };
 use crate::{
     browse::{MOST_ENTRIES, explain, find},

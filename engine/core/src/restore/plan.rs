@@ -1,17 +1,21 @@
 //! What a restore would write, from the trees alone: no content is read.
 
-use std::{collections::HashSet, ffi::OsStr, os::unix::ffi::OsStrExt};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
 
-use super::RestoreOptions;
+use super::{
+    RestoreOptions,
+    claim::{CLAIMS, claimed_snapshot},
+};
 use crate::{
-    browse::{self, ListOptions},
+    browse::{self, ListOptions, normal},
     control::Control,
     error::Result,
     format::{
         reader::Reader,
-        tree::{Identity, Node, NodeKind},
+        tree::{Node, NodeKind},
     },
     issue::{Collected, Issue, IssueKind, Issues},
+    links::Links,
     object::ObjectId,
 };
 
@@ -39,10 +43,11 @@ pub fn plan(
 ) -> Result<RestorePlan> {
     let issues = Issues::default();
     let mut planned = Planned {
+        base_bytes: normal(&options.path).len(),
         exact: options.exact,
         issues: &issues,
         plan: RestorePlan::default(),
-        identities: HashSet::new(),
+        links: Links::default(),
     };
     let asked = ListOptions { path: options.path.clone(), most_entries: options.most_entries };
     browse::list(reader, snapshot_id, &asked, &issues, control, |path, node| {
@@ -54,20 +59,35 @@ pub fn plan(
 }
 
 struct Planned<'a> {
+    /// Length of the path whose content goes directly into the target.
+    base_bytes: usize,
     exact: bool,
     issues: &'a Issues,
     plan: RestorePlan,
-    identities: HashSet<Identity>,
+    links: Links,
 }
 
 impl Planned<'_> {
     fn add(&mut self, path: &[u8], node: &Node) {
+        let top = self.top(path, node);
+        if claimed_snapshot(top).is_some() {
+            let is_top = path.len() <= self.base_bytes + 1 + top.len();
+            if is_top {
+                self.left_out(IssueKind::NotRestored, path, CLAIMS);
+            }
+            return;
+        }
         let plan = &mut self.plan;
         match &node.kind {
             NodeKind::Folder(_) => plan.folders += 1,
             NodeKind::File(content) => {
                 let identity = node.metadata.identity(content);
-                let is_first = identity.is_none_or(|identity| self.identities.insert(identity));
+                let is_first =
+                    identity.is_none_or(|identity| self.links.another(&identity).is_none());
+                if let Some(identity) = identity.filter(|_| is_first) {
+                    // A restore tells what is to be told.
+                    let _ = self.links.add(identity, node.metadata.links, Vec::new());
+                }
                 plan.files += 1;
                 let more_bytes = if is_first { node.metadata.size_bytes } else { 0 };
                 plan.bytes_total = plan.bytes_total.saturating_add(more_bytes);
@@ -82,6 +102,16 @@ impl Planned<'_> {
                 let message = "devices, pipes and sockets are restored with exact only";
                 self.left_out(IssueKind::NotRestored, path, message);
             }
+        }
+    }
+
+    /// The name in the target itself of what `node` is or lies in; empty for the target.
+    fn top<'n>(&self, path: &'n [u8], node: &'n Node) -> &'n [u8] {
+        let below = path.get(self.base_bytes..).unwrap_or_default();
+        match below.strip_prefix(b"/").unwrap_or(below) {
+            [] if matches!(node.kind, NodeKind::Folder(_)) => &[],
+            [] => &node.name,
+            below => below.split(|byte| *byte == b'/').next().unwrap_or_default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
-use super::RestoreSummary;
+use super::{RestoreSummary, target::explain};
 use crate::{
     control::Control,
     error::{Error, ErrorKind},
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
 
     /// `path` could not be written.
     pub fn not_written(&self, path: &[u8], error: rustix::io::Errno) {
-        self.failed(IssueKind::NotWritten, path, error.to_string());
+        self.failed(IssueKind::NotWritten, path, explain(error).to_string());
     }
 
     /// `path` is not there; what is not damaged may be had when it is tried again.

@@ -11,7 +11,7 @@ use rustix::{
     process::geteuid,
 };
 
-use super::{metadata::is_wanted, target::Temporary};
+use super::{metadata::is_wanted, temporary::Temporary};
 use crate::{
     control::Control,
     error::{Error, Result},
@@ -38,7 +38,7 @@ impl Standing {
     /// no link, has no name elsewhere, and belongs to nobody who must not have it.
     pub fn find(temporary: &Temporary, metadata: &Metadata, exact: bool) -> Option<Self> {
         let name = temporary.final_name();
-        let (handle, found) = temporary.folder().regular_file(name, OFlags::RDONLY)?;
+        let (handle, found) = temporary.folder().regular_file(name, OFlags::RDONLY).ok()??;
         let size_bytes = u64::try_from(found.st_size).ok()?;
         let may_stay = size_bytes == metadata.size_bytes
             && found.st_nlink <= metadata.links.max(1)

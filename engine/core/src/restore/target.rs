@@ -5,16 +5,17 @@
 //! nothing in a snapshot, nor anyone who changes the target meanwhile, leads out of it.
 
 use std::{
+    collections::HashSet,
+    io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     os::unix::fs::DirBuilderExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use rustix::{
     fs::{
-        AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, renameat,
-        statat, unlinkat,
+        AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, statat, unlinkat,
     },
     io::{Errno, Result as IoResult},
     process::{Resource, geteuid, getrlimit, setrlimit},
@@ -22,11 +23,9 @@ use rustix::{
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    object::ObjectId,
+    workers::lock,
 };
 
-/// How names of what is not complete begin.
-const TEMPORARY: &str = ".unstoppable-";
 /// How folders are opened: never through a link.
 const FOLDER: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -39,15 +38,21 @@ pub struct Folder {
     parent: Option<(Arc<Folder>, Vec<u8>)>,
     /// Made by this restore: nothing stands in it that is not this restore's own.
     is_new: bool,
+    /// Inodes of what this restore put here.
+    settled: Mutex<HashSet<u64>>,
 }
 
 impl Folder {
+    fn new(handle: OwnedFd, parent: Option<(Arc<Self>, Vec<u8>)>, is_new: bool) -> Arc<Self> {
+        Arc::new(Self { handle, parent, is_new, settled: Mutex::default() })
+    }
+
     /// Open `path`, the target; it is made where it is missing, parents included.
     pub fn target(path: &Path) -> Result<Arc<Self>> {
-        let cannot = |error: std::io::Error| {
+        let cannot = |error: io::Error| {
             let message = format!("cannot restore into {}", path.display());
             match error.kind() {
-                std::io::ErrorKind::StorageFull => Error::storage(message, error),
+                io::ErrorKind::StorageFull => Error::storage(message, error),
                 _ => Error::caused_by(ErrorKind::InvalidInput, message, error),
             }
         };
@@ -62,7 +67,12 @@ impl Folder {
         let opened = openat(CWD, path, flags, Mode::empty())
             .and_then(|handle| is_empty(&handle).map(|is_new| (handle, is_new)));
         let (handle, is_new) = opened.map_err(|errno| cannot(errno.into()))?;
-        Ok(Arc::new(Self { handle, parent: None, is_new }))
+        Ok(Self::new(handle, None, is_new))
+    }
+
+    /// Whether it is the target itself.
+    pub fn is_target(&self) -> bool {
+        self.parent.is_none()
     }
 
     /// Whether it was empty when it was opened.
@@ -70,9 +80,34 @@ impl Folder {
         self.is_new
     }
 
+    /// Put something here as `name`, or leave what has that name. [`Errno::EXIST`] where this
+    /// restore put it there, under a name that is the same to the file system: `a` after `A`.
+    pub fn settle<T>(&self, name: &[u8], put: impl FnOnce() -> IoResult<T>) -> IoResult<T> {
+        let find = || statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        let mut settled = lock(&self.settled);
+        let is_taken = |found: Stat| {
+            // Of several names of one file none is another.
+            let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+            let is_alone = is_folder || found.st_nlink == 1;
+            self.is_new || is_alone && settled.contains(&found.st_ino)
+        };
+        if find().is_ok_and(is_taken) {
+            return Err(Errno::EXIST);
+        }
+        let put = put()?;
+        if !self.is_new {
+            settled.insert(find()?.st_ino);
+        }
+        Ok(put)
+    }
+
     /// The folder `name` in this one, made where it is missing. What else has that name goes:
     /// a link there must not be followed.
     pub fn child(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
+        self.settle(name, || self.make_child(name))
+    }
+
+    fn make_child(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
         match mkdirat(&self.handle, name, Mode::RWXU) {
             Ok(()) => return self.open(name, true),
             Err(Errno::EXIST) => {}
@@ -100,15 +135,14 @@ impl Folder {
     /// The folder `name` in this one.
     fn open(self: &Arc<Self>, name: &[u8], is_new: bool) -> IoResult<Arc<Self>> {
         let handle = openat(&self.handle, name, FOLDER, Mode::empty())?;
-        Ok(Arc::new(Self { handle, parent: Some((Arc::clone(self), name.to_vec())), is_new }))
+        Ok(Self::new(handle, Some((Arc::clone(self), name.to_vec())), is_new))
     }
 
     /// The folder `name` in this one, to pass through: that needs no right to list it.
     fn pass(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = openat(&self.handle, name, flags, Mode::empty())?;
-        let parent = Some((Arc::clone(self), name.to_vec()));
-        Ok(Arc::new(Self { handle, parent, is_new: false }))
+        Ok(Self::new(handle, Some((Arc::clone(self), name.to_vec())), false))
     }
 
     /// Let the owner into a folder that stands here, until it gets its mode at the end.
@@ -130,13 +164,13 @@ impl Folder {
     }
 
     /// The regular file `name` in this one, opened without waiting for anything, and what is
-    /// known about it; None where something else or nothing can be opened.
-    pub fn regular_file(&self, name: &[u8], access: OFlags) -> Option<(OwnedFd, Stat)> {
+    /// known about it; None for anything else of that name.
+    pub fn regular_file(&self, name: &[u8], access: OFlags) -> IoResult<Option<(OwnedFd, Stat)>> {
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let handle = openat(&self.handle, name, flags, Mode::empty()).ok()?;
-        let found = fstat(&handle).ok()?;
+        let handle = openat(&self.handle, name, flags, Mode::RUSR | Mode::WUSR)?;
+        let found = fstat(&handle)?;
         let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-        is_file.then_some((handle, found))
+        Ok(is_file.then_some((handle, found)))
     }
 
     /// Whether `name` here and `other_name` in `other` are one file.
@@ -195,6 +229,14 @@ pub fn allow_many_handles() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
+/// `errno` of what was to get its name, as it is told.
+pub fn explain(errno: Errno) -> io::Error {
+    match errno {
+        Errno::EXIST => io::Error::other("to this file system another entry has the same name"),
+        errno => errno.into(),
+    }
+}
+
 fn is_empty(folder: &OwnedFd) -> IoResult<bool> {
     for entry in Dir::read_from(folder)? {
         if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
@@ -204,118 +246,15 @@ fn is_empty(folder: &OwnedFd) -> IoResult<bool> {
     Ok(true)
 }
 
-/// Names for what is not complete. They come from the snapshot's id, so that no snapshot can hold
-/// them and a restore finds again what an earlier one of the same snapshot left.
-#[derive(Debug)]
-pub struct TemporaryNames {
-    snapshot: ObjectId,
-}
-
-impl TemporaryNames {
-    /// Names of restores of `snapshot`.
-    pub fn new(snapshot: ObjectId) -> Self {
-        Self { snapshot }
-    }
-
-    /// The name of what will be `name`: 128 bits of a hash, so that no two of a folder are alike.
-    fn of(&self, name: &[u8]) -> String {
-        let digest = ObjectId::of_parts([self.snapshot.0.as_slice(), name]).to_hex();
-        format!("{TEMPORARY}{}", digest.get(..32).unwrap_or_default())
-    }
-}
-
-/// An entry that is being made under a name of its own. It takes its real name, and the place of
-/// what has that name, only when it is complete; dropped before, it is removed.
-#[derive(Debug)]
-pub struct Temporary {
-    folder: Arc<Folder>,
-    name: String,
-    final_name: Vec<u8>,
-    is_placed: bool,
-}
-
-impl Temporary {
-    /// What will be `name` in `folder`; nothing is made yet.
-    pub fn new(folder: &Arc<Folder>, names: &TemporaryNames, name: &[u8]) -> Self {
-        let (temporary, final_name) = (names.of(name), name.to_vec());
-        Self { folder: Arc::clone(folder), name: temporary, final_name, is_placed: false }
-    }
-
-    /// The folder it lies in.
-    pub fn folder(&self) -> &Arc<Folder> {
-        &self.folder
-    }
-
-    /// Its name while it is not complete.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The name it will have.
-    pub fn final_name(&self) -> &[u8] {
-        &self.final_name
-    }
-
-    /// Its path below the target when it is complete.
-    pub fn path(&self) -> Vec<u8> {
-        self.folder.path_of(&self.final_name)
-    }
-
-    /// Make it, once: with `make`, after what an earlier restore may have left is removed.
-    pub fn make<T>(&self, make: impl Fn() -> IoResult<T>) -> IoResult<T> {
-        match make() {
-            Err(Errno::EXIST) => {
-                unlinkat(&self.folder, self.name.as_str(), AtFlags::empty())?;
-                make()
-            }
-            done => done,
-        }
-    }
-
-    /// Make it a regular file that only its owner may read.
-    pub fn create_file(&self) -> IoResult<OwnedFd> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR;
-        self.make(|| openat(&self.folder, self.name.as_str(), flags, mode))
-    }
-
-    /// The file that an earlier restore, cut off, left under this name, and what is known about
-    /// it; none that anybody else could have opened.
-    pub fn reopen_file(&self) -> Option<(OwnedFd, Stat)> {
-        let (handle, found) = self.folder.regular_file(self.name.as_bytes(), OFlags::RDWR)?;
-        let is_ours = found.st_uid == geteuid().as_raw()
-            && found.st_nlink == 1
-            && found.st_mode & 0o7777 == 0o600;
-        is_ours.then_some((handle, found))
-    }
-
-    /// Make it another name of `name` in `folder`.
-    pub fn create_link(&self, folder: &Folder, name: &[u8]) -> IoResult<()> {
-        self.make(|| linkat(folder, name, &self.folder, self.name.as_str(), AtFlags::empty()))
-    }
-
-    /// Give it its name. A file or link that has it is replaced, a folder is an error.
-    pub fn place(mut self) -> IoResult<()> {
-        renameat(&self.folder, self.name.as_str(), &self.folder, self.final_name.as_slice())?;
-        self.is_placed = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.is_placed {
-            // Often it was never made; and what cannot be removed has told why by its name.
-            let _ = unlinkat(&self.folder, self.name.as_str(), AtFlags::empty());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::symlink};
 
-    use super::*;
+    use super::{
+        super::temporary::{Temporary, TemporaryNames},
+        *,
+    };
+    use crate::object::ObjectId;
 
     #[test]
     fn a_link_in_the_place_of_a_folder_is_replaced_not_followed() {
@@ -329,22 +268,32 @@ mod tests {
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
     }
 
+    /// As on a file system that does not tell `a` from `A`.
     #[test]
-    fn what_is_not_placed_is_removed_and_what_is_placed_replaces() {
-        let inside = tempfile::tempdir().unwrap();
-        fs::write(inside.path().join("a"), "old").unwrap();
-        fs::hard_link(inside.path().join("a"), inside.path().join("other")).unwrap();
-        let target = Folder::target(inside.path()).unwrap();
-        let names = TemporaryNames::new(ObjectId([7; 32]));
-        let dropped = Temporary::new(&target, &names, b"a");
-        drop(dropped.create_file().unwrap());
-        drop(dropped);
-        let placed = Temporary::new(&target, &names, b"a");
-        drop(placed.create_file().unwrap());
-        placed.place().unwrap();
-        assert_eq!(fs::read(inside.path().join("a")).unwrap(), b"");
-        assert_eq!(fs::read(inside.path().join("other")).unwrap(), b"old");
-        assert_eq!(fs::read_dir(inside.path()).unwrap().count(), 2);
+    fn what_a_restore_put_there_is_not_replaced_by_the_same_restore() {
+        for is_new in [true, false] {
+            let inside = tempfile::tempdir().unwrap();
+            for name in ["a", "kept", "replaced"].iter().filter(|_| !is_new) {
+                fs::write(inside.path().join(name), "old").unwrap();
+            }
+            let target = Folder::target(inside.path()).unwrap();
+            let names = TemporaryNames::new(ObjectId([7; 32]));
+            let put = |name: &[u8]| {
+                let temporary = Temporary::new(&target, &names, name);
+                temporary.create_file().and_then(|_| temporary.place())
+            };
+            assert_eq!(put(b"a"), Ok(()));
+            assert_eq!(put(b"a"), Err(Errno::EXIST));
+            assert!(target.child(b"a").is_err_and(|errno| errno == Errno::EXIST));
+            assert!(target.child(b"folder").is_ok());
+            assert!(target.child(b"folder").is_err_and(|errno| errno == Errno::EXIST));
+            if !is_new {
+                assert_eq!(target.settle(b"kept", || Ok(())), Ok(()));
+                assert_eq!(put(b"kept"), Err(Errno::EXIST));
+                assert_eq!(put(b"replaced"), Ok(()));
+                assert_eq!(target.settle(b"replaced", || Ok(())), Err(Errno::EXIST));
+            }
+        }
     }
 
     #[test]

@@ -10,9 +10,11 @@ use rustix::{
 use super::{
     RestoreOptions,
     batch::Batch,
+    claim::{CLAIMS, claimed_snapshot},
     metadata::{Anchored, Subject, apply},
     report::{Report, kind_of},
-    target::{Folder, Temporary, TemporaryNames},
+    target::Folder,
+    temporary::{Temporary, TemporaryNames},
 };
 use crate::{
     browse::{MOST_LEVELS, MOST_WAITING_BYTES},
@@ -65,6 +67,7 @@ impl<'a> Walk<'a> {
     pub fn run(mut self, target: &Arc<Folder>, node: Node) -> Result<()> {
         match node.kind {
             NodeKind::Folder(tree) => self.enter(Arc::clone(target), Metadata::default(), tree)?,
+            _ if self.is_claim(target, &node) => {}
             _ => self.write(target, node)?,
         }
         while let Some(level) = self.levels.last_mut() {
@@ -103,10 +106,12 @@ impl<'a> Walk<'a> {
         metadata: Metadata,
         tree: Option<ObjectId>,
     ) -> Result<()> {
-        let nodes = self.read_tree(&folder, tree);
-        let (folders, others): (Vec<_>, Vec<_>) =
-            nodes.into_iter().partition(|node| matches!(node.kind, NodeKind::Folder(_)));
-        for node in others {
+        let mut nodes = self.read_tree(&folder, tree);
+        nodes.retain(|node| !self.is_claim(&folder, node));
+        // The others, which may be a million, stay where they are.
+        let is_folder = |node: &mut Node| matches!(node.kind, NodeKind::Folder(_));
+        let folders: Vec<_> = nodes.extract_if(.., is_folder).collect();
+        for node in nodes {
             self.report.control.check()?;
             self.write(&folder, node)?;
         }
@@ -114,6 +119,15 @@ impl<'a> Walk<'a> {
         self.held_bytes += held_bytes;
         self.levels.push(Level { folder, metadata, folders: folders.into_iter(), held_bytes });
         Ok(())
+    }
+
+    /// Whether `node` would claim the target; that is told.
+    fn is_claim(&self, folder: &Folder, node: &Node) -> bool {
+        let is_claim = folder.is_target() && claimed_snapshot(&node.name).is_some();
+        if is_claim {
+            self.report.issue(IssueKind::NotRestored, &node.name, CLAIMS);
+        }
+        is_claim
     }
 
     /// The entries of the folder with the tree `tree`; none when it is damaged or too much.

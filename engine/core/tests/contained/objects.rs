@@ -11,6 +11,7 @@ use crate::{
     scene::noise,
 };
 
+const LONGEST_HEADER_BYTES: usize = 16 << 20;
 const BOTH: [ObjectKind; 2] = [ObjectKind::Index, ObjectKind::Snapshot];
 
 #[test]
@@ -179,6 +180,31 @@ fn packs_with_headers_that_lie() {
                 fixture.put_object(ObjectKind::Pack, [sealed, end].concat());
             }
             fixture.put_object(ObjectKind::Pack, Vec::new());
+            Vec::new()
+        },
+        restore: Some(&[]),
+        check: &[Damaged],
+        backup: [&[], &[]],
+    }
+    .contain();
+}
+
+#[test]
+fn packs_whose_headers_are_as_long_as_they_may_be() {
+    Row {
+        name: "objects::packs_whose_headers_are_as_long_as_they_may_be",
+        forge: |fixture| {
+            let put = |blob: Vec<u8>, number: u8| {
+                let entry = |length: u32| [&[1], &length.to_le_bytes()[..], &[number; 32]].concat();
+                let empty = entry(0).repeat((LONGEST_HEADER_BYTES - 32) / 37 - 1);
+                let header = [entry(blob.len() as u32), empty].concat();
+                let header = fixture.seal.seal(&header).unwrap();
+                let end = (header.len() as u32).to_le_bytes().to_vec();
+                fixture.put_object(ObjectKind::Pack, [blob, header, end].concat());
+            };
+            (0..8).for_each(|number| put(Vec::new(), number));
+            // Two turns for one pack.
+            put(noise(1, 64 << 20), 8);
             Vec::new()
         },
         restore: Some(&[]),

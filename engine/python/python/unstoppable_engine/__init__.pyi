@@ -302,6 +302,15 @@ def derive_repository_key(root_secret: bytes, birth: Birth) -> bytes:
 def fingerprint(repository_key: bytes) -> str:
     """Return the 64 hex digits that name a key without telling it; raises InvalidInput."""
 
+def claim_name(snapshot_id: str) -> str:
+    """Return the name of the file that says that a restore of this snapshot is not finished.
+
+    Raises InvalidInput for what is no snapshot's id.
+    """
+
+def claimed_snapshot(name: str | bytes) -> str | None:
+    """Return the snapshot whose restore a file of this name says is not finished."""
+
 def create_repository(
     *, cold: str, hot: str | None, key: bytes, birth: Birth, created_at_seconds: int
 ) -> Pins:
