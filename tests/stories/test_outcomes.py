@@ -324,10 +324,13 @@ def test_a_pack_that_cold_lost_is_told_by_the_next_run_which_stores_it_anew(well
 
     assert result.returncode == 3
     assert result.stdout.startswith(
-        "partial: default/default: 1 object of the repository cannot be used; what there is is "
-    )
+        "partial: default/default: 3 objects of the repository cannot be used; what there is is "
+    ), "two packs, and the snapshot whose root one of them held"
     assert "hint: `unstoppable check --read-data all` tells which snapshots" in result.stderr
     assert differences(well.data, well.restored()) == ""
+    later = well.run("backup")
+    assert later.returncode == 0
+    assert later.stderr.count("was stored anew by an earlier run") == 2
 
 
 def test_a_mistyped_hot_never_empties_bobs_repository(well, root):

@@ -48,6 +48,12 @@ impl Control {
         Ok(())
     }
 
+    /// Nothing is done any more: the work begins anew.
+    pub fn start_over(&self) {
+        self.bytes_done.store(0, Relaxed);
+        self.entries_done.store(0, Relaxed);
+    }
+
     /// Count bytes that are done.
     pub fn add_bytes(&self, count: u64) {
         self.bytes_done.fetch_add(count, Relaxed);

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
-    issue::{IssueKind, Issues},
+    issue::{IssueKind, Issues, KEPT_ISSUES},
     known::Known,
     object::{Object, ObjectId},
     workers::lock,
@@ -42,8 +42,11 @@ impl Distrust {
 
     fn tell(&self, object: &Object, id: ObjectId, error: &Error) {
         let (issue, since) = match self.known.is_damaged(id) {
-            true => (IssueKind::IgnoredObject, "was stored anew by an earlier run"),
-            false => (IssueKind::Damaged, "is stored anew"),
+            true => (
+                IssueKind::IgnoredObject,
+                "and the source still has was stored anew by an earlier run",
+            ),
+            false => (IssueKind::Damaged, "and the source still has is stored anew"),
         };
         let message =
             format!("what it held {since}, older snapshots may lack it: {}", error.chain());
@@ -52,7 +55,12 @@ impl Distrust {
 
     /// Whether the run goes without the object.
     pub fn holds(&self, id: ObjectId) -> bool {
-        lock(&self.met).contains_key(&id) || self.known.is_damaged(id)
+        lock(&self.met).contains_key(&id)
+    }
+
+    /// Whether something was met that no earlier run told.
+    pub fn holds_news(&self) -> bool {
+        lock(&self.met).keys().any(|id| !self.known.is_damaged(*id))
     }
 
     /// How many objects were met.
@@ -65,17 +73,20 @@ impl Distrust {
     pub fn settle(&self) {
         let met = lock(&self.met);
         let damaged = met.iter().filter(|(_, kind)| **kind == ErrorKind::Damaged);
-        self.known.add_damaged(damaged.map(|(id, _)| *id));
+        self.known.set_damaged(damaged.map(|(id, _)| *id).take(KEPT_ISSUES));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::{
         birth::Birth,
         format::seal::Seal,
         key::RootSecret,
+        known::sealed,
         object::ObjectKind,
         storage::local::{LocalDirectory, Maintain},
     };
@@ -83,9 +94,7 @@ mod tests {
     /// The kinds of what a run tells that meets `errors`, one for each object.
     fn told(place: &LocalDirectory<Maintain>, seal: &Seal, errors: &[ErrorKind]) -> Vec<IssueKind> {
         let issues = Arc::<Issues>::default();
-        let cold = Arc::new(place.clone());
-        let known = Known::load(cold, Some(place.clone()), seal.clone(), issues.clone());
-        known.learn(&[]).unwrap();
+        let known = Known::load(Some(place.clone()), seal.clone(), issues.clone());
         let distrust = Distrust::new(Arc::new(known), issues.clone());
         for (number, kind) in errors.iter().enumerate() {
             let object = Object::Hashed(ObjectKind::Pack, ObjectId([number as u8; 32]));
@@ -102,9 +111,10 @@ mod tests {
     fn only_damage_is_remembered() {
         let folder = tempfile::tempdir().unwrap();
         let place = LocalDirectory::<Maintain>::new(folder.path());
-        std::fs::create_dir(folder.path().join("snapshots")).unwrap();
         let birth = Birth::new("acme", "www", 1).unwrap();
         let seal = Seal::new(&RootSecret::generate().unwrap().repository_key(&birth).unwrap());
+        let none = BTreeSet::new();
+        place.replace(&Object::Known, sealed(&seal, &none, &none).unwrap().into()).unwrap();
         let errors = [ErrorKind::Damaged, ErrorKind::Storage];
 
         let first = told(&place, &seal, &errors);
@@ -112,5 +122,7 @@ mod tests {
 
         assert_eq!(first, [IssueKind::Damaged, IssueKind::Damaged]);
         assert_eq!(second, [IssueKind::IgnoredObject, IssueKind::Damaged]);
+        told(&place, &seal, &[]);
+        assert_eq!(told(&place, &seal, &errors), first, "what went away is forgotten");
     }
 }

@@ -1,6 +1,14 @@
 //! Issues: paths that were not stored, or not restored, as they are.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path, sync::Mutex};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 /// Issues kept in full; beyond that only the count grows, so that memory stays bounded.
 pub const KEPT_ISSUES: usize = 10_000;
@@ -128,6 +136,8 @@ impl Issue {
 #[derive(Debug, Default)]
 pub struct Issues {
     inner: Mutex<Collected>,
+    /// No note is kept any more: a million problems must not each look for one.
+    is_full: AtomicBool,
 }
 
 /// What was collected: the first [`KEPT_ISSUES`] and the count of all.
@@ -159,11 +169,14 @@ impl Issues {
         // A problem must not be crowded out by notes.
         if inner.kept.len() < KEPT_ISSUES {
             inner.kept.push(issue);
-        } else if !issue.kind.is_note()
-            && let Some(place) = inner.kept.iter().position(|kept| kept.kind.is_note())
-        {
-            inner.kept.remove(place);
-            inner.kept.push(issue);
+        } else if !issue.kind.is_note() && !self.is_full.load(Relaxed) {
+            match inner.kept.iter().position(|kept| kept.kind.is_note()) {
+                Some(place) => {
+                    inner.kept.remove(place);
+                    inner.kept.push(issue);
+                }
+                None => self.is_full.store(true, Relaxed),
+            }
         }
     }
 

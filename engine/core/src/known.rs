@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     format::seal::Seal,
     issue::{IssueKind, Issues},
-    object::{Object, ObjectId, ObjectKind},
+    object::{Object, ObjectId},
     storage::{
         ReadStorage,
         local::{LocalDirectory, Maintain},
@@ -31,7 +31,6 @@ const VERSION: u32 = 1;
 /// What is known, kept in hot. Without hot, and where hot was lost, nothing is known about what
 /// cold holds, and it is believed.
 pub struct Known {
-    cold: Arc<dyn ReadStorage>,
     seal: Seal,
     issues: Arc<Issues>,
     names: Mutex<Names>,
@@ -42,7 +41,9 @@ struct Names {
     place: Option<LocalDirectory<Maintain>>,
     /// None: everything is believed.
     believed: Option<BTreeSet<ObjectId>>,
-    /// Index objects and packs that were told as damaged, and are done without since.
+    /// Sound snapshots, seen while everything is believed.
+    on_trust: Vec<ObjectId>,
+    /// What was told as damaged by the last run, which did without it.
     damaged: BTreeSet<ObjectId>,
 }
 
@@ -55,16 +56,12 @@ struct Saved {
 
 impl Known {
     /// What is known as hot, at `place`, says.
-    pub fn load(
-        cold: Arc<dyn ReadStorage>,
-        place: Option<LocalDirectory<Maintain>>,
-        seal: Seal,
-        issues: Arc<Issues>,
-    ) -> Self {
-        let read = place.as_ref().map_or(Ok(None), |place| read(place, &seal));
+    pub fn load(place: Option<LocalDirectory<Maintain>>, seal: Seal, issues: Arc<Issues>) -> Self {
+        let read = place.as_ref().map(|place| read(place, &seal));
         let (place, saved) = match read {
-            Ok(saved) => (place, saved),
-            Err(error) => {
+            None => (None, None),
+            Some(Ok(saved)) => (place, Some(saved)),
+            Some(Err(error)) => {
                 let is_mended = error.kind() == ErrorKind::Damaged;
                 tell_unknown(&issues, is_mended, &error);
                 (place.filter(|_| is_mended), None)
@@ -72,7 +69,8 @@ impl Known {
         };
         let (believed, damaged) =
             saved.map_or((None, BTreeSet::new()), |saved| (Some(saved.objects), saved.damaged));
-        Self { cold, seal, issues, names: Mutex::new(Names { place, believed, damaged }) }
+        let names = Names { place, believed, on_trust: Vec::new(), damaged };
+        Self { seal, issues, names: Mutex::new(names) }
     }
 
     /// True when the object was looked at in full before.
@@ -96,38 +94,43 @@ impl Known {
         self.change(|names| names.believed.as_mut().is_some_and(|objects| objects.insert(id)));
     }
 
-    /// From now on these objects are known to be damaged.
-    pub fn add_damaged(&self, ids: impl Iterator<Item = ObjectId>) {
-        self.change(|names| extend(&mut names.damaged, ids));
+    /// From now on these objects, and no others, are known to be damaged.
+    pub fn set_damaged(&self, ids: impl Iterator<Item = ObjectId>) {
+        self.change(|names| {
+            let before = std::mem::replace(&mut names.damaged, ids.collect());
+            names.damaged != before
+        });
     }
 
-    /// From now on these index objects are known. Where nothing was, the snapshots in cold are
-    /// as well: all that is sound is taken on trust, once.
-    pub fn learn(&self, indexes: &[(ObjectId, u64)]) -> Result<()> {
-        let (has_place, knows_nothing) = {
-            let names = lock(&self.names);
-            (names.place.is_some(), names.believed.is_none())
-        };
-        if !has_place {
-            return Ok(());
+    /// These sound snapshots lie in cold: where nothing is known, they are believed.
+    pub fn see(&self, snapshots: impl Iterator<Item = ObjectId>) {
+        let mut names = lock(&self.names);
+        if names.believed.is_none() {
+            names.on_trust = snapshots.collect();
         }
-        let snapshots = match knows_nothing {
-            true => self.cold.list(ObjectKind::Snapshot)?,
-            false => Vec::new(),
-        };
-        let learnt = indexes.iter().chain(&snapshots).map(|(id, _)| *id);
+    }
+
+    /// From now on these index objects are known. Where nothing was, the snapshots that were seen
+    /// are as well: all that is sound is taken on trust, once.
+    pub fn learn(&self, indexes: &[(ObjectId, u64)]) {
         self.change(|names| {
+            if names.place.is_none() {
+                return false;
+            }
+            let on_trust = std::mem::take(&mut names.on_trust);
             let is_first = names.believed.is_none();
-            extend(names.believed.get_or_insert_default(), learnt) || is_first
+            let believed = names.believed.get_or_insert_default();
+            let before = believed.len();
+            believed.extend(indexes.iter().map(|(id, _)| *id).chain(on_trust));
+            is_first || believed.len() > before
         });
-        Ok(())
     }
 
     /// Change what is known, and keep it where `change` says that it did.
     fn change(&self, change: impl FnOnce(&mut Names) -> bool) {
         let mut names = lock(&self.names);
         let is_changed = change(&mut names);
-        let Names { place: Some(place), believed: Some(believed), damaged } = &*names else {
+        let Names { place: Some(place), believed: Some(believed), damaged, .. } = &*names else {
             return;
         };
         let keep = || place.replace(&Object::Known, sealed(&self.seal, believed, damaged)?.into());
@@ -148,13 +151,6 @@ fn tell_unknown(issues: &Issues, is_mended: bool, error: &Error) {
     issues.add(kind, Object::Known.path(), message);
 }
 
-/// Returns whether there was something new among `ids`.
-fn extend(set: &mut BTreeSet<ObjectId>, ids: impl Iterator<Item = ObjectId>) -> bool {
-    let before = set.len();
-    set.extend(ids);
-    set.len() > before
-}
-
 /// The object `known` of a machine that knows `objects`, and of `damaged` that they are.
 pub fn sealed(
     seal: &Seal,
@@ -172,13 +168,14 @@ pub fn sealed(
     seal.seal(&json)
 }
 
-fn read(place: &LocalDirectory<Maintain>, seal: &Seal) -> Result<Option<Saved>> {
-    let Some(content) = place.read(&Object::Known)? else { return Ok(None) };
+fn read(place: &LocalDirectory<Maintain>, seal: &Seal) -> Result<Saved> {
+    let missing = || Error::new(ErrorKind::Damaged, "it is missing");
+    let content = place.read(&Object::Known)?.ok_or_else(missing)?;
     let json = seal.open_json(&content, LARGEST_KNOWN_BYTES)?;
     let saved: Saved = serde_json::from_slice(&json)
         .map_err(|error| Error::caused_by(ErrorKind::Damaged, "cannot be read", error))?;
     match saved.version {
-        VERSION => Ok(Some(saved)),
+        VERSION => Ok(saved),
         other => Err(Error::new(ErrorKind::Damaged, format!("has the unknown version {other}"))),
     }
 }

@@ -9,7 +9,7 @@ use common::Fixture;
 use unstoppable_engine_core::{
     check::{check, part::Part},
     control::Control,
-    format::index::{IndexBuilder, IndexObject},
+    format::{index::IndexBuilder, index_object::IndexObject},
     object::ObjectId,
 };
 

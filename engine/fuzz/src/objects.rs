@@ -4,7 +4,8 @@ use unstoppable_engine_core::{
     birth::BirthCertificate,
     format::{
         config::{Config, LARGEST_CONFIG_BYTES},
-        index::{IndexBuilder, IndexObject},
+        index::IndexBuilder,
+        index_object::IndexObject,
         reader::{open_index, open_snapshot},
         snapshot::Snapshot,
     },
@@ -75,9 +76,9 @@ pub fn index(data: &[u8]) {
     for (blob, location) in object.claims() {
         assert!(index.locations(blob).any(|found| found == location), "a claim is not listed");
     }
-    for (pack, least_bytes) in object.packs().take(100) {
-        let ends = index.all().filter(|(_, location)| location.pack == pack);
+    for pack in object.packs().take(100) {
+        let ends = index.all().filter(|(_, location)| location.pack == pack.id);
         let last = ends.map(|(_, location)| location.end_bytes()).max().unwrap_or_default();
-        assert!(least_bytes <= last, "{pack} ends before its last blob");
+        assert!(pack.least_bytes <= last, "{} ends before its last blob", pack.id);
     }
 }

@@ -35,6 +35,9 @@ use crate::{
     workers::lock,
 };
 
+const STILL_DAMAGED: &str =
+    "a folder in the snapshot is damaged in cold, the next run stores it anew";
+
 /// What all attempts of a run share.
 pub struct Run<'a> {
     repository: &'a Repository,
@@ -83,15 +86,20 @@ impl<'a> Run<'a> {
         error.kind() == ErrorKind::Internal && builds_on_parents && !self.parents.is_empty()
     }
 
-    /// One pass over the source. None when it met damage that the next pass can do without.
+    /// One pass over the source. None when damage was met that the next pass can do without.
     fn attempt(&self, builds_on_parents: bool, may_repeat: bool) -> Result<Option<BackupSummary>> {
         let (options, control) = (self.options, self.control);
+        control.start_over();
         let ledger = Arc::new(Ledger::default());
         let source = self.open_source()?;
         let backend = Arc::new(self.backend(ledger.clone())?);
         let rustic = open_for_backup(backend.clone(), &self.repository.key, control.clone())
             .map_err(|error| backend.take_failure().unwrap_or(error))?;
         control.check()?;
+        // Damage seldom comes alone: the next pass looks at all trees before it begins.
+        if may_repeat && self.distrust.holds_news() {
+            return Ok(None);
+        }
         let parents = match builds_on_parents {
             true => self.parents.ids(|tree| backend.lists_tree(tree), &self.distrust),
             false => Vec::new(),
@@ -112,20 +120,33 @@ impl<'a> Run<'a> {
             if may_repeat && !control.is_cancelled() {
                 return Ok(None);
             }
-            let message =
-                "a folder in the snapshot is damaged in cold, the next run stores it anew";
-            ledger.issues.add(IssueKind::Damaged, "", message);
+            ledger.issues.add(IssueKind::Damaged, "", STILL_DAMAGED);
         }
+        let is_source_lost = root != RootIdentity::of(&options.source);
+        let tags = self.judge(&snapshot, &ledger, is_source_lost)?;
+        let summary = self.commit(&rustic, &backend, snapshot, tags, &ledger)?;
+        if self.distrust.count() == distrusted && !summary.tags.iter().any(|tag| tag == INCOMPLETE)
+        {
+            self.distrust.settle();
+        }
+        Ok(Some(summary))
+    }
+
+    fn judge(
+        &self,
+        snapshot: &SnapshotFile,
+        ledger: &Ledger,
+        is_source_lost: bool,
+    ) -> Result<Vec<String>> {
         let verdict = Verdict {
-            snapshot: &snapshot,
-            ledger: &ledger,
+            snapshot,
+            ledger,
             last_complete: self.parents.last_complete(),
-            max_shrink_percent: options.max_shrink_percent,
-            is_cancelled: control.is_cancelled(),
-            is_source_lost: root != RootIdentity::of(&options.source),
+            max_shrink_percent: self.options.max_shrink_percent,
+            is_cancelled: self.control.is_cancelled(),
+            is_source_lost,
         };
-        let tags = verdict.judge()?;
-        self.commit(&rustic, &backend, snapshot, tags, &ledger).map(Some)
+        verdict.judge()
     }
 
     fn open_source(&self) -> Result<DirectorySource> {
@@ -200,9 +221,6 @@ impl<'a> Run<'a> {
         saved.map_err(|error| from_rustic("cannot save the snapshot", &error))?;
         let written = lock(&self.written);
         let snapshot_id = proof::prove_snapshot(cold, &written)?;
-        if !tags.iter().any(|tag| tag == INCOMPLETE) {
-            self.distrust.settle();
-        }
         Ok(super::summarise(
             snapshot_id,
             &snapshot,

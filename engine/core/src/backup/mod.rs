@@ -78,8 +78,8 @@ impl Repository {
     /// Store a folder as a new snapshot and prove that it is in cold.
     pub fn backup(&self, options: &BackupOptions, control: &Arc<Control>) -> Result<BackupSummary> {
         process::check()?;
-        let (cold, place) = (self.tiered.cold().clone(), self.known_place.clone());
-        let known = Known::load(cold, place, Seal::new(&self.key), self.issues.clone());
+        let place = self.known_place.clone();
+        let known = Known::load(place, Seal::new(&self.key), self.issues.clone());
         Run::new(self, options, control, Arc::new(known))?.store(true, true)
     }
 }

@@ -18,6 +18,7 @@ const MOST_PARENTS: usize = 4;
 pub struct Parents {
     /// Newest first; the last complete one, if any, is among them.
     chosen: Vec<Snapshot>,
+    last_complete: Option<Snapshot>,
 }
 
 impl Parents {
@@ -28,6 +29,9 @@ impl Parents {
     /// newest for years, so they are taken only when there are no others.
     pub fn choose(reader: &Reader, now_seconds: i64, known: &Known, told: &Issues) -> Result<Self> {
         let (mut snapshots, damaged) = reader.snapshots()?;
+        known.see(snapshots.iter().map(|snapshot| snapshot.id));
+        // Where `known` was set back, no snapshot is, and the source must still not be far smaller.
+        let last_of_any = newest_complete(&snapshots, now_seconds).cloned();
         snapshots.retain(|snapshot| known.holds(snapshot.id));
         for issue in damaged {
             told.push(Issue { kind: IssueKind::IgnoredObject, ..issue });
@@ -36,12 +40,13 @@ impl Parents {
         let usable = if past > 0 { snapshots.get(..past) } else { None };
         let mut chosen = choose(usable.unwrap_or(&snapshots));
         chosen.retain(|snapshot| is_taken(reader, snapshot, told));
-        Ok(Self { chosen })
+        let last_complete = chosen.iter().find(|snapshot| snapshot.is_complete()).cloned();
+        Ok(Self { chosen, last_complete: last_complete.or(last_of_any) })
     }
 
     /// The snapshot to compare the size of the source with.
     pub fn last_complete(&self) -> Option<&Snapshot> {
-        self.chosen.iter().find(|snapshot| snapshot.is_complete())
+        self.last_complete.as_ref()
     }
 
     /// Whether there is none.
@@ -61,6 +66,12 @@ impl Parents {
         });
         usable.map(|parent| parent.id.to_hex()).collect()
     }
+}
+
+/// `snapshots` are oldest first.
+fn newest_complete(snapshots: &[Snapshot], now_seconds: i64) -> Option<&Snapshot> {
+    let mut past = snapshots.iter().filter(|snapshot| snapshot.time_seconds <= now_seconds);
+    past.rfind(|snapshot| snapshot.is_complete())
 }
 
 /// Whether the archiver can read the snapshot; that it cannot is told.

@@ -2,23 +2,17 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-
 use super::{
     blob::{Blob, BlobKind, Location},
-    damaged, parse_object,
+    index_object::IndexObject,
     reader::LARGEST_INDEX_BYTES,
 };
-use crate::{error::Result, object::ObjectId};
+use crate::object::ObjectId;
 
 /// One bucket for each first byte of an id, so that memory grows in small steps.
 const BUCKETS: usize = 256;
 /// Marks trees in [`Entry::pack_and_kind`].
 const TREE: u32 = 1 << 31;
-/// An id is 32 bytes that cannot be compressed; an index object with more blobs than one for
-/// so many of its own bytes was made up to fill memory.
-const FEWEST_STORED_BYTES_PER_BLOB: usize = 16;
-
 /// As index objects of restic and rustic are; fewer can hardly name a blob and its place.
 const LIKELY_STORED_BYTES_PER_BLOB: u64 = 40;
 /// A listing can tell any sizes.
@@ -41,98 +35,6 @@ struct Entry {
     length_bytes: u32,
     /// 0 when it is not compressed.
     decompressed_bytes: u32,
-}
-
-/// One index object, read.
-#[derive(Debug, Deserialize)]
-pub struct IndexObject {
-    packs: Vec<RawPack>,
-    /// Packs that prune has marked; until they are removed their blobs can be read.
-    #[serde(default)]
-    packs_to_delete: Vec<RawPack>,
-}
-
-/// What an index object says of a pack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListedPack {
-    /// Its name.
-    pub id: ObjectId,
-    /// How long it must be at least to hold what it is said to hold.
-    pub least_bytes: u64,
-    /// Whether a tree is said to lie in it.
-    pub holds_trees: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawPack {
-    id: ObjectId,
-    blobs: Vec<RawBlob>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawBlob {
-    id: ObjectId,
-    #[serde(rename = "type")]
-    kind: RawKind,
-    offset: u32,
-    length: u32,
-    #[serde(default)]
-    uncompressed_length: Option<u32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawKind {
-    Data,
-    Tree,
-}
-
-impl IndexObject {
-    /// Read the JSON of an index object that takes `stored_bytes` in storage.
-    pub fn parse(json: &[u8], stored_bytes: usize) -> Result<Self> {
-        let object: Self = parse_object(json, "not an index")?;
-        let blob_count: usize = object.all_packs().map(|pack| pack.blobs.len()).sum();
-        if blob_count > stored_bytes / FEWEST_STORED_BYTES_PER_BLOB {
-            return Err(damaged(format!("lists {blob_count} blobs in {stored_bytes} bytes")));
-        }
-        Ok(object)
-    }
-
-    /// The packs in use that it names.
-    pub fn packs(&self) -> impl Iterator<Item = ListedPack> {
-        self.packs.iter().map(|pack| {
-            let ends =
-                pack.blobs.iter().map(|blob| u64::from(blob.offset) + u64::from(blob.length));
-            ListedPack {
-                id: pack.id,
-                least_bytes: ends.max().unwrap_or_default(),
-                holds_trees: pack.blobs.iter().any(|blob| blob.kind == RawKind::Tree),
-            }
-        })
-    }
-
-    /// Every blob in the packs in use, and where it is said to lie.
-    pub fn claims(&self) -> impl Iterator<Item = (Blob, Location)> {
-        self.packs.iter().flat_map(|pack| {
-            pack.blobs.iter().map(|blob| {
-                let entry = Entry::new(0, blob);
-                (Blob { kind: entry.kind(), id: blob.id }, entry.location(pack.id))
-            })
-        })
-    }
-
-    /// True when a pack in use is said to hold both content and trees, which none does.
-    pub fn is_mixed(&self) -> bool {
-        self.packs.iter().any(|pack| {
-            let mut kinds = pack.blobs.iter().map(|blob| blob.kind);
-            let first = kinds.next();
-            kinds.any(|kind| Some(kind) != first)
-        })
-    }
-
-    fn all_packs(&self) -> impl Iterator<Item = &RawPack> {
-        self.packs.iter().chain(&self.packs_to_delete)
-    }
 }
 
 /// Knows where blobs lie.
@@ -183,10 +85,10 @@ impl IndexBuilder {
 
     /// Take over what one object says about the blobs that are wanted.
     pub fn add_wanted(&mut self, object: &IndexObject, is_wanted: impl Fn(Blob) -> bool) {
-        for pack in object.all_packs() {
-            for blob in pack.blobs.iter().filter(|blob| is_wanted(blob.blob())) {
-                let number = self.number(pack.id);
-                self.add_entry(Entry::new(number, blob));
+        for (pack, claims) in object.all_packs() {
+            for (blob, location) in claims.filter(|(blob, _)| is_wanted(*blob)) {
+                let number = self.number(pack);
+                self.add_entry(Entry::new(number, blob, &location));
             }
         }
     }
@@ -273,28 +175,18 @@ impl Index {
     }
 }
 
-impl RawBlob {
-    fn blob(&self) -> Blob {
-        let kind = match self.kind {
-            RawKind::Data => BlobKind::Data,
-            RawKind::Tree => BlobKind::Tree,
-        };
-        Blob { kind, id: self.id }
-    }
-}
-
 impl Entry {
-    fn new(pack_number: u32, blob: &RawBlob) -> Self {
+    fn new(pack_number: u32, blob: Blob, location: &Location) -> Self {
         let kind = match blob.kind {
-            RawKind::Data => 0,
-            RawKind::Tree => TREE,
+            BlobKind::Data => 0,
+            BlobKind::Tree => TREE,
         };
         Self {
             id: blob.id.0,
             pack_and_kind: pack_number | kind,
-            offset_bytes: blob.offset,
-            length_bytes: blob.length,
-            decompressed_bytes: blob.uncompressed_length.unwrap_or_default(),
+            offset_bytes: location.offset_bytes,
+            length_bytes: location.length_bytes,
+            decompressed_bytes: location.decompressed_bytes.unwrap_or_default(),
         }
     }
 
@@ -362,43 +254,5 @@ mod tests {
         assert_eq!(index.locations(Blob { kind: BlobKind::Data, id: id(9) }).count(), 0);
         assert_eq!(index.locations(Blob { kind: BlobKind::Tree, id: id(9) }).count(), 1);
         assert_eq!(index.locations(Blob { kind: BlobKind::Tree, id: id(8) }).count(), 0);
-    }
-
-    #[test]
-    fn each_pack_must_be_as_long_as_its_last_blob_ends() {
-        let blobs = |offsets: &[u32]| {
-            let blob = |offset: &u32| {
-                format!(r#"{{"id":"{}","type":"data","offset":{offset},"length":40}}"#, id(9))
-            };
-            offsets.iter().map(blob).collect::<Vec<_>>().join(",")
-        };
-        let json = format!(
-            r#"{{"packs":[{{"id":"{}","blobs":[{}]}},{{"id":"{}","blobs":[]}}]}}"#,
-            id(1),
-            blobs(&[0, u32::MAX, 50]),
-            id(2)
-        );
-        let object = IndexObject::parse(json.as_bytes(), json.len()).unwrap();
-        assert_eq!(
-            object.packs().map(|pack| (pack.id, pack.least_bytes)).collect::<Vec<_>>(),
-            [(id(1), u64::from(u32::MAX) + 40), (id(2), 0)]
-        );
-    }
-
-    #[test]
-    fn what_is_no_index_is_damage() {
-        for json in ["[]", "[[]]", "{}", "5", r#"{"packs":5}"#, r#"{"packs":[{"id":"00"}]}"#] {
-            assert!(IndexObject::parse(json.as_bytes(), json.len()).is_err(), "{json}");
-        }
-        assert!(IndexObject::parse(br#"{"packs":[]}"#, 20).is_ok());
-    }
-
-    #[test]
-    fn more_blobs_than_bytes_can_name_are_refused() {
-        let blob = format!(r#"{{"id":"{}","type":"data","offset":0,"length":40}}"#, id(1));
-        let blobs = vec![blob; 1000].join(",");
-        let json = format!(r#"{{"packs":[{{"id":"{}","blobs":[{blobs}]}}]}}"#, id(2));
-        assert!(IndexObject::parse(json.as_bytes(), 1000).is_err());
-        assert!(IndexObject::parse(json.as_bytes(), 40_000).is_ok());
     }
 }

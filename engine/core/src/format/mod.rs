@@ -5,6 +5,7 @@ pub mod blob;
 pub mod config;
 pub mod growing;
 pub mod index;
+pub mod index_object;
 pub mod name;
 pub(crate) mod nodes;
 pub mod pack;

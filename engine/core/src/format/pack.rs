@@ -17,7 +17,7 @@ use crate::{
 pub const LENGTH_BYTES: u64 = 4;
 /// A header may take no more: 400,000 blobs, where 32 MiB packs hold at most 10,000. restic neither
 /// writes nor reads a longer one.
-const MOST_HEADER_BYTES: u64 = 16 << 20;
+pub const MOST_HEADER_BYTES: u64 = 16 << 20;
 /// A mark, a length and an id.
 const LEAST_ENTRY_BYTES: usize = 37;
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{
     blob::{Blob, BlobKind, Location, decompressing},
     damaged,
-    index::{Index, IndexBuilder, IndexObject, Places},
+    index::{Index, IndexBuilder, Places},
+    index_object::IndexObject,
     plain_limit_bytes,
     seal::Seal,
     snapshot::Snapshot,

@@ -146,34 +146,32 @@ impl Backend {
 
     /// The sealed bytes of a tree, once what they hold was found harmless and complete.
     fn read_tree(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
-        let sealed = self.parts.tiered.read_tree_range(object, offset_bytes, length_bytes);
-        let checked = sealed.and_then(|sealed| {
-            let subtrees = sound::check_tree(&self.parts.seal, &sealed)?;
-            Ok((sealed, subtrees.into_iter().find(|id| !self.index.lists_tree(*id))))
-        });
-        match checked {
-            Ok((sealed, None)) => Ok(sealed),
-            Ok((_, Some(folder))) => {
-                let message = format!("the index lacks its folder {folder}");
-                Err(self.refuse_tree(object, Error::new(ErrorKind::Damaged, message)))
-            }
-            // A folder that did not change is the same tree: it is stored again only once the
-            // index no longer lists this one.
-            Err(error) if error.kind() == ErrorKind::Damaged => {
-                self.parts.distrust.add(object, &error);
-                Err(error)
-            }
-            Err(error) => Err(self.refuse_tree(object, error)),
+        let sealed = self.tree_bytes(object, offset_bytes, length_bytes)?;
+        let opened = self.parts.seal.open(&sealed).inspect_err(|error| {
+            self.parts.distrust.add(object, error);
+        })?;
+        // A tree beyond the limits is in a new snapshot as well if its folder did not change.
+        let folders = sound::check_tree(opened, sealed.len())
+            .inspect_err(|error| tell_unusable(&self.parts.ledger.issues, object, error))?;
+        if let Some(folder) = folders.into_iter().find(|id| !self.index.lists_tree(*id)) {
+            let message = format!("the index lacks its folder {folder}");
+            let error = Error::new(ErrorKind::Damaged, message);
+            tell_unusable(&self.parts.issues, object, &error);
+            return Err(error);
         }
+        Ok(sealed)
     }
 
-    fn refuse_tree(&self, object: &Object, error: Error) -> Error {
-        let message = format!(
-            "a folder of an earlier snapshot cannot be used, its files were read anew: {}",
-            error.chain()
-        );
-        self.parts.issues.add(IssueKind::Damaged, object.path(), message);
-        error
+    /// A pack that cannot be read is done without: a folder that did not change is the same tree,
+    /// and as long as the index lists it, it is not stored again.
+    fn tree_bytes(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
+        if let Object::Hashed(_, id) = object
+            && self.parts.distrust.holds(*id)
+        {
+            return Err(Error::new(ErrorKind::Damaged, format!("{object} is done without")));
+        }
+        let sealed = self.parts.tiered.read_tree_range(object, offset_bytes, length_bytes);
+        sealed.inspect_err(|error| self.parts.distrust.add(object, error))
     }
 
     fn read_whole(&self, object: &Object) -> Result<Bytes> {
@@ -186,6 +184,14 @@ impl Backend {
         let missing = || Error::new(ErrorKind::Damaged, format!("{object} is missing"));
         self.parts.tiered.read(object)?.ok_or_else(missing)
     }
+}
+
+fn tell_unusable(issues: &Issues, object: &Object, error: &Error) {
+    let message = format!(
+        "a folder of an earlier snapshot cannot be used, its files were read anew: {}",
+        error.chain()
+    );
+    issues.add(IssueKind::Damaged, object.path(), message);
 }
 
 fn kind_of(file_type: FileType) -> Option<ObjectKind> {

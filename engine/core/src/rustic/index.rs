@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustic_core::repofile::IndexFile;
+use rustic_core::{Id, repofile::IndexFile};
 
 use super::sound;
 use crate::{
@@ -16,10 +16,13 @@ use crate::{
     error::{Error, ErrorKind, Result},
     format::{
         blob::BlobKind,
-        index::{IndexObject, ListedPack},
+        damaged,
+        index_object::{IndexObject, ListedPack},
+        pack::MOST_HEADER_BYTES,
         reader::{check_size, open_json},
         seal::Seal,
     },
+    issue::KEPT_ISSUES,
     known::Known,
     object::{Object, ObjectId, ObjectKind},
     storage::{ReadStorage, tiered::Tiered},
@@ -41,13 +44,15 @@ pub struct BelievedIndex {
     found: Mutex<Found>,
 }
 
-/// What the last listing showed.
+/// What the listing showed.
 #[derive(Default)]
 struct Found {
-    /// Every tree that is listed in a pack that can be used.
+    /// Every tree that is listed and can be used.
     trees: HashSet<ObjectId>,
-    /// Index objects that name packs which cannot be used as well.
-    mixed: HashSet<ObjectId>,
+    /// Trees that are beyond what is read back.
+    too_large: HashSet<ObjectId>,
+    /// Index objects that name what cannot be used as well.
+    partly_usable: HashSet<ObjectId>,
 }
 
 impl BelievedIndex {
@@ -84,28 +89,30 @@ impl BelievedIndex {
                 Err(error) => self.distrust.add(&Object::Hashed(ObjectKind::Index, id), &error),
             }
         }
-        self.known.learn(&sound)?;
+        self.known.learn(&sound);
         Ok(sound)
     }
 
-    /// The sealed bytes of a listed index object, without packs that cannot be used.
+    /// The sealed bytes of a listed index object, without what cannot be used.
     pub fn read(&self, id: ObjectId) -> Result<Bytes> {
         let content = self.content(id)?;
-        if !lock(&self.found).mixed.contains(&id) {
+        let found = lock(&self.found);
+        if !found.partly_usable.contains(&id) {
             return Ok(content);
         }
         let json = open_json(ObjectKind::Index, id, content.len() as u64, &content, &self.seal)?;
         let unread = |error| Error::caused_by(ErrorKind::Damaged, "cannot be read", error);
         let mut index: IndexFile = serde_json::from_slice(&json).map_err(unread)?;
-        index.packs.retain(|pack| {
-            let id = pack.id.to_hex().as_str().parse();
-            id.is_ok_and(|id| !self.distrust.holds(id))
-        });
+        index.packs.retain(|pack| id_of(&pack.id).is_ok_and(|id| !self.distrust.holds(id)));
+        for pack in &mut index.packs {
+            pack.blobs
+                .retain(|blob| id_of(&blob.id).is_ok_and(|id| !found.too_large.contains(&id)));
+        }
         Ok(self.seal.seal(&serde_json::to_vec(&index).map_err(unread)?)?.into())
     }
 
     fn content(&self, id: ObjectId) -> Result<Bytes> {
-        let missing = || Error::new(ErrorKind::Damaged, "listed, but not there");
+        let missing = || damaged("listed, but not there");
         self.tiered.read(&Object::Hashed(ObjectKind::Index, id))?.ok_or_else(missing)
     }
 
@@ -120,42 +127,70 @@ impl BelievedIndex {
             true => IndexObject::parse(&json, content.len())?,
             false => sound::index(&json, content.len())?,
         };
+        let is_believed = self.known.holds(id);
+        if !is_believed && self.known.is_damaged(id) {
+            return Err(damaged("what it lists was found damaged"));
+        }
         for pack in index.packs() {
-            match self.examine_pack(&pack, packs) {
+            match self.examine_pack(&pack, packs, is_believed) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                // What nobody wrote who is known must not fill memory with names of packs.
-                Err(error) if !self.known.holds(id) => return Err(error),
+                // Memory must not be filled with the names of packs that somebody made up.
+                Err(error) if !is_believed || self.distrust.count() >= KEPT_ISSUES => {
+                    return Err(error);
+                }
                 Err(error) => {
                     self.distrust.add(&Object::Hashed(ObjectKind::Pack, pack.id), &error);
-                    lock(&self.found).mixed.insert(id);
+                    lock(&self.found).partly_usable.insert(id);
                 }
             }
         }
-        if !self.known.holds(id) {
+        if !is_believed {
             self.verify(&index)?;
+            self.known.add(id);
         }
-        let is_usable = |pack| !self.distrust.holds(pack);
-        let trees =
-            index.claims().filter(|(blob, at)| blob.kind == BlobKind::Tree && is_usable(at.pack));
-        lock(&self.found).trees.extend(trees.map(|(blob, _)| blob.id));
+        self.note_trees(id, &index);
         Ok(())
     }
 
-    /// Fail with [`ErrorKind::Damaged`] unless the pack can be used, as far as is looked.
-    fn examine_pack(&self, pack: &ListedPack, packs: &HashMap<ObjectId, u64>) -> Result<()> {
-        let is_distrusted = self.distrust.holds(pack.id);
-        let message = match packs.get(&pack.id) {
-            None => "the index names it, but it is missing",
-            Some(size) if *size < pack.least_bytes => "it is shorter than the index says",
-            Some(_) if is_distrusted => "its bytes are damaged",
-            Some(_) if self.is_thorough && pack.holds_trees => {
-                self.control.check()?;
-                return self.tiered.verify_tree_pack(&Object::Hashed(ObjectKind::Pack, pack.id));
+    /// Fail unless the pack can be used, as far as is looked.
+    fn examine_pack(
+        &self,
+        pack: &ListedPack,
+        packs: &HashMap<ObjectId, u64>,
+        is_believed: bool,
+    ) -> Result<()> {
+        let most_bytes = pack.least_bytes + MOST_HEADER_BYTES;
+        let is_doubted = self.is_thorough || self.known.is_damaged(pack.id);
+        match packs.get(&pack.id) {
+            None => Err(damaged("the index names it, but it is missing")),
+            Some(size) if *size < pack.least_bytes => {
+                Err(damaged("it is shorter than the index says"))
             }
-            Some(_) => return Ok(()),
-        };
-        Err(Error::new(ErrorKind::Damaged, message))
+            Some(size) if pack.holds_trees && *size > most_bytes => {
+                Err(damaged("it is longer than the index says"))
+            }
+            Some(_) if self.distrust.holds(pack.id) => Err(damaged("it cannot be used")),
+            Some(_) if pack.holds_trees && is_believed && is_doubted => {
+                self.control.check()?;
+                self.tiered.verify_tree_pack(&Object::Hashed(ObjectKind::Pack, pack.id))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// A tree that is too large to be read back is as if it were not listed: each run that needs
+    /// it stores it again, and says so.
+    fn note_trees(&self, id: ObjectId, index: &IndexObject) {
+        let mut found = lock(&self.found);
+        for (blob, at) in index.claims().filter(|(blob, _)| blob.kind == BlobKind::Tree) {
+            if blob.check_claim(&at).and(blob.plain_bytes(&at)).is_err() {
+                found.too_large.insert(blob.id);
+                found.partly_usable.insert(id);
+            } else if !self.distrust.holds(at.pack) {
+                found.trees.insert(blob.id);
+            }
+        }
     }
 
     /// Read every blob that an index lists which this machine does not know.
@@ -166,4 +201,8 @@ impl BelievedIndex {
             blob.read(cold, &self.seal, &location).map(drop)
         })
     }
+}
+
+fn id_of(id: &Id) -> Result<ObjectId> {
+    id.to_hex().as_str().parse()
 }

@@ -79,8 +79,11 @@ impl<Mode> LocalDirectory<Mode> {
         // A pipe in its place would be waited for without end.
         let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
         match File::options().read(true).custom_flags(flags).open(self.path(object)) {
-            Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => Ok(Some(file)),
-            Ok(_) => Err(Error::new(ErrorKind::Damaged, format!("{object} is no file"))),
+            Ok(file) => match file.metadata() {
+                Ok(found) if found.is_file() => Ok(Some(file)),
+                Ok(_) => Err(Error::new(ErrorKind::Damaged, format!("{object} is no file"))),
+                Err(error) => Err(self.failed("read", object, error)),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed("read", object, error)),
         }

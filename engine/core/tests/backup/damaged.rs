@@ -160,6 +160,53 @@ fn damage_that_was_made_up_for_is_only_mentioned_from_then_on() {
 }
 
 #[test]
+fn a_lost_pack_makes_the_run_look_at_all_trees() {
+    let mut scene = stored();
+    scene.write("other/file", b"content");
+    settle();
+    scene.run();
+    let trees = tree_packs(&scene);
+    let lost = objects(&scene, ObjectKind::Pack).into_iter().find(|pack| !trees.contains(pack));
+    fs::remove_file(lost.unwrap()).unwrap();
+    trees.iter().for_each(|pack| flip(pack, 20));
+    fs::remove_dir_all(scene.hot()).unwrap();
+
+    the_next_run_makes_up_for_it(&mut scene);
+}
+
+#[test]
+fn a_lost_pack_that_comes_back_is_used_again() {
+    let mut scene = stored();
+    let packs = objects(&scene, ObjectKind::Pack);
+    let kept: Vec<_> = packs.iter().map(|pack| fs::read(pack).unwrap()).collect();
+    packs.iter().for_each(|pack| fs::remove_file(pack).unwrap());
+    the_next_run_makes_up_for_it(&mut scene);
+    for (pack, bytes) in packs.iter().zip(kept) {
+        fs::write(pack, bytes).unwrap();
+    }
+
+    let summary = next(&mut scene);
+
+    assert_eq!(told(&summary.issues), []);
+}
+
+#[test]
+fn a_source_that_lost_most_is_noticed_though_what_is_known_was_set_back() {
+    let mut scene = Scene::new();
+    let at_creation = fs::read(scene.hot().join("known")).unwrap();
+    (0..20).for_each(|number| scene.write(&format!("{number}"), b"x"));
+    scene.run();
+    fs::write(scene.hot().join("known"), at_creation).unwrap();
+    (1..20).for_each(|number| fs::remove_file(scene.source.join(format!("{number}"))).unwrap());
+
+    let summary = next(&mut scene);
+
+    assert_eq!(summary.tags, ["partial"]);
+    let kinds: Vec<_> = told(&summary.issues).into_iter().map(|(kind, _)| kind).collect();
+    assert!(kinds.contains(&IssueKind::SourceShrank), "{kinds:?}");
+}
+
+#[test]
 fn a_pack_that_is_missing_is_noticed_and_its_blobs_are_stored_anew() {
     let mut scene = stored();
     for pack in objects(&scene, ObjectKind::Pack) {
