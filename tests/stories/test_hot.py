@@ -170,7 +170,8 @@ def test_after_a_rebuild_a_backup_only_lists_cold(well):
 
     assert result.returncode == 0, result.stderr
     assert '"files_new": 0' in result.stdout
-    assert "note" not in result.stderr
+    assert "this run takes cold on trust" in result.stderr
+    assert "note" not in well.run("backup").stderr
 
 
 def test_rebuild_waits_for_nobody_and_leaves_a_running_backup_alone(well):
