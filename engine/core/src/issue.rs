@@ -190,14 +190,23 @@ impl Issues {
         self.lock().problem_count > 0
     }
 
-    /// What was collected here and then in `later`, whose issues are the first to give way.
-    pub fn followed_by(self, later: Self) -> Collected {
-        let [mut all, mut more] = [self, later].map(|issues| std::mem::take(&mut *issues.lock()));
+    /// What was collected here and then in `later`; where there are too many, each has the place
+    /// that the other does not need, and at least half.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        let [mut all, mut more] = [self, later].map(Self::into_collected);
+        let room = |others: &[Issue]| KEPT_ISSUES - others.len().min(KEPT_ISSUES / 2);
+        all.kept.truncate(room(&more.kept));
+        more.kept.truncate(KEPT_ISSUES - all.kept.len());
         all.kept.append(&mut more.kept);
-        all.kept.truncate(KEPT_ISSUES);
         all.problem_count += more.problem_count;
         all.note_count += more.note_count;
-        all
+        Self { inner: Mutex::new(all), is_full: AtomicBool::default() }
+    }
+
+    /// What was collected.
+    pub fn into_collected(self) -> Collected {
+        self.inner.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {

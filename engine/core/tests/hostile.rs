@@ -2,8 +2,10 @@
 #![allow(missing_docs, clippy::pedantic, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
+#[path = "common/mount.rs"]
+mod mount;
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use common::{Faulty, Fixture, entry, folder, told};
 use unstoppable_engine_core::{
@@ -300,15 +302,52 @@ fn a_claim_in_a_snapshot_claims_no_target() {
     assert_eq!((planned.files, planned.folders), (summary.files, summary.folders));
     assert!(!target.path().join(&claim).exists() && target.path().join("a").join(&claim).exists());
     assert_eq!(told(&fixture.restore_over(snapshot, target.path()).issues), expected);
-    for (path, name) in [("a", format!("a/{claim}")), (&claim, claim.clone())] {
+    let asked_for = IssueKind::NotWritten;
+    for (path, name, kind) in
+        [("a", format!("a/{claim}"), IssueKind::NotRestored), (&claim, claim.clone(), asked_for)]
+    {
         let options = RestoreOptions { path: path.into(), ..RestoreOptions::default() };
         let target = tempfile::tempdir().unwrap();
         let summary = fixture.restore_with(snapshot, target.path(), &options).unwrap();
         let planned = plan(&fixture.reader(), snapshot, &options, &Control::default()).unwrap();
         assert_eq!(fs::read_dir(target.path()).unwrap().count(), 0);
-        assert_eq!(told(&summary.issues), [(IssueKind::NotRestored, claim.clone())]);
+        assert_eq!(told(&summary.issues), [(kind, claim.clone())]);
         assert_eq!(told(&planned.issues), [(IssueKind::NotRestored, name)]);
     }
+}
+
+#[test]
+fn a_folder_that_is_named_like_a_claim_is_content() {
+    let fixture = Fixture::new();
+    let name = format!(".unstoppable-restore-{}", ObjectId([7; 32]));
+    let inner = fixture.put_tree(&fixture.file("file", b"content"));
+    let snapshot = fixture.forge(&folder(&name, inner));
+    let target = tempfile::tempdir().unwrap();
+
+    for _ in 0..2 {
+        let summary = fixture.restore_over(snapshot, target.path());
+
+        assert_eq!(summary.issues.kept, []);
+        assert_eq!(fs::read(target.path().join(&name).join("file")).unwrap(), b"content");
+    }
+}
+
+#[test]
+fn file_systems_that_are_mounted_side_by_side_are_not_taken_for_one_folder() {
+    let fixture = Fixture::new();
+    let names = ["a", "b"];
+    let nodes =
+        names.map(|name| folder(name, fixture.put_tree(&fixture.file("file", name.as_bytes()))));
+    let snapshot = fixture.forge(&nodes.join(","));
+    let target = tempfile::tempdir().unwrap();
+    let _mounts = names.map(|name| mount::Mount::at(&target.path().join(name)));
+    let inodes = names.map(|name| target.path().join(name).metadata().unwrap().ino());
+    assert_eq!(inodes[0], inodes[1], "or this shows nothing");
+
+    let summary = fixture.restore_over(snapshot, target.path());
+
+    assert_eq!(summary.issues.kept, []);
+    assert_eq!(fs::read(target.path().join("b/file")).unwrap(), b"b");
 }
 
 #[test]

@@ -45,7 +45,8 @@ def look(folder: Path) -> Standing:
         with os.scandir(folder) as found:
             for entry in found:
                 is_empty = False
-                if claimed := claimed_snapshot(entry.name):
+                is_file = entry.is_file(follow_symlinks=False)
+                if is_file and (claimed := claimed_snapshot(entry.name)):
                     claims.append(claimed)
     except NotADirectoryError:
         is_empty = False

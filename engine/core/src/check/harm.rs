@@ -13,6 +13,7 @@ use crate::{
         snapshot::Snapshot,
         tree::{Node, NodeKind, Tree},
     },
+    issue::IssueKind,
     object::ObjectId,
     workers::lock,
 };
@@ -20,6 +21,8 @@ use crate::{
 /// Verdicts on content that are remembered at a time, so that memory stays bounded where every
 /// pack is damaged.
 const MOST_VERDICTS: usize = 500_000;
+/// Folders that wait to be looked at; an id takes 32 bytes.
+const MOST_WAITING: usize = 2_000_000;
 /// Longer names and paths exist in no file system; these are an example for somebody to read.
 const MOST_NAME_BYTES: usize = 255;
 const MOST_PATH_BYTES: usize = 4096;
@@ -45,6 +48,8 @@ struct Search<'a> {
     trees: HashMap<ObjectId, Option<Box<Harm>>>,
     /// Whether content in suspected packs is lost.
     lost: HashMap<ObjectId, bool>,
+    /// What is [`IssueKind::Damaged`] for sure, or may only not be read just now.
+    certainty: IssueKind,
 }
 
 impl Check<'_> {
@@ -56,7 +61,9 @@ impl Check<'_> {
         }
         for is_partial in [false, true] {
             let (trees, lost) = (HashMap::new(), HashMap::new());
-            let search = Search { check: self, suspects: &suspects, is_partial, trees, lost };
+            let certainty = IssueKind::Damaged;
+            let search =
+                Search { check: self, suspects: &suspects, is_partial, trees, lost, certainty };
             let alike = snapshots.iter().filter(|snapshot| snapshot.is_partial() == is_partial);
             search.name_harmed(alike)?;
         }
@@ -69,7 +76,8 @@ impl Search<'_> {
         for snapshot in snapshots {
             self.look_below(snapshot.tree)?;
             if let Some(paths) = self.harmed_paths(snapshot.tree) {
-                self.check.damaged(object_of(snapshot), self.sentence(snapshot.tree, paths));
+                let told = self.sentence(snapshot.tree, paths);
+                self.check.harmed.add(self.certainty, object_of(snapshot).path(), told);
             }
         }
         Ok(())
@@ -100,6 +108,12 @@ impl Search<'_> {
                 continue;
             };
             let waiting = self.waiting(&tree);
+            if stack.len() + waiting.len() > MOST_WAITING {
+                let message = format!("tree {id}: more folders wait below it than are looked at");
+                self.check.details.add(IssueKind::Unreadable, "", message);
+                self.trees.insert(id, None);
+                continue;
+            }
             if waiting.is_empty() {
                 let harm = self.harm_of(&tree)?;
                 self.trees.insert(id, harm.map(Box::new));
@@ -110,8 +124,22 @@ impl Search<'_> {
     }
 
     /// None where it cannot be read.
-    fn read(&self, id: ObjectId) -> Result<Option<Tree>> {
-        or_none(self.check.blobs.tree(id))
+    fn read(&mut self, id: ObjectId) -> Result<Option<Tree>> {
+        let read = self.check.blobs.tree(id);
+        self.or_none(read)
+    }
+
+    /// None for what is damaged or cannot be read; any other error is returned.
+    fn or_none<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
+        match read {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == ErrorKind::Damaged => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Storage => {
+                self.certainty = IssueKind::Unreadable;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The trees in `tree` that must be looked at before it.
@@ -186,7 +214,8 @@ impl Search<'_> {
             return Ok(*is_lost);
         }
         self.check.control.check()?;
-        let is_lost = or_none(self.check.blobs.read(blob))?.is_none();
+        let read = self.check.blobs.read(blob);
+        let is_lost = self.or_none(read)?.is_none();
         if self.lost.len() >= MOST_VERDICTS {
             self.lost.clear();
         }
@@ -209,15 +238,6 @@ impl Search<'_> {
             true => b"/".to_vec(),
             false => path,
         }
-    }
-}
-
-/// None for what is damaged or cannot be read; any other error is returned.
-fn or_none<T>(read: Result<T>) -> Result<Option<T>> {
-    match read {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Storage) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

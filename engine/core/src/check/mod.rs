@@ -20,14 +20,14 @@ use std::{
 
 use crate::{
     control::Control,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     format::{
         blob::BlobKind,
         index::Index,
         reader::{BlobReader, Reader, damage},
         snapshot::Snapshot,
     },
-    issue::{Collected, Issue, IssueKind, Issues},
+    issue::{Collected, Issue, IssueKind, Issues, KEPT_ISSUES},
     object::{Object, ObjectId, ObjectKind},
     workers::lock,
 };
@@ -86,6 +86,8 @@ struct Check<'a> {
     blobs: BlobReader<'a>,
     control: &'a Control,
     issues: Issues,
+    /// Snapshots that cannot be restored whole.
+    harmed: Issues,
     /// What is wrong in trees; told last, so that it crowds out neither objects nor snapshots.
     details: Issues,
     /// Packs in which something is wrong.
@@ -114,13 +116,13 @@ pub fn check(reader: &Reader, part: Option<Part>, control: &Control) -> Result<C
     check.announce_total(&packs);
     check.trees(&snapshots)?;
     check.read_packs(reader, packs)?;
-    check.harm(&snapshots)?;
-    check.strays(reader)?;
+    check.name_harmed(&snapshots)?;
+    check.strays(reader);
     Ok(CheckSummary {
         snapshots: snapshots.len() as u64,
         objects: small_objects + pack_count,
         bytes_read: check.bytes_read.into_inner(),
-        issues: check.issues.followed_by(check.details),
+        issues: check.issues.followed_by(check.harmed).followed_by(check.details).into_collected(),
     })
 }
 
@@ -130,6 +132,7 @@ impl<'a> Check<'a> {
             blobs: BlobReader::new(reader, index),
             control,
             issues: Issues::default(),
+            harmed: Issues::default(),
             details: Issues::default(),
             suspects: Mutex::default(),
             bytes_read: AtomicU64::new(0),
@@ -149,15 +152,30 @@ impl<'a> Check<'a> {
         Ok(objects.len() as u64)
     }
 
+    /// Look which snapshots are harmed. Who stops that is still told what was found before.
+    fn name_harmed(&self, snapshots: &[Snapshot]) -> Result<()> {
+        match self.harm(snapshots) {
+            Err(error) if error.kind() == ErrorKind::Cancelled && self.issues.has_problems() => {
+                let message = "stopped before all snapshots were looked at: others may be harmed";
+                self.harmed.add(IssueKind::Unreadable, "", message);
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     /// Tell what lies in the repository's folders and is no part of it, last: it harms nothing.
-    fn strays(&self, reader: &Reader) -> Result<()> {
+    fn strays(&self, reader: &Reader) {
         for kind in ObjectKind::ALL {
-            for path in reader.storage().strays(kind)? {
+            let strays = reader.storage().strays(kind, KEPT_ISSUES).unwrap_or_else(|error| {
+                self.details.add(IssueKind::Unreadable, kind.folder(), error.chain());
+                Vec::new()
+            });
+            for path in strays {
                 let message = "it is no object: its name is no id, or belongs elsewhere";
                 self.details.add(IssueKind::IgnoredObject, path, message);
             }
         }
-        Ok(())
     }
 
     /// The packs of `listed`, with what the index says of each; those that are missing or too

@@ -72,7 +72,7 @@ impl Reader {
             Ok(())
         })?;
         let mut snapshots = snapshots.into_inner().unwrap_or_else(PoisonError::into_inner);
-        snapshots.sort_by_key(Snapshot::order);
+        snapshots.sort_by(|one, other| one.order().cmp(&other.order()));
         Ok((snapshots, issues))
     }
 

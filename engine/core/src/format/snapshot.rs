@@ -123,9 +123,10 @@ impl Snapshot {
         })
     }
 
-    /// What snapshots are sorted by: oldest first, and always in the same order.
-    pub fn order(&self) -> (i64, u32, ObjectId) {
-        (self.time_seconds, self.time_nanoseconds, self.id)
+    /// What snapshots are sorted by: oldest first, and always in the same order. Ids of runs tell
+    /// apart those of one second.
+    pub fn order(&self) -> (i64, u32, &str, ObjectId) {
+        (self.time_seconds, self.time_nanoseconds, &self.command, self.id)
     }
 }
 
@@ -151,6 +152,18 @@ mod tests {
         assert_eq!((snapshot.hostname.as_str(), snapshot.label.as_str()), ("acme", "www"));
         assert_eq!((snapshot.files_total, snapshot.bytes_total), (Some(7), Some(70)));
         assert_eq!((snapshot.command.as_str(), snapshot.parents.len()), ("run-1", 1));
+    }
+
+    #[test]
+    fn of_one_second_the_later_run_is_the_newer() {
+        let of_run = |id: u8, run: &str| {
+            let json = format!(
+                r#"{{"time":"2026-11-24T01:00:00Z","tree":"{TREE}","summary":{{"command":"{run}"}}}}"#
+            );
+            Snapshot::parse(ObjectId([id; 32]), json.as_bytes()).unwrap()
+        };
+        let [first, second] = [of_run(9, "20261124-010000-1"), of_run(1, "20261124-010000-2")];
+        assert!(first.order() < second.order());
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl<'a> Batch<'a> {
         let first = identity.and_then(|identity| Some((identity, self.known.another(&identity)?)));
         if let Some((identity, first)) = first {
             let folder = Arc::clone(folder);
+            self.held_bytes += node.name.len() + first.len();
             self.links.push(Link { folder, name: node.name, identity, first });
         } else {
             self.know(identity, &node, folder);

@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, FlockOperation, OFlags, flock, unlinkat},
+    fs::{AtFlags, Dir, FileType, FlockOperation, OFlags, flock, unlinkat},
     io::Errno,
     process::geteuid,
 };
@@ -95,7 +95,10 @@ fn obstacle(target: &Folder, snapshot: ObjectId, overwrite: bool) -> io::Result<
     }
     let mut is_ours = false;
     for entry in Dir::read_from(target)? {
-        match claimed_snapshot(entry?.file_name().to_bytes()) {
+        let entry = entry?;
+        // Where the file system does not say what it is, whoever claims it finds out.
+        let may_claim = matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown);
+        match claimed_snapshot(entry.file_name().to_bytes()).filter(|_| may_claim) {
             Some(claimed) if claimed == snapshot => is_ours = true,
             Some(other) => {
                 return Ok(Some(format!("holds an unfinished restore of snapshot {other}")));

@@ -70,12 +70,9 @@ struct Planned<'a> {
 impl Planned<'_> {
     fn add(&mut self, path: &[u8], node: &Node) {
         let top = self.top(path, node);
-        if claimed_snapshot(top).is_some() {
-            let is_top = path.len() <= self.base_bytes + 1 + top.len();
-            if is_top {
-                self.left_out(IssueKind::NotRestored, path, CLAIMS);
-            }
-            return;
+        let is_top = path.len() <= self.base_bytes + 1 + top.len();
+        if is_top && matches!(node.kind, NodeKind::File(_)) && claimed_snapshot(top).is_some() {
+            return self.left_out(IssueKind::NotRestored, path, CLAIMS);
         }
         let plan = &mut self.plan;
         match &node.kind {

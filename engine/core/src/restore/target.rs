@@ -38,8 +38,9 @@ pub struct Folder {
     parent: Option<(Arc<Folder>, Vec<u8>)>,
     /// Made by this restore: nothing stands in it that is not this restore's own.
     is_new: bool,
-    /// Inodes of what this restore put here.
-    settled: Mutex<HashSet<u64>>,
+    /// Devices and inodes of what this restore put here: file systems that are mounted in one
+    /// folder may have the same numbers.
+    settled: Mutex<HashSet<(u64, u64)>>,
 }
 
 impl Folder {
@@ -89,14 +90,15 @@ impl Folder {
             // Of several names of one file none is another.
             let is_folder = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
             let is_alone = is_folder || found.st_nlink == 1;
-            self.is_new || is_alone && settled.contains(&found.st_ino)
+            self.is_new || is_alone && settled.contains(&(found.st_dev, found.st_ino))
         };
         if find().is_ok_and(is_taken) {
             return Err(Errno::EXIST);
         }
         let put = put()?;
         if !self.is_new {
-            settled.insert(find()?.st_ino);
+            let found = find()?;
+            settled.insert((found.st_dev, found.st_ino));
         }
         Ok(put)
     }

@@ -67,7 +67,9 @@ impl<'a> Walk<'a> {
     pub fn run(mut self, target: &Arc<Folder>, node: Node) -> Result<()> {
         match node.kind {
             NodeKind::Folder(tree) => self.enter(Arc::clone(target), Metadata::default(), tree)?,
-            _ if self.is_claim(target, &node) => {}
+            _ if is_claim(target, &node) => {
+                self.report.issue(IssueKind::NotWritten, &node.name, CLAIMS);
+            }
             _ => self.write(target, node)?,
         }
         while let Some(level) = self.levels.last_mut() {
@@ -107,7 +109,13 @@ impl<'a> Walk<'a> {
         tree: Option<ObjectId>,
     ) -> Result<()> {
         let mut nodes = self.read_tree(&folder, tree);
-        nodes.retain(|node| !self.is_claim(&folder, node));
+        nodes.retain(|node| {
+            let is_claim = is_claim(&folder, node);
+            if is_claim {
+                self.report.issue(IssueKind::NotRestored, &node.name, CLAIMS);
+            }
+            !is_claim
+        });
         // The others, which may be a million, stay where they are.
         let is_folder = |node: &mut Node| matches!(node.kind, NodeKind::Folder(_));
         let folders: Vec<_> = nodes.extract_if(.., is_folder).collect();
@@ -119,15 +127,6 @@ impl<'a> Walk<'a> {
         self.held_bytes += held_bytes;
         self.levels.push(Level { folder, metadata, folders: folders.into_iter(), held_bytes });
         Ok(())
-    }
-
-    /// Whether `node` would claim the target; that is told.
-    fn is_claim(&self, folder: &Folder, node: &Node) -> bool {
-        let is_claim = folder.is_target() && claimed_snapshot(&node.name).is_some();
-        if is_claim {
-            self.report.issue(IssueKind::NotRestored, &node.name, CLAIMS);
-        }
-        is_claim
     }
 
     /// The entries of the folder with the tree `tree`; none when it is damaged or too much.
@@ -218,4 +217,10 @@ impl<'a> Walk<'a> {
         temporary.place()?;
         Ok(failures)
     }
+}
+
+/// Whether `node` in `folder` would claim the target.
+fn is_claim(folder: &Folder, node: &Node) -> bool {
+    let is_file = matches!(node.kind, NodeKind::File(_));
+    is_file && folder.is_target() && claimed_snapshot(&node.name).is_some()
 }

@@ -79,7 +79,9 @@ impl Hot {
     /// what is missing or of another size is filled. Fails where hot cannot be used at all.
     pub fn align(&self, cold: &dyn ReadStorage, seal: &Seal, config: &[u8]) -> Result<()> {
         self.storage.create_folders()?;
-        self.storage.remove_leftovers()?;
+        if let Err(error) = self.storage.remove_leftovers() {
+            self.issues.add(IssueKind::HotIncomplete, "", error.chain());
+        }
         let mut foreign = self.foreign(ObjectKind::Key, &HashMap::new())?;
         let mut missing = Vec::new();
         for kind in [ObjectKind::Snapshot, ObjectKind::Index] {

@@ -108,11 +108,11 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
         Ok(found)
     }
 
-    fn strays(&self, kind: ObjectKind) -> Result<Vec<String>> {
+    fn strays(&self, kind: ObjectKind, most: usize) -> Result<Vec<String>> {
         let mut found = Vec::new();
         each_entry(&self.root, kind, |id, entry| {
             let is_object = id.is_some() && entry.file_type()?.is_file();
-            if !is_object && !files::is_being_written(entry) {
+            if !is_object && found.len() < most && !files::is_being_written(entry) {
                 let path = entry.path();
                 let below = path.strip_prefix(&self.root).unwrap_or(&path);
                 found.push(below.to_string_lossy().into_owned());
@@ -231,11 +231,15 @@ impl LocalDirectory<Maintain> {
     /// Remove the files that a run which was cut off was writing to, once they are old enough
     /// for nobody to be writing to them any more.
     pub fn remove_leftovers(&self) -> Result<()> {
-        let remove = |entry: &DirEntry| match files::is_temporary(entry)
-            && !files::is_being_written(entry)
-        {
-            true => fs::remove_file(entry.path()),
-            false => Ok(()),
+        let remove = |entry: &DirEntry| {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if !is_file || !files::is_temporary(entry) || files::is_being_written(entry) {
+                return Ok(());
+            }
+            fs::remove_file(entry.path()).or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
         };
         each_in(&self.root, remove)?;
         ObjectKind::ALL
@@ -313,7 +317,7 @@ mod tests {
 
         let mut found = Vec::new();
         for kind in ObjectKind::ALL {
-            found.extend(storage.strays(kind).unwrap());
+            found.extend(storage.strays(kind, 100).unwrap());
         }
 
         found.sort();

@@ -32,9 +32,9 @@ pub trait ReadStorage: Send + Sync {
     /// an error as well. Names that are not ids are left out.
     fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>>;
 
-    /// The paths that [`Self::list`] leaves out, as far as the storage can tell them; but not
-    /// those that somebody may be writing to just now.
-    fn strays(&self, _kind: ObjectKind) -> Result<Vec<String>> {
+    /// The first `most` paths that [`Self::list`] leaves out, as far as the storage can tell them;
+    /// but not those that somebody may be writing to just now.
+    fn strays(&self, _kind: ObjectKind, _most: usize) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 
