@@ -307,6 +307,15 @@ class Busy(UnstoppableError):
     is_permanent = False
 
 
+class SlotServed(UnstoppableError):
+    """Somebody else started the run that was due."""
+
+    sentence_form = "another run serves what is due for {resource}"
+    hint_form = "nothing is to be done"
+    exit_code = ExitCode.SKIPPED
+    is_permanent = False
+
+
 class Cancelled(UnstoppableError):
     """Somebody asked to stop."""
 

@@ -121,7 +121,8 @@ class Due:
 def due(slots: Iterable[datetime], at_work: Iterable[Span]) -> Due:
     """Tell what is to be done about `slots`, oldest first."""
     spans = list(at_work)
-    overlapped, free = [], []
+    overlapped: list[datetime] = []
+    free: list[datetime] = []
     for slot in slots:
         is_overlapped = any(span.started_at <= slot <= span.ended_at for span in spans)
         (overlapped if is_overlapped else free).append(slot)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -78,12 +79,13 @@ def any_schedule(chance: random.Random) -> Schedule:
 
 @pytest.mark.parametrize("number", range(50))
 def test_two_years_of_ticks_lose_no_slot_and_double_none(number):
-    chance = random.Random(number)
+    chance = random.Random(number)  # noqa: S311
     schedule = any_schedule(chance)
     first, last = at("2026-01-01"), at("2028-01-01")
     at_once = list(schedule.slots(after=first, until=last))
 
-    ticked, now = [], first
+    ticked: list[datetime] = []
+    now = first
     while now < last:
         # Ticks come each minute; most of the time nothing is due, and hours may pass in one go.
         step = timedelta(minutes=chance.choice([1, 59, 61, 1441, 4321, 10_081]))
@@ -93,7 +95,7 @@ def test_two_years_of_ticks_lose_no_slot_and_double_none(number):
 
     assert ticked == at_once
     assert at_once == sorted(set(at_once))
-    assert all(one - other <= 8 * DAY for other, one in zip(at_once, at_once[1:], strict=False))
+    assert all(one - other <= 8 * DAY for other, one in pairwise(at_once))
     assert not {slot for slot in at_once if slot.second or slot.microsecond}
 
 
@@ -103,7 +105,7 @@ def test_a_daily_slot_comes_on_every_day_of_its_own_calendar(zone):
     found = schedule.slots(after=at("2026-01-01"), until=at("2028-01-01"))
     days = [slot.astimezone(ZoneInfo(zone)).date() for slot in found]
 
-    assert all(one - other == DAY for other, one in zip(days, days[1:], strict=False))
+    assert all(one - other == DAY for other, one in pairwise(days))
     assert len(days) >= 729
 
 
