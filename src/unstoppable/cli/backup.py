@@ -1,5 +1,7 @@
 """`unstoppable backup`."""
 
+from datetime import datetime
+
 import click
 
 from unstoppable.cli import output, records
@@ -39,8 +41,14 @@ def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink:
     return run_now(session, configuration, accept_shrink=accept_shrink)
 
 
-def run_now(session: Session, configuration: Configuration, *, accept_shrink: bool = False) -> int:
-    """Make a backup, tell how it ended and return its exit code."""
+def run_now(
+    session: Session,
+    configuration: Configuration,
+    *,
+    accept_shrink: bool = False,
+    slot_at: datetime | None = None,
+) -> int:
+    """Make a backup, for a slot where one is due, tell how it ended and return its exit code."""
     settings = configuration.settings
     source = Source(
         folder=configuration.source,
@@ -51,7 +59,7 @@ def run_now(session: Session, configuration: Configuration, *, accept_shrink: bo
     )
     with stoppable() as cancel:
         with showing("read", cancel) as watch:
-            verdict = back_up(configuration.installation(), source, watch)
+            verdict = back_up(configuration.installation(), source, watch, slot_at=slot_at)
         # Signals still only wish: the verdict is told whole.
         return records.tell(session, verdict, source=printable(str(source.folder)))
 

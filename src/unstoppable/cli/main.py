@@ -16,6 +16,7 @@ from unstoppable.domain.text import printable
 SUMMARIES = {
     "init": "Set up backups of a directory and make the first one.",
     "backup": "Make a backup now.",
+    "schedule": "Make backups when they are due.",
     "status": "Show what happened last.",
     "snapshots": "List what can be restored, oldest first.",
     "ls": "List what a snapshot holds.",
@@ -41,6 +42,10 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911, PLR0912 - 
             from unstoppable.cli.backup import backup
 
             return backup
+        case "schedule":
+            from unstoppable.cli.schedule import schedule
+
+            return schedule
         case "status":
             from unstoppable.cli.status import status
 

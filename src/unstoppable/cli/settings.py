@@ -13,6 +13,7 @@ from unstoppable.cli import env_file
 from unstoppable.domain import errors, names
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.schedule import Schedule
 from unstoppable.runner.plan import Installation, Key
 from unstoppable.secrets.reference import InFile, Literal, Secret, read_private
 
@@ -47,6 +48,13 @@ def _percent(value: object) -> int:
     return int(digits)
 
 
+def _schedule(value: object) -> Schedule:
+    try:
+        return Schedule.parse(str(value))
+    except errors.ScheduleInvalid as error:
+        raise ValueError(f"{error}; {error.hint}") from error  # noqa: EM102 - one sentence
+
+
 def _globs(value: object) -> tuple[str, ...]:
     lines = str(value).replace(",", "\n").splitlines()
     return tuple(glob for line in lines if (glob := line.strip()))
@@ -73,6 +81,7 @@ class Settings(BaseModel):
     repository_key: Literal | InFile | None = None
     exclude: Annotated[tuple[str, ...], BeforeValidator(_globs)] = ()
     one_file_system: bool = False
+    schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = None
     max_shrink: Annotated[int, BeforeValidator(_percent)] = 50
 
     @model_validator(mode="after")
@@ -126,6 +135,11 @@ class Configuration:
                     source=source, name=PREFIX + field.upper(), folder=folder
                 )
         return source
+
+    @property
+    def schedule(self) -> Schedule:
+        """When backups are due; a time at night where nobody named one."""
+        return self.settings.schedule or Schedule.nightly(f"{os.uname().nodename} {self.resource}")
 
     def with_source(self, source: Path) -> Self:
         """Return the same settings with another source."""

@@ -174,6 +174,13 @@ class MomentInvalid(UsageError):
     hint_form = "for example: --at latest, --at 1a2b3c4d, --at 2026-11-24, --at '2026-11-24 08:30'"
 
 
+class ScheduleInvalid(UsageError):
+    """A text that is no schedule."""
+
+    sentence_form = "{text!r} is no schedule: {reason}"
+    hint_form = "five fields of a cron line and, if not UTC, a zone: 17 2 * * * Europe/Berlin"
+
+
 class Refused(UsageError):
     """The engine cannot use what it was given."""
 
@@ -296,6 +303,15 @@ class Busy(UnstoppableError):
 
     sentence_form = "{resource} is busy: {holder}"
     hint_form = "nothing was started; the next run after it will do"
+    exit_code = ExitCode.SKIPPED
+    is_permanent = False
+
+
+class SlotServed(UnstoppableError):
+    """Somebody else started the run that was due."""
+
+    sentence_form = "another run serves what is due for {resource}"
+    hint_form = "nothing is to be done"
     exit_code = ExitCode.SKIPPED
     is_permanent = False
 

@@ -14,7 +14,7 @@ def rebuild(installation: Installation, watch: Watch, *, dry_run: bool) -> Rebui
     """
     if dry_run:
         return _rebuild(installation, watch, dry_run=True)
-    run = new_run(installation)
+    run = new_run(installation.resource)
     with lane.hold(lane.lane_file(installation.hot, run.resource), run):
         return _rebuild(installation, watch, dry_run=False)
 

@@ -3,10 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.runner.files import make_private_folder
 
@@ -66,6 +68,32 @@ class Journal:
         return self._select(
             "customer = ? AND resource = ? ORDER BY rowid DESC LIMIT ?",
             (resource.customer, resource.resource, limit),
+        )
+
+    def last_slot(self, resource: ResourceName, *, until: datetime) -> datetime | None:
+        """Return the newest slot up to `until` that has a record; raises JournalUnusable.
+
+        One from the future, left by a clock that was wrong, must not end all backups until then.
+        """
+        found = self._select(
+            "customer = ? AND resource = ? AND json_extract(record, '$.slot') <= ?"
+            " ORDER BY json_extract(record, '$.slot') DESC LIMIT 1",
+            (resource.customer, resource.resource, int(until.timestamp())),
+        )
+        return found[0].run.slot_at if found else None
+
+    def has_slot(self, resource: ResourceName, slot_at: datetime) -> bool:
+        """Return whether the slot has a record; raises JournalUnusable."""
+        condition = "customer = ? AND resource = ? AND json_extract(record, '$.slot') = ? LIMIT 1"
+        slot = int(slot_at.timestamp())
+        return bool(self._select(condition, (resource.customer, resource.resource, slot)))
+
+    def at_work(self, resource: ResourceName, *, after: datetime) -> list[RunRecord]:
+        """Return runs that ended after a moment and had their lane; raises JournalUnusable."""
+        return self._select(
+            "customer = ? AND resource = ? AND outcome <> ?"
+            " AND json_extract(record, '$.ended_at') > ?",
+            (resource.customer, resource.resource, Outcome.SKIPPED, int(after.timestamp())),
         )
 
     def _select(self, condition: str, values: tuple[str | int, ...]) -> list[RunRecord]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from unstoppable.domain import errors
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
 from unstoppable.domain.run import ISSUES_KEPT, Counts, RecordedIssue, Run, RunRecord, run_id
 from unstoppable.domain.snapshot import Stored
@@ -39,39 +40,45 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def new_run(installation: Installation) -> Run:
-    """Return a run that a person starts now."""
+def new_run(resource: ResourceName, slot_at: datetime | None = None) -> Run:
+    """Return a run that starts now: for a slot, or because a person wants it."""
     started_at = datetime.now(UTC)
     return Run(
         id=run_id(started_at, secrets.token_hex(4)),
-        resource=installation.resource,
-        slot_at=None,
+        resource=resource,
+        slot_at=slot_at,
         started_at=started_at.replace(microsecond=0),
         pid=os.getpid(),
     )
 
 
-def back_up(installation: Installation, source: Source, watch: Watch) -> Verdict:
-    """Make a backup and return how it ended, whatever happens.
+def back_up(
+    installation: Installation, source: Source, watch: Watch, *, slot_at: datetime | None = None
+) -> Verdict:
+    """Make a backup, for a slot where one is due, and return how it ended, whatever happens.
 
     1. The lane is taken; runs of this customer without an outcome are dead, and recorded so.
+       A slot that somebody else served meanwhile is left alone.
     2. The run is recorded as going on.
     3. Key, pins, source, backup, proof on cold.
     4. The outcome is recorded while the lane is still held, so that no other run calls this dead.
 
     A journal that cannot be written stops no backup; the verdict says so.
     """
-    run = new_run(installation)
+    run = new_run(installation.resource, slot_at)
     pen = _Pen(Journal(installation.state))
     try:
         with lane.hold(lane.lane_file(installation.hot, run.resource), run):
             pen.bury(run)
+            if pen.has_slot(run):
+                return _failed(run, errors.SlotServed(resource=run.resource))
             pen.write(RunRecord(run=run))
             verdict = _attempt(run, lambda: _store(installation, source, run, watch), watch)
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
-        pen.write(verdict.record)
+        if not pen.has_slot(run):
+            pen.write(verdict.record)
     return Verdict(
         record=verdict.record,
         stored=verdict.stored,
@@ -147,6 +154,16 @@ class _Pen:
             self.failure = error
         else:
             self.failure = None
+
+    def has_slot(self, run: Run) -> bool:
+        """Return whether the run's slot has a record; a journal nobody can read has none."""
+        if run.slot_at is None:
+            return False
+        try:
+            return self._journal.has_slot(run.resource, run.slot_at)
+        except errors.JournalUnusable as error:
+            self.failure = error
+            return False
 
     def bury(self, run: Run) -> None:
         """Record runs as killed that have no outcome though the lane was free."""

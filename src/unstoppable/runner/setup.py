@@ -53,7 +53,7 @@ def set_up(
        next one pins: our key opens it, so nobody without the key made it.
     """
     lane_file = lane.lane_file(installation.hot, installation.resource)
-    with lane.hold(lane_file, new_run(installation)):
+    with lane.hold(lane_file, new_run(installation.resource)):
         found = examine(installation, key_is_new=key_is_new)
         keep_settings()
         if found is not Found.READY:

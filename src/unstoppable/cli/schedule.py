@@ -1,0 +1,104 @@
+"""`unstoppable schedule`."""
+
+from datetime import datetime, timedelta
+from itertools import islice
+
+import click
+
+from unstoppable.cli import output
+from unstoppable.cli.backup import run_now
+from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.settings import Configuration, load
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.run import now
+from unstoppable.runner.tick import record_skipped, what_is_due
+
+_NEXT_SHOWN = 3
+_LOOKED_AHEAD = timedelta(days=366 * 5)
+
+
+@click.group()
+def schedule() -> None:
+    """Make backups when they are due."""
+
+
+@schedule.command(cls=Speaking)
+@resource_argument
+@click.option("--dry-run", is_flag=True, help="Tell what is due; run and record nothing.")
+@click.pass_obj
+def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
+    """Run what is due now; says nothing where nothing is.
+
+    To be called every minute. After a pause the newest slot is made up for once, and older ones
+    are recorded as skipped, as are those that came while a run was at work.
+
+    Example:
+      unstoppable schedule tick
+
+    Exit codes:
+      0 nothing was due, or it succeeded    else those of `unstoppable backup`
+    """
+    configuration = load(session.env_file)
+    resource, journal = configuration.resource, Journal(configuration.settings.state)
+    check_resource(asked, resource)
+    found = what_is_due(journal, resource, configuration.schedule, now())
+    if dry_run:
+        return _rehearse(session, configuration, found.run)
+    record_skipped(journal, resource, found)
+    if found.run is None:
+        return ExitCode.SUCCEEDED
+    return run_now(session, configuration, slot_at=found.run)
+
+
+@schedule.command(cls=Speaking)
+@resource_argument
+@click.pass_obj
+def show(session: Session, *, asked: str | None) -> int:
+    """Show when backups are due.
+
+    Example:
+      unstoppable schedule show
+
+    Exit codes:
+      0 shown    1 failed    2 wrong usage
+    """
+    configuration = load(session.env_file)
+    check_resource(asked, configuration.resource)
+    coming = _coming(configuration)
+    last = Journal(configuration.settings.state).last_slot(configuration.resource, until=now())
+    if session.is_json:
+        output.document(
+            {
+                "resource": str(configuration.resource),
+                "schedule": configuration.schedule.line,
+                "zone": configuration.schedule.zone,
+                "is_default": configuration.settings.schedule is None,
+                "last_slot": last,
+                "next_slots": coming,
+            }
+        )
+        return ExitCode.SUCCEEDED
+    origin = "" if configuration.settings.schedule else " (UNSTOPPABLE_SCHEDULE is not set)"
+    output.data(f"resource     {configuration.resource}")
+    output.data(f"schedule     {configuration.schedule}{origin}")
+    output.data(f"last slot    {output.local(last) if last else 'none'}")
+    for name, slot in zip(("next", *[""] * _NEXT_SHOWN), coming, strict=False):
+        output.data(f"{name:<12} {output.local(slot)}")
+    return ExitCode.SUCCEEDED
+
+
+def _coming(configuration: Configuration) -> list[datetime]:
+    start = now()
+    slots = configuration.schedule.slots(after=start, until=start + _LOOKED_AHEAD)
+    return list(islice(slots, _NEXT_SHOWN))
+
+
+def _rehearse(session: Session, configuration: Configuration, slot: datetime | None) -> int:
+    if session.is_json:
+        output.document({"resource": str(configuration.resource), "due": slot})
+    elif slot is None:
+        output.data(f"nothing is due; next: {output.local(_coming(configuration)[0])}")
+    else:
+        output.data(f"would run what was due at {output.local(slot)}")
+    return ExitCode.SUCCEEDED

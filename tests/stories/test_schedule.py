@@ -1,0 +1,103 @@
+"""Backups that are due are made, once."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.stories.world import Machine
+
+EVERY_MINUTE = {"UNSTOPPABLE_SCHEDULE": "* * * * *"}
+FEBRUARY = {"UNSTOPPABLE_SCHEDULE": "0 0 29 2 *"}
+
+
+def age(machine: Machine, *, minutes: int) -> None:
+    """Make all runs of the journal older."""
+    seconds = minutes * 60
+    with closing(sqlite3.connect(machine.state / "journal.sqlite3")) as journal, journal:
+        journal.execute(
+            """
+            UPDATE runs SET record = json_set(
+                record,
+                '$.started_at', json_extract(record, '$.started_at') - ?,
+                '$.ended_at', json_extract(record, '$.ended_at') - ?)
+            """,
+            (seconds, seconds),
+        )
+
+
+def outcomes(machine: Machine) -> list[str]:
+    return [run["outcome"] for run in machine.asked("runs")]
+
+
+def test_what_is_not_due_is_left_alone_and_nothing_is_said(well):
+    result = well.run("schedule", "tick", settings=FEBRUARY)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert outcomes(well) == ["succeeded"]
+
+
+def test_a_slot_that_is_due_is_run_once_and_those_before_it_were_missed(well):
+    age(well, minutes=3)
+
+    first = well.run("schedule", "tick", settings=EVERY_MINUTE)
+    runs = well.asked("runs")
+
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("stored: ")
+    assert [run["outcome"] for run in runs] == ["succeeded", "skipped", "skipped", "succeeded"]
+    assert runs[1]["message"].startswith("missed: nothing looked at the schedule of ")
+    slots = [run["slot"] for run in runs]
+    assert slots[-1] is None, "the run by hand"
+    assert slots[:-1] == sorted(set(slots[:-1]), reverse=True)
+
+
+def test_a_rehearsal_runs_and_records_nothing(well):
+    assert (
+        "nothing is due; next: "
+        in well.run("schedule", "tick", "--dry-run", settings=FEBRUARY).stdout
+    )
+    age(well, minutes=3)
+
+    result = well.run("schedule", "tick", "--dry-run", settings=EVERY_MINUTE)
+
+    assert result.stdout.startswith("would run what was due at ")
+    assert outcomes(well) == ["succeeded"]
+
+
+def test_a_backup_that_fails_is_not_tried_again_for_the_same_slot(well):
+    age(well, minutes=3)
+    pins = well.pins_file.read_bytes()
+    well.pins_file.unlink()
+
+    failed = well.run("schedule", "tick", settings=EVERY_MINUTE)
+    well.pins_file.write_bytes(pins)
+
+    assert failed.returncode != 0
+    assert outcomes(well)[0] == "failed"
+    slots = [run["slot"] for run in well.asked("runs") if run["slot"]]
+    well.run("schedule", "tick", settings=EVERY_MINUTE)
+    later = [run["slot"] for run in well.asked("runs") if run["slot"]]
+    assert len(set(later)) == len(later)
+    assert set(slots) <= set(later)
+
+
+def test_the_schedule_is_shown_with_what_comes_next(well):
+    shown = well.done("schedule", "show")
+    assert "UTC (UNSTOPPABLE_SCHEDULE is not set)" in shown
+    assert "last slot    none" in shown
+
+    named = {"UNSTOPPABLE_SCHEDULE": "30 2 * * * Europe/Berlin"}
+    told = well.run("schedule", "show", settings=named).stdout
+    assert "schedule     30 2 * * * Europe/Berlin\n" in told
+    found = well.asked("schedule", "show")
+    assert (found["zone"], found["is_default"], len(found["next_slots"])) == ("UTC", True, 3)
+
+
+@pytest.mark.parametrize("wrong", ["daily", "0 25 * * *", "0 2 * * * Europe/Berlim"])
+def test_a_schedule_that_is_none_is_refused_by_name(well, wrong):
+    result = well.run("schedule", "tick", settings={"UNSTOPPABLE_SCHEDULE": wrong})
+
+    assert result.returncode == 2
+    assert "UNSTOPPABLE_SCHEDULE in the environment cannot be used" in result.stderr
+    assert "Traceback" not in result.stderr
