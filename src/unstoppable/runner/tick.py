@@ -13,9 +13,9 @@ from unstoppable.runner.run import new_run, now
 def what_is_due(
     journal: Journal, resource: ResourceName, schedule: Schedule, moment: datetime
 ) -> Due:
-    """Return what is to be done at a moment about the slots that have no record; raises JournalUnusable.
+    """Return what is to be done at a moment about the slots that have no record.
 
-    A resource that was never backed up is due at once.
+    A resource that was never backed up is due at once. Raises JournalUnusable.
     """
     runs = journal.runs(resource, limit=1)
     if not runs:
