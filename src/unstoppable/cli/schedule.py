@@ -9,10 +9,11 @@ from unstoppable.cli import output
 from unstoppable.cli.backup import run_now
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
+from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
-from unstoppable.runner.tick import record_skipped, what_is_due
+from unstoppable.runner.tick import due_without_journal, record_skipped, what_is_due
 
 _NEXT_SHOWN = 3
 _LOOKED_AHEAD = timedelta(days=366 * 5)
@@ -42,13 +43,18 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
     configuration = load(session.env_file)
     resource, journal = configuration.resource, Journal(configuration.settings.state)
     check_resource(asked, resource)
-    found = what_is_due(journal, resource, configuration.schedule, now())
-    if dry_run:
-        return _rehearse(session, configuration, found.run)
-    record_skipped(journal, resource, found)
-    if found.run is None:
-        return ExitCode.SUCCEEDED
-    return run_now(session, configuration, slot_at=found.run)
+    moment, failed = now(), False
+    try:
+        found = what_is_due(journal, resource, configuration.schedule, moment)
+        if dry_run:
+            return _rehearse(session, configuration, found.run)
+        record_skipped(journal, resource, found, moment)
+    except (JournalUnusable, FolderUnusable) as error:
+        output.complain(error, is_verbose=session.is_verbose)
+        found, failed = due_without_journal(configuration.schedule, moment), True
+    if found.run is not None:
+        return run_now(session, configuration, slot_at=found.run)
+    return ExitCode.FAILED if failed else ExitCode.SUCCEEDED
 
 
 @schedule.command(cls=Speaking)

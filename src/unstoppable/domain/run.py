@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from unstoppable.domain.names import ResourceName
@@ -26,6 +26,11 @@ class Run:
     """The due moment it serves; None for a run that a person started."""
     started_at: datetime
     pid: int
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it serves a slot that was due before the last tick."""
+        return self.slot_at is not None and self.started_at - self.slot_at >= timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What is known of a run; while it runs `ended_at` and `outcome` are None."""
+    """What is known of a run; while it runs `ended_at` and `outcome` are None.
+
+    Of one that was killed nobody knows when it ended.
+    """
 
     run: Run
     ended_at: datetime | None = None

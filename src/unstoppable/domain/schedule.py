@@ -13,8 +13,8 @@ from cronsim import CronSim, CronSimError
 from unstoppable.domain.errors import ScheduleInvalid
 
 LOOKED_BACK = timedelta(days=31)
-"""Slots from before are nobody's business any more: a machine that slept for a year would list
-half a million of them."""
+"""Older slots are looked at only where there are no later ones: a machine that slept for a year
+would list half a million of them."""
 _FIELDS = 5
 _SPREAD_OVER_HOURS = 6
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -82,6 +82,11 @@ class Schedule:
                     yield slot
                     last = slot
 
+    def since(self, moment: datetime, *, until: datetime) -> list[datetime]:
+        """Return the slots later than `moment`, up to `until`; of many only the last days'."""
+        late = list(self.slots(after=max(moment, until - LOOKED_BACK), until=until))
+        return late or list(self.slots(after=moment, until=until))
+
     def _at(self, wall: datetime, zone: tzinfo) -> tuple[datetime, ...]:
         """Return when, in UTC, the clock shows `wall`, or what comes in its place."""
         minute, hour, *_ = self.line.split()
@@ -126,7 +131,7 @@ def due(slots: Iterable[datetime], at_work: Iterable[Span]) -> Due:
     for slot in slots:
         is_overlapped = any(span.started_at <= slot <= span.ended_at for span in spans)
         (overlapped if is_overlapped else free).append(slot)
-    newest = free.pop() if free and free[-1] > max(overlapped, default=_ANY_DAY) else None
+    newest = free.pop() if free and (not overlapped or free[-1] > overlapped[-1]) else None
     return Due(run=newest, overlapped=tuple(overlapped), missed=tuple(free))
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from unstoppable.domain.errors import JournalUnusable
@@ -13,22 +13,28 @@ from unstoppable.domain.run import RunRecord
 from unstoppable.runner.files import make_private_folder
 
 FILE_NAME = "journal.sqlite3"
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 30
-_SCHEMA = (
-    """
-    CREATE TABLE runs (
-        run        TEXT PRIMARY KEY,
-        customer   TEXT NOT NULL,
-        resource   TEXT NOT NULL,
-        started_at INTEGER NOT NULL,  -- seconds since 1970, UTC
-        outcome    TEXT,              -- NULL while it runs
-        record     TEXT NOT NULL      -- canonical JSON, the truth; the columns are for searching
-    ) STRICT
-    """,
-    "CREATE INDEX runs_by_resource ON runs (customer, resource)",
-    "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
+CLOCK_STEP = timedelta(minutes=5)
+"""By how much a clock may be put back without making what was recorded before look wrong."""
+_STEPS = (
+    (
+        """
+        CREATE TABLE runs (
+            run        TEXT PRIMARY KEY,
+            customer   TEXT NOT NULL,
+            resource   TEXT NOT NULL,
+            started_at INTEGER NOT NULL,  -- seconds since 1970, UTC
+            outcome    TEXT,              -- NULL while it runs
+            record     TEXT NOT NULL      -- canonical JSON, the truth; columns are for searching
+        ) STRICT
+        """,
+        "CREATE INDEX runs_by_resource ON runs (customer, resource)",
+        "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
+    ),
+    ("CREATE INDEX runs_by_slot ON runs (customer, resource, json_extract(record, '$.slot'))",),
 )
+"""What makes each version from the one before it, the first from nothing."""
 _WRITE = """
 INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (run) DO UPDATE SET outcome = excluded.outcome, record = excluded.record
@@ -41,23 +47,25 @@ class Journal:
     def __init__(self, state: Path) -> None:
         self.path = state / FILE_NAME
 
-    def write(self, record: RunRecord) -> None:
-        """Keep the record, in place of the one its run has; on disk when this returns.
+    def write(self, *records: RunRecord) -> None:
+        """Keep the records, each in place of the one its run has; on disk when this returns.
 
         Raises JournalUnusable or FolderUnusable.
         """
-        row = (
-            record.run.id,
-            record.run.resource.customer,
-            record.run.resource.resource,
-            int(record.run.started_at.timestamp()),
-            record.outcome,
-            record.to_json(),
-        )
+        rows = [
+            (
+                record.run.id,
+                *_name(record.run.resource),
+                _seconds(record.run.started_at),
+                record.outcome,
+                record.to_json(),
+            )
+            for record in records
+        ]
         make_private_folder(self.path.parent)
         self._make_private()
         with self._opened() as connection:
-            connection.execute(_WRITE, row)
+            connection.executemany(_WRITE, rows)
 
     def going_on(self, customer: str) -> list[RunRecord]:
         """Return the customer's runs that have no outcome; raises JournalUnusable."""
@@ -73,27 +81,45 @@ class Journal:
     def last_slot(self, resource: ResourceName, *, until: datetime) -> datetime | None:
         """Return the newest slot up to `until` that has a record; raises JournalUnusable.
 
-        One from the future, left by a clock that was wrong, must not end all backups until then.
+        What a clock that was ahead left in the future must not end all backups until then.
         """
         found = self._select(
             "customer = ? AND resource = ? AND json_extract(record, '$.slot') <= ?"
-            " ORDER BY json_extract(record, '$.slot') DESC LIMIT 1",
-            (resource.customer, resource.resource, int(until.timestamp())),
+            " AND started_at <= ? ORDER BY json_extract(record, '$.slot') DESC LIMIT 1",
+            (*_name(resource), _seconds(until), _seconds(until + CLOCK_STEP)),
         )
         return found[0].run.slot_at if found else None
 
-    def has_slot(self, resource: ResourceName, slot_at: datetime) -> bool:
-        """Return whether the slot has a record; raises JournalUnusable."""
-        condition = "customer = ? AND resource = ? AND json_extract(record, '$.slot') = ? LIMIT 1"
-        slot = int(slot_at.timestamp())
-        return bool(self._select(condition, (resource.customer, resource.resource, slot)))
+    def last_start(self, resource: ResourceName, *, until: datetime) -> datetime | None:
+        """Return when the newest run up to `until` began; raises JournalUnusable."""
+        found = self._select(
+            "customer = ? AND resource = ? AND started_at <= ? ORDER BY started_at DESC LIMIT 1",
+            (*_name(resource), _seconds(until + CLOCK_STEP)),
+        )
+        return found[0].run.started_at if found else None
 
-    def at_work(self, resource: ResourceName, *, after: datetime) -> list[RunRecord]:
-        """Return runs that ended after a moment and had their lane; raises JournalUnusable."""
+    def has_run_for(self, resource: ResourceName, slot_at: datetime, *, until: datetime) -> bool:
+        """Return whether a run began for the slot, however it ended; raises JournalUnusable."""
+        found = self._select(
+            "customer = ? AND resource = ? AND json_extract(record, '$.slot') = ?"
+            " AND outcome IS NOT ? AND started_at <= ? LIMIT 1",
+            (
+                *_name(resource),
+                _seconds(slot_at),
+                Outcome.SKIPPED,
+                _seconds(until + CLOCK_STEP),
+            ),
+        )
+        return bool(found)
+
+    def at_work(
+        self, resource: ResourceName, *, after: datetime, until: datetime
+    ) -> list[RunRecord]:
+        """Return runs that had their lane and ended between two moments; raises JournalUnusable."""
         return self._select(
             "customer = ? AND resource = ? AND outcome <> ?"
-            " AND json_extract(record, '$.ended_at') > ?",
-            (resource.customer, resource.resource, Outcome.SKIPPED, int(after.timestamp())),
+            " AND json_extract(record, '$.ended_at') BETWEEN ? AND ?",
+            (*_name(resource), Outcome.SKIPPED, _seconds(after), _seconds(until)),
         )
 
     def _select(self, condition: str, values: tuple[str | int, ...]) -> list[RunRecord]:
@@ -132,6 +158,15 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         return
     if version > VERSION:
         raise ValueError("a newer version of this program wrote it")
-    for statement in _SCHEMA:
-        connection.execute(statement)
+    for step in _STEPS[version:]:
+        for statement in step:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _name(resource: ResourceName) -> tuple[str, str]:
+    return resource.customer, resource.resource
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from unstoppable.domain import errors
@@ -57,28 +57,32 @@ def back_up(
 ) -> Verdict:
     """Make a backup, for a slot where one is due, and return how it ended, whatever happens.
 
-    1. The lane is taken; runs of this customer without an outcome are dead, and recorded so.
-       A slot that somebody else served meanwhile is left alone.
-    2. The run is recorded as going on.
+    1. The lane is taken. A slot that somebody else served meanwhile is left alone.
+    2. The run is recorded as going on; others of this customer without an outcome are dead, and
+       recorded so.
     3. Key, pins, source, backup, proof on cold.
     4. The outcome is recorded while the lane is still held, so that no other run calls this dead.
 
-    A journal that cannot be written stops no backup; the verdict says so.
+    A journal that cannot be written stops no backup, and the verdict says so; but one that is
+    late for its slot, because it would be made again with each tick.
     """
     run = new_run(installation.resource, slot_at)
     pen = _Pen(Journal(installation.state))
     try:
         with lane.hold(lane.lane_file(installation.hot, run.resource), run):
-            pen.bury(run)
-            if pen.has_slot(run):
+            if pen.is_served(run):
                 return _failed(run, errors.SlotServed(resource=run.resource))
             pen.write(RunRecord(run=run))
+            if pen.failure is not None and run.is_late:
+                return _failed(run, pen.failure)
+            pen.bury(run)
             verdict = _attempt(run, lambda: _store(installation, source, run, watch), watch)
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
-        if not pen.has_slot(run):
+        if run.slot_at is None or not isinstance(error, errors.Busy) or pen.is_at_work(run):
             pen.write(verdict.record)
+        # Else it is something else that is at work, and the next tick finds the slot still due.
     return Verdict(
         record=verdict.record,
         stored=verdict.stored,
@@ -155,15 +159,25 @@ class _Pen:
         else:
             self.failure = None
 
-    def has_slot(self, run: Run) -> bool:
-        """Return whether the run's slot has a record; a journal nobody can read has none."""
+    def is_served(self, run: Run) -> bool:
+        """Return whether another run began for the same slot, as far as the journal says."""
         if run.slot_at is None:
             return False
         try:
-            return self._journal.has_slot(run.resource, run.slot_at)
+            return self._journal.has_run_for(run.resource, run.slot_at, until=run.started_at)
         except errors.JournalUnusable as error:
             self.failure = error
             return False
+
+    def is_at_work(self, run: Run) -> bool:
+        """Return whether a run of the same resource is going on, as far as the journal says."""
+        try:
+            going_on = self._journal.going_on(run.resource.customer)
+        except errors.JournalUnusable as error:
+            self.failure = error
+            return True
+        others = (record.run for record in going_on)
+        return any(one.resource == run.resource and one.slot_at != run.slot_at for one in others)
 
     def bury(self, run: Run) -> None:
         """Record runs as killed that have no outcome though the lane was free."""
@@ -173,4 +187,7 @@ class _Pen:
             self.failure = error
             return
         for record in dead:
-            self.write(_failed(record.run, errors.Killed(pid=record.run.pid)).record)
+            if record.run.id != run.id:
+                verdict = _failed(record.run, errors.Killed(pid=record.run.pid))
+                # When it was killed nobody knows.
+                self.write(replace(verdict.record, ended_at=None))

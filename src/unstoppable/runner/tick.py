@@ -1,13 +1,17 @@
 """What a look at the schedule leads to."""
 
-from datetime import datetime
+import hashlib
+from datetime import datetime, timedelta
 
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, Outcome
-from unstoppable.domain.run import RunRecord
-from unstoppable.domain.schedule import LOOKED_BACK, Due, Schedule, Span, due
+from unstoppable.domain.run import Run, RunRecord, run_id
+from unstoppable.domain.schedule import Due, Schedule, Span, due
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.run import new_run, now
+
+TICK = timedelta(minutes=1)
+"""How often somebody looks."""
+_ID_DIGITS = 8
 
 
 def what_is_due(
@@ -17,33 +21,54 @@ def what_is_due(
 
     A resource that was never backed up is due at once. Raises JournalUnusable.
     """
-    runs = journal.runs(resource, limit=1)
-    if not runs:
+    last = journal.last_slot(resource, until=moment) or journal.last_start(resource, until=moment)
+    if last is None:
         return Due(run=moment.replace(second=0, microsecond=0))
-    last = journal.last_slot(resource, until=moment) or min(runs[0].run.started_at, moment)
-    after = max(last, moment - LOOKED_BACK)
+    slots = schedule.since(last, until=moment)
+    if not slots:
+        return Due()
     at_work = [
         Span(started_at=record.run.started_at, ended_at=record.ended_at)
-        for record in journal.at_work(resource, after=after)
+        for record in journal.at_work(resource, after=slots[0], until=moment)
         if record.ended_at is not None
     ]
-    return due(schedule.slots(after=after, until=moment), at_work)
+    return due(slots, at_work)
 
 
-def record_skipped(journal: Journal, resource: ResourceName, found: Due) -> None:
+def due_without_journal(schedule: Schedule, moment: datetime) -> Due:
+    """Return the slot of this very tick: where nothing can be remembered, nothing is made up for.
+
+    Else a journal on a full disk would mean a backup each minute, or none at all.
+    """
+    return Due(run=next(schedule.slots(after=moment - TICK, until=moment), None))
+
+
+def record_skipped(journal: Journal, resource: ResourceName, found: Due, moment: datetime) -> None:
     """Record the slots that nobody serves any more; raises JournalUnusable or FolderUnusable."""
-    for slot in sorted(found.missed + found.overlapped):
-        if not journal.has_slot(resource, slot):
-            journal.write(_skipped(resource, slot, is_missed=slot in found.missed))
+    missed = [_skipped(resource, slot, moment, _MISSED) for slot in found.missed]
+    overlapped = [_skipped(resource, slot, moment, _OVERLAPPED) for slot in found.overlapped]
+    if missed or overlapped:
+        journal.write(*missed, *overlapped)
 
 
-def _skipped(resource: ResourceName, slot: datetime, *, is_missed: bool) -> RunRecord:
-    missed = f"missed: nothing looked at the schedule of {resource} at"
-    overlapped = f"skipped: a run of {resource} was still at work at"
+_MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%d %H:%M} UTC"
+_OVERLAPPED = "skipped: a run of {resource} was still at work at {slot:%Y-%m-%d %H:%M} UTC"
+
+
+def _skipped(resource: ResourceName, slot: datetime, moment: datetime, form: str) -> RunRecord:
+    # The same slot has the same id: told twice it is still one record.
+    digest = hashlib.sha256(f"{resource} {slot.isoformat()}".encode()).hexdigest()
+    run = Run(
+        id=run_id(slot, digest[:_ID_DIGITS]),
+        resource=resource,
+        slot_at=slot,
+        started_at=moment,
+        pid=0,
+    )
     return RunRecord(
-        run=new_run(resource, slot),
-        ended_at=now(),
+        run=run,
+        ended_at=moment,
         outcome=Outcome.SKIPPED,
         exit_code=EXIT_CODES[Outcome.SKIPPED],
-        message=f"{missed if is_missed else overlapped} {slot:%Y-%m-%d %H:%M} UTC",
+        message=form.format(resource=resource, slot=slot),
     )

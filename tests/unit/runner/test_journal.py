@@ -43,6 +43,21 @@ def test_a_run_is_there_while_it_runs_and_has_one_record_after(journal):
     assert journal.runs(ALICE, limit=9) == [record("r", outcome=Outcome.PARTIAL)]
 
 
+def test_a_journal_of_the_version_before_is_taken_over(journal):
+    journal.write(record("r"))
+    with closing(sqlite3.connect(journal.path)) as opened:
+        opened.execute("DROP INDEX runs_by_slot")
+        opened.execute("PRAGMA user_version = 1")
+        opened.commit()
+
+    assert journal.going_on("alice") == [record("r")]
+
+    with closing(sqlite3.connect(journal.path)) as opened:
+        assert opened.execute("PRAGMA user_version").fetchone() == (2,)
+        indexes = opened.execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall()
+        assert ("runs_by_slot",) in indexes
+
+
 def test_runs_come_newest_first_and_bobs_are_his(journal):
     for name in ("b", "a", "c"):
         journal.write(record(name))
@@ -58,14 +73,14 @@ def test_the_journal_is_private_durable_and_knows_its_version(journal):
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert journal.path.parent.stat().st_mode & 0o777 == 0o700
     with closing(sqlite3.connect(journal.path)) as opened:
-        assert opened.execute("PRAGMA user_version").fetchone() == (1,)
+        assert opened.execute("PRAGMA user_version").fetchone() == (2,)
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(journal):
     journal.write(record("r"))
     with closing(sqlite3.connect(journal.path)) as opened:
-        opened.execute("PRAGMA user_version = 2")
+        opened.execute("PRAGMA user_version = 3")
 
     with pytest.raises(JournalUnusable, match="newer version"):
         journal.write(record("s"))

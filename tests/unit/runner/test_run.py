@@ -1,5 +1,6 @@
 """How a run's end is judged and told; that backups are backups is shown by the stories."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_a_run_without_an_outcome_is_buried_only_once_the_lane_is_held(tmp_path:
     journal = Journal(tmp_path)
     journal.write(RunRecord(run=RUN))
 
-    _Pen(journal).bury(RUN)
+    _Pen(journal).bury(replace(RUN, id="the next"))
 
     (dead,) = journal.runs(ALICE, limit=9)
     assert dead.outcome is Outcome.FAILED
