@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Self
 
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.schedule import TICK
 from unstoppable.domain.snapshot import Issue, Stored
 from unstoppable.domain.text import printable
 
@@ -30,7 +31,7 @@ class Run:
     @property
     def is_late(self) -> bool:
         """Whether it serves a slot that was due before the last tick."""
-        return self.slot_at is not None and self.started_at - self.slot_at >= timedelta(minutes=1)
+        return self.slot_at is not None and self.started_at - self.slot_at >= TICK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from unstoppable.domain.errors import ScheduleInvalid
 LOOKED_BACK = timedelta(days=31)
 """Older slots are looked at only where there are no later ones: a machine that slept for a year
 would list half a million of them."""
+TICK = timedelta(minutes=1)
+"""How often somebody looks."""
 _FIELDS = 5
 _SPREAD_OVER_HOURS = 6
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)

@@ -17,6 +17,7 @@ VERSION = 2
 _BUSY_SECONDS = 30
 CLOCK_STEP = timedelta(minutes=5)
 """By how much a clock may be put back without making what was recorded before look wrong."""
+_SLOT = "json_extract(record, '$.slot')"
 _STEPS = (
     (
         """
@@ -32,7 +33,7 @@ _STEPS = (
         "CREATE INDEX runs_by_resource ON runs (customer, resource)",
         "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
     ),
-    ("CREATE INDEX runs_by_slot ON runs (customer, resource, json_extract(record, '$.slot'))",),
+    (f"CREATE INDEX runs_by_slot ON runs (customer, resource, {_SLOT})",),
 )
 """What makes each version from the one before it, the first from nothing."""
 _WRITE = """
@@ -73,42 +74,35 @@ class Journal:
 
     def runs(self, resource: ResourceName, *, limit: int) -> list[RunRecord]:
         """Return the last runs of a resource, newest first; raises JournalUnusable."""
-        return self._select(
-            "customer = ? AND resource = ? ORDER BY rowid DESC LIMIT ?",
-            (resource.customer, resource.resource, limit),
-        )
+        return self._of(resource, "TRUE ORDER BY rowid DESC LIMIT ?", limit)
 
     def last_slot(self, resource: ResourceName, *, until: datetime) -> datetime | None:
         """Return the newest slot up to `until` that has a record; raises JournalUnusable.
 
         What a clock that was ahead left in the future must not end all backups until then.
         """
-        found = self._select(
-            "customer = ? AND resource = ? AND json_extract(record, '$.slot') <= ?"
-            " AND started_at <= ? ORDER BY json_extract(record, '$.slot') DESC LIMIT 1",
-            (*_name(resource), _seconds(until), _seconds(until + CLOCK_STEP)),
+        found = self._of(
+            resource,
+            f"{_SLOT} <= ? AND started_at <= ? ORDER BY {_SLOT} DESC LIMIT 1",
+            _seconds(until),
+            _seconds(until + CLOCK_STEP),
         )
         return found[0].run.slot_at if found else None
 
     def last_start(self, resource: ResourceName, *, until: datetime) -> datetime | None:
         """Return when the newest run up to `until` began; raises JournalUnusable."""
-        found = self._select(
-            "customer = ? AND resource = ? AND started_at <= ? ORDER BY started_at DESC LIMIT 1",
-            (*_name(resource), _seconds(until + CLOCK_STEP)),
-        )
+        condition = "started_at <= ? ORDER BY started_at DESC LIMIT 1"
+        found = self._of(resource, condition, _seconds(until + CLOCK_STEP))
         return found[0].run.started_at if found else None
 
     def has_run_for(self, resource: ResourceName, slot_at: datetime, *, until: datetime) -> bool:
         """Return whether a run began for the slot, however it ended; raises JournalUnusable."""
-        found = self._select(
-            "customer = ? AND resource = ? AND json_extract(record, '$.slot') = ?"
-            " AND outcome IS NOT ? AND started_at <= ? LIMIT 1",
-            (
-                *_name(resource),
-                _seconds(slot_at),
-                Outcome.SKIPPED,
-                _seconds(until + CLOCK_STEP),
-            ),
+        found = self._of(
+            resource,
+            f"{_SLOT} = ? AND outcome IS NOT ? AND started_at <= ? LIMIT 1",
+            _seconds(slot_at),
+            Outcome.SKIPPED,
+            _seconds(until + CLOCK_STEP),
         )
         return bool(found)
 
@@ -116,10 +110,17 @@ class Journal:
         self, resource: ResourceName, *, after: datetime, until: datetime
     ) -> list[RunRecord]:
         """Return runs that had their lane and ended between two moments; raises JournalUnusable."""
+        return self._of(
+            resource,
+            "outcome <> ? AND json_extract(record, '$.ended_at') BETWEEN ? AND ?",
+            Outcome.SKIPPED,
+            _seconds(after),
+            _seconds(until),
+        )
+
+    def _of(self, resource: ResourceName, condition: str, *values: str | int) -> list[RunRecord]:
         return self._select(
-            "customer = ? AND resource = ? AND outcome <> ?"
-            " AND json_extract(record, '$.ended_at') BETWEEN ? AND ?",
-            (*_name(resource), Outcome.SKIPPED, _seconds(after), _seconds(until)),
+            f"customer = ? AND resource = ? AND {condition}", (*_name(resource), *values)
         )
 
     def _select(self, condition: str, values: tuple[str | int, ...]) -> list[RunRecord]:

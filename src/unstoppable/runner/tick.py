@@ -1,16 +1,14 @@
 """What a look at the schedule leads to."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, Outcome
 from unstoppable.domain.run import Run, RunRecord, run_id
-from unstoppable.domain.schedule import Due, Schedule, Span, due
+from unstoppable.domain.schedule import TICK, Due, Schedule, Span, due
 from unstoppable.runner.journal import Journal
 
-TICK = timedelta(minutes=1)
-"""How often somebody looks."""
 _ID_DIGITS = 8
 
 
