@@ -68,6 +68,16 @@ def test_a_rehearsal_runs_and_records_nothing(well):
     assert outcomes(well) == ["succeeded"]
 
 
+def test_a_day_that_comes_once_in_many_years_is_a_schedule(well):
+    rare = {"UNSTOPPABLE_SCHEDULE": "0 0 29 2 */7"}
+
+    rehearsed = well.run("schedule", "tick", "--dry-run", settings=rare)
+    shown = well.run("schedule", "show", settings=rare)
+
+    assert rehearsed.stdout == "nothing is due; next: none within five years\n"
+    assert (shown.returncode, "next" in shown.stdout) == (0, False)
+
+
 def test_a_backup_that_fails_is_not_tried_again_for_the_same_slot(well):
     age(well, minutes=3)
     pins = well.pins_file.read_bytes()

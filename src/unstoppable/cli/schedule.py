@@ -104,7 +104,9 @@ def _rehearse(session: Session, configuration: Configuration, slot: datetime | N
     if session.is_json:
         output.document({"resource": str(configuration.resource), "due": slot})
     elif slot is None:
-        output.data(f"nothing is due; next: {output.local(_coming(configuration)[0])}")
+        coming = _coming(configuration)
+        following = output.local(coming[0]) if coming else "none within five years"
+        output.data(f"nothing is due; next: {following}")
     else:
         output.data(f"would run what was due at {output.local(slot)}")
     return ExitCode.SUCCEEDED

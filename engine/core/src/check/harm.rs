@@ -94,7 +94,7 @@ impl Search<'_> {
 
     /// Look at `root` and every tree below it that was not looked at: what is below a tree first.
     /// The stack holds what is still to be looked at beside the way down, never names, and of
-    /// each tree only what the index lists: so it is bounded by what is stored.
+    /// each tree only what the index lists; how much of that is capped.
     fn look_below(&mut self, root: ObjectId) -> Result<()> {
         let mut stack = vec![root];
         while let Some(id) = stack.last().copied() {

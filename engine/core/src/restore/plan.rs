@@ -69,9 +69,7 @@ struct Planned<'a> {
 
 impl Planned<'_> {
     fn add(&mut self, path: &[u8], node: &Node) {
-        let top = self.top(path, node);
-        let is_top = path.len() <= self.base_bytes + 1 + top.len();
-        if is_top && matches!(node.kind, NodeKind::File(_)) && claimed_snapshot(top).is_some() {
+        if self.is_claim(path, node) {
             return self.left_out(IssueKind::NotRestored, path, CLAIMS);
         }
         let plan = &mut self.plan;
@@ -102,14 +100,12 @@ impl Planned<'_> {
         }
     }
 
-    /// The name in the target itself of what `node` is or lies in; empty for the target.
-    fn top<'n>(&self, path: &'n [u8], node: &'n Node) -> &'n [u8] {
+    /// Whether `node` would claim the target.
+    fn is_claim(&self, path: &[u8], node: &Node) -> bool {
         let below = path.get(self.base_bytes..).unwrap_or_default();
-        match below.strip_prefix(b"/").unwrap_or(below) {
-            [] if matches!(node.kind, NodeKind::Folder(_)) => &[],
-            [] => &node.name,
-            below => below.split(|byte| *byte == b'/').next().unwrap_or_default(),
-        }
+        let lies_in_target = !below.strip_prefix(b"/").unwrap_or(below).contains(&b'/');
+        let is_file = matches!(node.kind, NodeKind::File(_));
+        is_file && lies_in_target && claimed_snapshot(&node.name).is_some()
     }
 
     fn left_out(&self, kind: IssueKind, path: &[u8], message: impl Into<String>) {
