@@ -186,9 +186,11 @@ impl<'a> Batch<'a> {
     fn write(&mut self) -> Result<()> {
         self.planned_bytes = 0;
         let pieces = std::mem::take(&mut self.pieces);
-        for_each(WORKERS, self.files.iter().collect(), |file| {
-            file.prepare(self.exact);
-            self.report.control.check()
+        for_each(WORKERS, self.files.chunk_by(PendingFile::is_beside).collect(), |of_folder| {
+            of_folder.iter().try_for_each(|file| {
+                file.prepare(self.exact);
+                self.report.control.check()
+            })
         })?;
         let writer = Writer { blobs: self.blobs, files: &self.files, report: self.report };
         writer.write(pieces)

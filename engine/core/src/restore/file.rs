@@ -96,6 +96,11 @@ impl PendingFile {
         self.temporary.path()
     }
 
+    /// Whether `self` and `other` lie in one folder.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.temporary.folder(), other.temporary.folder())
+    }
+
     /// Plan a piece at the end; returns where it begins.
     pub fn grow(&mut self, piece_bytes: u32) -> u64 {
         let offset_bytes = self.size_bytes;

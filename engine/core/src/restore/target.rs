@@ -103,34 +103,37 @@ impl Folder {
         Ok(put)
     }
 
-    /// The folder `name` in this one, made where it is missing. What else has that name goes:
-    /// a link there must not be followed.
-    pub fn child(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
-        self.settle(name, || self.make_child(name))
+    /// Make the folder `name` in this one where it is missing; whether it was. What else has that
+    /// name goes: a link there must not be followed.
+    pub fn make_child(&self, name: &[u8]) -> IoResult<bool> {
+        self.settle(name, || match mkdirat(&self.handle, name, Mode::RWXU) {
+            Err(Errno::EXIST) if self.is_folder(name)? => Ok(false),
+            Err(Errno::EXIST) => {
+                unlinkat(&self.handle, name, AtFlags::empty())?;
+                mkdirat(&self.handle, name, Mode::RWXU).map(|()| true)
+            }
+            made => made.map(|()| true),
+        })
     }
 
-    fn make_child(self: &Arc<Self>, name: &[u8]) -> IoResult<Arc<Self>> {
-        match mkdirat(&self.handle, name, Mode::RWXU) {
-            Ok(()) => return self.open(name, true),
-            Err(Errno::EXIST) => {}
-            Err(errno) => return Err(errno),
-        }
-        match self.open(name, false) {
-            Err(Errno::LOOP | Errno::NOTDIR) => {
-                unlinkat(&self.handle, name, AtFlags::empty())?;
-                mkdirat(&self.handle, name, Mode::RWXU)?;
-                self.open(name, true)
-            }
+    fn is_folder(&self, name: &[u8]) -> IoResult<bool> {
+        let found = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(found.st_mode) == FileType::Directory)
+    }
+
+    /// The folder `name` in this one, which [`Self::make_child`] made: then it `is_new`, or found.
+    pub fn child(self: &Arc<Self>, name: &[u8], is_new: bool) -> IoResult<Arc<Self>> {
+        match self.open(name, is_new) {
             // An earlier restore, cut off, gave it the mode of the snapshot.
-            Err(Errno::ACCESS) => {
+            Err(Errno::ACCESS) if !is_new => {
                 self.allow_entry(name)?;
-                self.open(name, false)
+                self.open(name, is_new)
             }
-            Ok(folder) => {
+            Ok(folder) if !is_new => {
                 folder.allow_writing()?;
                 Ok(folder)
             }
-            failed => failed,
+            opened => opened,
         }
     }
 
@@ -258,13 +261,17 @@ mod tests {
     };
     use crate::object::ObjectId;
 
+    fn child(folder: &Arc<Folder>, name: &[u8]) -> IoResult<Arc<Folder>> {
+        folder.child(name, folder.make_child(name)?)
+    }
+
     #[test]
     fn a_link_in_the_place_of_a_folder_is_replaced_not_followed() {
         let outside = tempfile::tempdir().unwrap();
         let inside = tempfile::tempdir().unwrap();
         symlink(outside.path(), inside.path().join("a")).unwrap();
         let target = Folder::target(inside.path()).unwrap();
-        let child = target.child(b"a").unwrap().child(b"b").unwrap();
+        let child = child(&child(&target, b"a").unwrap(), b"b").unwrap();
         assert_eq!(child.path_of(b"c"), b"a/b/c");
         assert!(inside.path().join("a/b").is_dir());
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
@@ -286,9 +293,9 @@ mod tests {
             };
             assert_eq!(put(b"a"), Ok(()));
             assert_eq!(put(b"a"), Err(Errno::EXIST));
-            assert!(target.child(b"a").is_err_and(|errno| errno == Errno::EXIST));
-            assert!(target.child(b"folder").is_ok());
-            assert!(target.child(b"folder").is_err_and(|errno| errno == Errno::EXIST));
+            assert_eq!(target.make_child(b"a"), Err(Errno::EXIST));
+            assert_eq!(target.make_child(b"folder"), Ok(true));
+            assert_eq!(target.make_child(b"folder"), Err(Errno::EXIST));
             if !is_new {
                 assert_eq!(target.settle(b"kept", || Ok(())), Ok(()));
                 assert_eq!(put(b"kept"), Err(Errno::EXIST));

@@ -43,8 +43,8 @@ pub struct Walk<'a> {
 struct Level {
     folder: Arc<Folder>,
     metadata: Metadata,
-    /// Folders in it that were not entered yet.
-    folders: IntoIter<Node>,
+    /// Folders in it that were not entered yet, and whether this restore made them.
+    folders: IntoIter<(Node, bool)>,
     /// What all its folders take: the metadata of one that was entered is held on.
     held_bytes: usize,
 }
@@ -75,30 +75,47 @@ impl<'a> Walk<'a> {
         while let Some(level) = self.levels.last_mut() {
             self.report.control.check()?;
             match level.folders.next() {
-                Some(node) => self.descend(node)?,
+                Some((node, is_new)) => self.descend(node, is_new)?,
                 None => self.leave()?,
             }
         }
         self.batch.flush()
     }
 
-    /// Make the folder `node` in the folder entered last, and enter it.
-    fn descend(&mut self, node: Node) -> Result<()> {
+    /// Enter the folder `node` in the folder entered last.
+    fn descend(&mut self, node: Node, is_new: bool) -> Result<()> {
         let Some(level) = self.levels.last() else { return Ok(()) };
         let NodeKind::Folder(tree) = node.kind else { return Ok(()) };
-        if self.levels.len() > MOST_LEVELS {
-            let path = level.folder.path_of(&node.name);
-            let message = format!("lies deeper than {MOST_LEVELS} folders");
-            self.report.issue(IssueKind::NotWritten, &path, message);
-            return Ok(());
-        }
-        match level.folder.child(&node.name) {
+        match level.folder.child(&node.name, is_new) {
             Ok(folder) => self.enter(folder, node.metadata, tree),
             Err(errno) => {
                 self.report.not_written(&level.folder.path_of(&node.name), errno);
                 Ok(())
             }
         }
+    }
+
+    /// Make the folders `nodes` in `folder`; returns those that stand, and whether they are new.
+    ///
+    /// All of them before anything in them is made: ext4 then spreads their files. Otherwise it
+    /// lays them, one folder after the other, where as many were deleted minutes before, and
+    /// searches for a free inode among those of each that must not be used again so soon.
+    fn make_folders(&self, folder: &Folder, nodes: Vec<Node>) -> Result<Vec<(Node, bool)>> {
+        let mut made = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            self.report.control.check()?;
+            let path = || folder.path_of(&node.name);
+            if self.levels.len() >= MOST_LEVELS {
+                let message = format!("lies deeper than {MOST_LEVELS} folders");
+                self.report.issue(IssueKind::NotWritten, &path(), message);
+                continue;
+            }
+            match folder.make_child(&node.name) {
+                Ok(is_new) => made.push((node, is_new)),
+                Err(errno) => self.report.not_written(&path(), errno),
+            }
+        }
+        Ok(made)
     }
 
     /// Write what lies in `folder`, and keep its folders for later.
@@ -118,12 +135,13 @@ impl<'a> Walk<'a> {
         });
         // The others, which may be a million, stay where they are.
         let is_folder = |node: &mut Node| matches!(node.kind, NodeKind::Folder(_));
-        let folders: Vec<_> = nodes.extract_if(.., is_folder).collect();
+        let folders = nodes.extract_if(.., is_folder).collect();
+        let folders = self.make_folders(&folder, folders)?;
         for node in nodes {
             self.report.control.check()?;
             self.write(&folder, node)?;
         }
-        let held_bytes = folders.iter().map(Node::held_bytes).sum();
+        let held_bytes = folders.iter().map(|(node, _)| node.held_bytes()).sum();
         self.held_bytes += held_bytes;
         self.levels.push(Level { folder, metadata, folders: folders.into_iter(), held_bytes });
         Ok(())
