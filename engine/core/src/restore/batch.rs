@@ -201,12 +201,15 @@ impl<'a> Batch<'a> {
         let files = std::mem::take(&mut self.files);
         let identities = std::mem::take(&mut self.identities);
         let failed = Mutex::new(HashSet::new());
-        for_each(WORKERS, files.into_iter().zip(identities).collect(), |(file, identity)| {
-            if !file.finish(self.report, self.exact) {
-                lock(&failed).extend(identity);
+        for_each(WORKERS, by_folder(files, identities), |group| {
+            for (file, identity) in group {
+                if !file.finish(self.report, self.exact) {
+                    lock(&failed).extend(identity);
+                }
+                self.report.control.add_entry();
+                self.report.control.check()?;
             }
-            self.report.control.add_entry();
-            self.report.control.check()
+            Ok(())
         })?;
         Ok(failed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
@@ -244,4 +247,23 @@ impl<'a> Batch<'a> {
         self.report.folder();
         self.report.control.add_entry();
     }
+}
+
+/// Files and their identities, those of one folder together: several threads in one folder would
+/// only wait for its lock.
+fn by_folder(
+    files: Vec<PendingFile>,
+    identities: Vec<Option<Identity>>,
+) -> Vec<Vec<(PendingFile, Option<Identity>)>> {
+    let mut groups: Vec<Vec<(PendingFile, _)>> = Vec::new();
+    for (file, identity) in files.into_iter().zip(identities) {
+        let is_beside = |group: &&mut Vec<(PendingFile, _)>| {
+            group.last().is_some_and(|(before, _)| before.is_beside(&file))
+        };
+        match groups.last_mut().filter(is_beside) {
+            Some(group) => group.push((file, identity)),
+            None => groups.push(vec![(file, identity)]),
+        }
+    }
+    groups
 }
