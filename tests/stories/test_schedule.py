@@ -126,3 +126,26 @@ def test_a_schedule_that_is_none_is_refused_by_name(well, wrong):
     assert result.returncode == 2
     assert "UNSTOPPABLE_SCHEDULE in the environment cannot be used" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_would_call_the_schedule_is_shown_before_anything_is_written(well):
+    shown = well.done("schedule", "install", "--dry-run", "--cron")
+
+    assert shown.startswith("crontab:\n* * * * * ")
+    assert f"--env-file {well.env_file} schedule tick >/dev/null # unstoppable" in shown
+    assert "called by    nobody: `unstoppable schedule install`" in well.done("schedule", "show")
+    assert well.asked("schedule", "show")["called_by"] == []
+
+
+def test_settings_that_cron_would_not_have_are_named(well):
+    result = well.run("schedule", "install", settings={"UNSTOPPABLE_MAX_SHRINK": "10%"})
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: UNSTOPPABLE_MAX_SHRINK from the environment would be ")
+    assert f"write them into {well.env_file}" in result.stderr
+
+
+def test_nothing_is_removed_where_nobody_calls_the_schedule(well):
+    shown = well.done("schedule", "remove")
+
+    assert shown == "the schedule of default/default is called by nobody, as before\n"

@@ -58,7 +58,7 @@ def run_now(
         max_shrink_percent=None if accept_shrink else settings.max_shrink,
     )
     with stoppable() as cancel:
-        with showing("read", cancel) as watch:
+        with showing("read", cancel, in_logs=slot_at is None) as watch:
             verdict = back_up(configuration.installation(), source, watch, slot_at=slot_at)
         # Signals still only wish: the verdict is told whole.
         return records.tell(session, verdict, source=printable(str(source.folder)))

@@ -7,6 +7,7 @@ import click
 
 from unstoppable.cli import output
 from unstoppable.cli.backup import run_now
+from unstoppable.cli.calling import NOBODY, require_complete, who_calls, who_may_call
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
@@ -82,6 +83,7 @@ def show(session: Session, *, asked: str | None) -> int:
                 "is_default": configuration.settings.schedule is None,
                 "last_slot": last,
                 "next_slots": coming,
+                "called_by": who_calls(configuration),
             }
         )
         return ExitCode.SUCCEEDED
@@ -91,6 +93,71 @@ def show(session: Session, *, asked: str | None) -> int:
     output.data(f"last slot    {output.local(last) if last else 'none'}")
     for name, slot in zip(("next", *[""] * _NEXT_SHOWN), coming, strict=False):
         output.data(f"{name:<12} {output.local(slot)}")
+    output.data(f"called by    {' and '.join(who_calls(configuration)) or NOBODY}")
+    return ExitCode.SUCCEEDED
+
+
+@schedule.command(cls=Speaking)
+@click.option("--cron", is_flag=True, help="Use the crontab, though systemd runs.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written; change nothing.")
+@click.pass_obj
+def install(session: Session, *, cron: bool, dry_run: bool) -> int:
+    """Have the system call `schedule tick` every minute.
+
+    As root by a systemd timer, whose service may write hot, cold and state alone; as a user, or
+    where systemd does not run, by a line in the crontab. Do it again when one of them has moved.
+
+    Example:
+      unstoppable schedule install
+      unstoppable schedule install --dry-run
+
+    Exit codes:
+      0 installed, or it was    1 failed    2 wrong usage
+    """
+    configuration = load(session.env_file)
+    require_complete(configuration)
+    callers = who_may_call(configuration)
+    chosen = callers[-1 if cron else 0]
+    is_changed = not chosen.is_current() if dry_run else chosen.install()
+    for other in callers:
+        if other is not chosen and other.is_installed() and not dry_run:
+            other.remove()
+    if session.is_json:
+        document = {"called_by": chosen.title, "is_changed": is_changed, "dry_run": dry_run}
+        output.document({**document, "files": chosen.files})
+    elif dry_run:
+        output.data("\n".join(f"{path}:\n{text}" for path, text in chosen.files.items()))
+    else:
+        word = "is called" if is_changed else "was called already"
+        output.data(f"the schedule of {configuration.resource} {word} by {chosen.title}")
+    return ExitCode.SUCCEEDED
+
+
+@schedule.command(cls=Speaking)
+@click.option("--dry-run", is_flag=True, help="Tell what would be removed; change nothing.")
+@click.pass_obj
+def remove(session: Session, *, dry_run: bool) -> int:
+    """Have the system call the schedule no more; settings and backups stay as they are.
+
+    A backup that is going on ends by itself.
+
+    Example:
+      unstoppable schedule remove
+
+    Exit codes:
+      0 removed, or there was nothing    1 failed    2 wrong usage
+    """
+    configuration = load(session.env_file)
+    found = [caller for caller in who_may_call(configuration) if caller.is_installed()]
+    for caller in () if dry_run else found:
+        caller.remove()
+    names = [caller.title for caller in found]
+    if session.is_json:
+        output.document({"removed": names, "dry_run": dry_run})
+    else:
+        word = "would be called" if dry_run else "is called"
+        told = f"no more by {' and '.join(names)}" if names else "by nobody, as before"
+        output.data(f"the schedule of {configuration.resource} {word} {told}")
     return ExitCode.SUCCEEDED
 
 

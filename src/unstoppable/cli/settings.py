@@ -141,6 +141,16 @@ class Configuration:
         """When backups are due; a time at night where nobody named one."""
         return self.settings.schedule or Schedule.nightly(f"{os.uname().nodename} {self.resource}")
 
+    @property
+    def only_in_environment(self) -> list[str]:
+        """Names of settings that whoever has the settings file alone would lack, or read others."""
+        in_file = _from_file(self.env_file) if self.has_file else {}
+        return sorted(
+            name
+            for name, given in self.given.items()
+            if name not in in_file or in_file[name].value != given.value
+        )
+
     def with_source(self, source: Path) -> Self:
         """Return the same settings with another source."""
         return replace(self, settings=self.settings.model_copy(update={"source": source}))

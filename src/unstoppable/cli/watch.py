@@ -58,9 +58,16 @@ def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None
 
 
 @contextmanager
-def showing(verb: str, cancel: Cancel) -> Iterator[Watch]:
-    """Show how far a call is, on stderr; `verb` says what happens to the bytes."""
-    display: _Display = _Bar(verb) if sys.stderr.isatty() else _Lines(verb)
+def showing(verb: str, cancel: Cancel, *, in_logs: bool = True) -> Iterator[Watch]:
+    """Show how far a call is, on stderr; `verb` says what happens to the bytes.
+
+    Without `in_logs` on a terminal alone: cron mails each line.
+    """
+    display: _Display = _Silence()
+    if sys.stderr.isatty():
+        display = _Bar(verb)
+    elif in_logs:
+        display = _Lines(verb)
     try:
         yield Watch(cancel=cancel, progress=_Pace(display).show)
     finally:
@@ -102,6 +109,11 @@ def _state(verb: str, progress: Progress, speed: float | None) -> str:
     if left is not None:
         parts.append(f"{duration(left)} left")
     return ", ".join(parts)
+
+
+class _Silence:
+    def show(self, progress: Progress, speed: float | None) -> None: ...
+    def close(self) -> None: ...
 
 
 class _Lines:

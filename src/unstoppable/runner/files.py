@@ -41,9 +41,11 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> None:
     sync_folder(path.parent)
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file, 0600, whole and on disk, in place of what is there."""
-    _write_draft(path, [content]).replace(path)
+def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file, whole and on disk, in place of what is there."""
+    draft = _write_draft(path, [content])
+    draft.chmod(mode)
+    draft.replace(path)
     sync_folder(path.parent)
 
 

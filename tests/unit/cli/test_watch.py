@@ -50,6 +50,15 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch, capsys):
     assert capsys.readouterr().err == ("read 512 B of 1.0 KiB, 1,234 entries, 73 B/s, 7 s left\n")
 
 
+def test_what_a_scheduler_started_says_nothing_of_its_progress(monkeypatch, capsys):
+    monkeypatch.setattr("unstoppable.cli.watch._LINE_EVERY_SECONDS", 0)
+
+    with stoppable() as cancel, showing("read", cancel, in_logs=False) as shown:
+        shown.progress(HALF)
+
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_terminal_that_went_away_stops_no_work():
     class Gone:
         shown = 0

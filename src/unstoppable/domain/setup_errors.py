@@ -1,0 +1,24 @@
+"""Errors of setting up an installation, in the form of all errors."""
+
+from unstoppable.domain.errors import UnstoppableError, UsageError
+
+
+class PathUnfit(UnstoppableError):
+    """A path that cannot stand in a unit or a crontab."""
+
+    sentence_form = "{path} cannot be written into a systemd unit or a crontab"
+    hint_form = "use a path without quotes, backslashes, dollar signs and control characters"
+
+
+class CallerUnusable(UnstoppableError):
+    """Neither systemd nor cron does what it is asked."""
+
+    sentence_form = "cannot have {what} call the schedule: {cause}"
+    hint_form = "{way_out}"
+
+
+class SettingsElsewhere(UsageError):
+    """Settings that a timer would not have."""
+
+    sentence_form = "{names} from the environment would be missing when the schedule is called"
+    hint_form = "write them into {env_file}, a secret as NAME_FILE, then try again"
