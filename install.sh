@@ -1,17 +1,25 @@
 #!/bin/sh
 # Install unstoppable backups and start backing up one directory of this machine.
 #
-# usage: ./install.sh DIR
+# usage: ./install.sh [--yes] [--no-schedule] [--prefix P] DIR
+#        ./install.sh [--yes] [--prefix P] --program-only    sets nothing up; for a recovery
+#        ./install.sh [--yes] [--prefix P] --uninstall       keeps backups, key, pins and settings
 #
-# As root the program goes to /opt/unstoppable and its link to /usr/local/bin,
-# as a user to ~/.local/share/unstoppable/app and ~/.local/bin; then `unstoppable init DIR` runs.
-# Interrupted at any moment it leaves the installation as it was. Running it again is fine.
+#   --yes            do not ask
+#   --no-schedule    have nobody call the schedule
+#   --prefix P       program, settings and backups all beneath P, beside any other installation
+#
+# As root the program goes to /opt/unstoppable and its link to /usr/local/bin, as a user to
+# ~/.local/share/unstoppable/app and ~/.local/bin. Then `unstoppable init DIR` sets up what is
+# missing and makes the first backup, and `unstoppable schedule install` has the others made.
+# The same command upgrades, and does nothing where nothing is to be done. Interrupted at any
+# moment it leaves the installation as it was; run again it goes on.
 #
 # Wheels in dist/ are taken only with checksums signed by a key in packaging/release-signers;
 # without dist/ the program is built here. Other packages come from PyPI, each by its hash.
 set -eu
 
-fail() { # fail SENTENCE HINT
+fail() { # fail SENTENCE HINT [EXIT CODE]
     printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
     exit "${3:-1}"
 }
@@ -20,30 +28,144 @@ say() { printf '%s\n' "$1" >&2; }
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 requirements=$root/packaging/requirements.txt
+usage="usage: ./install.sh DIR; ./install.sh --help says more"
 
-# --- the argument, before anything slow ---
-case ${1-} in
-    -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    -*) fail "unknown option $1" "usage: ./install.sh DIR" 2 ;;
-    "") fail "no directory given" "usage: ./install.sh DIR" 2 ;;
+# --- the arguments, before anything slow ---
+action=set-up may_ask=yes with_schedule=yes prefix='' directory=''
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --yes) may_ask= ;;
+        --no-schedule) with_schedule= ;;
+        --program-only | --uninstall) action=${1#--} ;;
+        --prefix=*) prefix=${1#--prefix=} ;;
+        --prefix)
+            [ $# -gt 1 ] || fail "--prefix names no folder" "$usage" 2
+            prefix=$2
+            shift
+            ;;
+        -*) fail "unknown option $1" "$usage" 2 ;;
+        *)
+            [ -z "$directory" ] || fail "one directory, not $directory and $1" "$usage; quote a name with spaces" 2
+            directory=$1
+            ;;
+    esac
+    shift
+done
+if [ "$action" = set-up ]; then
+    [ -n "$directory" ] || fail "no directory given" "$usage" 2
+    [ -d "$directory" ] || fail "$directory is not a directory" "name the directory that is to be backed up" 2
+    source=$(CDPATH='' cd -- "$directory" 2>/dev/null && pwd -P) ||
+        fail "$directory cannot be entered" "run this as a user who may read it, or as root" 2
+else
+    [ -z "$directory" ] || fail "--$action takes no directory, and there is $directory" "$usage" 2
+fi
+
+# --- where everything goes ---
+if [ -n "$prefix" ]; then
+    case $prefix in
+        /*) ;;
+        *) prefix=$PWD/$prefix ;;
+    esac
+    apps=$prefix/app links=$prefix/bin configuration=$prefix/etc data=$prefix/var
+elif [ "$(id -u)" -eq 0 ]; then
+    apps=/opt/unstoppable links=/usr/local/bin configuration=/etc/unstoppable data=/var/lib/unstoppable
+else
+    apps=$HOME/.local/share/unstoppable/app links=$HOME/.local/bin
+    configuration=${XDG_CONFIG_HOME:-$HOME/.config}/unstoppable
+    data=${XDG_DATA_HOME:-$HOME/.local/share}/unstoppable
+fi
+program=$links/unstoppable
+installed=$(readlink -- "$program") || installed=
+[ -n "$installed" ] || [ ! -e "$program" ] || installed=itself
+case $installed in
+    "" | "$apps"/*) ;;
+    *) fail "$program is not ours: it leads to $installed" "remove it, or choose another place with --prefix" ;;
 esac
-[ $# -eq 1 ] || fail "one directory, not $#" "usage: ./install.sh DIR; quote a name with spaces" 2
-[ -d "$1" ] || fail "$1 is not a directory" "name the directory that is to be backed up" 2
-source=$(CDPATH='' cd -- "$1" 2>/dev/null && pwd) ||
-    fail "$1 cannot be entered" "run this as a user who may read it, or as root" 2
+if [ "$(id -u)" -eq 0 ] && [ -d /run/systemd/system ]; then
+    caller="a systemd timer"
+else
+    caller="a line in the crontab of $(id -un)"
+fi
+
+agree() { # agree TEXT: go on only if somebody says yes
+    [ -n "$may_ask" ] || return 0
+    [ -t 0 ] || fail "nobody can be asked whether to go on" "add --yes" 2
+    say "$1"
+    printf 'Go on? [y/N] ' >&2
+    read -r answer || answer=
+    case $answer in
+        [yY] | [yY][eE][sS]) ;;
+        *) fail "nothing was changed" "answer y, or add --yes" 130 ;;
+    esac
+}
+
+# --- take it away ---
+uninstall() {
+    [ -d "$apps" ] || { say "nothing is installed in $apps"; return; }
+    agree "This will remove the program in $apps and $program, and have nobody call the schedule.
+Backups in $data and settings, key and pins in $configuration stay."
+    if [ -x "$program" ]; then
+        case $("$program" status --json 2>/dev/null) in
+            *'"is_running": true'*) fail "a backup is going on" "wait for its end, or stop it with Ctrl-C or SIGTERM" ;;
+        esac
+        "$program" schedule remove >&2 || fail "the schedule is still called" "see above, then try again"
+    fi
+    rm -rf -- "$apps"
+    rm -f -- "$program"
+    say "kept: settings, key and pins in $configuration"
+    say "kept: backups in $data, unless $configuration/.env names other places"
+}
+
+if [ "$action" = uninstall ]; then
+    uninstall
+    exit
+fi
 
 # --- what this machine has to bring ---
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     fail "this needs python3 of version 3.11 or newer" "apt-get install python3 (Debian 12 or newer)"
 python3 -c 'import venv, ensurepip' 2>/dev/null ||
     fail "python3 cannot make private environments" "apt-get install python3-venv"
-
-if [ "$(id -u)" -eq 0 ]; then
-    apps=/opt/unstoppable links=/usr/local/bin
+if [ -d "$root/dist" ]; then
+    command -v ssh-keygen >/dev/null || fail "the signature of dist/ cannot be checked" "apt-get install openssh-client"
 else
-    apps=$HOME/.local/share/unstoppable/app links=$HOME/.local/bin
+    "$root/packaging/engine-wheel" --dry-run
 fi
+if [ "$action" = set-up ] && [ -n "$with_schedule" ] && [ "$caller" != "a systemd timer" ]; then
+    command -v crontab >/dev/null ||
+        fail "nothing here can call the schedule every minute" "apt-get install cron, or add --no-schedule"
+fi
+
+# --- another directory than before is refused now, not after the installation ---
+if [ "$action" = set-up ] && [ -x "$program" ]; then
+    refusal=$("$program" init --dry-run "$source" 2>&1 >/dev/null) || {
+        [ $? -ne 2 ] || { printf '%s\n' "$refusal" >&2; exit 2; }
+    }
+fi
+
+# --- what will be done ---
+plan="This will
+  install the program in $apps and link it as $program"
+if [ "$action" = set-up ]; then
+    if [ -e "$configuration/.env" ]; then
+        plan="$plan
+  keep the settings, key and pins in $configuration"
+    else
+        plan="$plan
+  write settings, a new key and pins in $configuration
+  keep backups of $source in $data, and make the first one now"
+    fi
+    [ -z "$with_schedule" ] || plan="$plan
+  have the schedule called every minute by $caller"
+fi
+agree "$plan"
+
+# --- one installer at a time; what a killed one left is removed ---
 mkdir -p "$apps" "$links"
+exec 9>"$apps/.lock"
+flock -n 9 || fail "another installation into $apps is going on" "wait for its end"
+rm -rf "$apps"/.new.*
 work=$(mktemp -d "$apps/.new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -57,7 +179,6 @@ pip() { # pip PYTHON ARGUMENT…: the tools beside PYTHON come first
 
 verify_release() {
     hint="get the release again, or remove dist/ to build from source"
-    command -v ssh-keygen >/dev/null || fail "the signature of dist/ cannot be checked" "apt-get install openssh-client"
     [ -f "$root/dist/SHA256SUMS.sig" ] || fail "dist/ has no signature (SHA256SUMS.sig)" "$hint"
     # Copied before it is checked: nobody can swap it in between.
     cp "$root"/dist/SHA256SUMS "$root"/dist/SHA256SUMS.sig "$root"/dist/unstoppable_*.whl "$work/wheels"
@@ -91,15 +212,33 @@ if [ ! -d "$app" ]; then
     pip "$new/bin/python" install --no-compile --require-hashes -r "$requirements"
     pip "$new/bin/python" install --no-compile --no-deps --no-index ./*.whl
     sed -i "1,3s|$new/|$app/|" "$new/bin/unstoppable"
+    [ -z "$prefix" ] || printf '%s' "$prefix" >"$new/unstoppable-prefix"
     "$new/bin/python" -m compileall -q -s "$new" -p "$app" "$new/lib"
+    # Otherwise a machine that loses its power could come back to names without content.
+    sync -f "$new"
     mv -T "$new" "$app"
 fi
-ln -s "$app/bin/unstoppable" "$work/link"
-mv -T "$work/link" "$links/unstoppable"
+if [ "$installed" != "$app/bin/unstoppable" ]; then
+    ln -s "$app/bin/unstoppable" "$work/link"
+    mv -T "$work/link" "$program"
+    # The one before stays, because a backup may be going on with it.
+    for old in "$apps"/*+*; do
+        [ "$old" = "$app" ] || [ "$old/bin/unstoppable" = "$installed" ] || rm -rf -- "$old"
+    done
+fi
 case :$PATH: in
     *:"$links":*) ;;
-    *) say "note: $links is not on your PATH; add it, or call $links/unstoppable" ;;
+    *) say "note: $links is not on your PATH; add it, or call $program" ;;
 esac
-cd "$source"
+cd /
 rm -rf "$work"
-exec "$links/unstoppable" init "$source"
+exec 9>&-
+
+# --- the program does the rest ---
+[ "$action" = set-up ] || exit 0
+code=0
+"$program" init "$source" || code=$?
+case $code in
+    0 | 3) [ -z "$with_schedule" ] || "$program" schedule install ;;
+esac
+exit "$code"

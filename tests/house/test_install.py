@@ -1,9 +1,14 @@
 """install.sh as an unprivileged user, from a dist/ of two tiny wheels and without network."""
 
+import fcntl
 import os
+import pty
+import random
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
+BECOME_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 WRITE_CHECKSUMS = "sha256sum *.whl >SHA256SUMS"
 PROGRAM = "import sys\ndef main():\n    print('unstoppable', *sys.argv[1:])\n"
 
@@ -22,6 +28,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.home, self.checkout, self.data = root / "home", root / "checkout", root / "my data"
         self.link = self.home / ".local/bin/unstoppable"
+        self.path = "/usr/bin:/bin"
         self.apps = self.home / ".local/share/unstoppable/app"
         self.dist = self.checkout / "dist"
         for folder in (self.home, self.checkout, self.data, self.dist):
@@ -35,6 +42,7 @@ class Machine:
 
     def sign(self) -> None:
         key = self.home / "key"
+        key.unlink(missing_ok=True)
         self.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
         public = key.with_suffix(".pub").read_text()
         (self.checkout / "packaging/release-signers").write_text(f"release {public}")
@@ -42,32 +50,52 @@ class Machine:
         namespace = ("-n", "unstoppable-release", "SHA256SUMS")
         self.run("ssh-keygen", "-q", "-Y", "sign", "-f", str(key), *namespace, cwd=self.dist)
 
-    def run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `argv` as nobody, with nothing in the environment but home and PATH."""
-        become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    def start(
+        self, *argv: str, cwd: Path | None = None, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
+        """Start `argv` as nobody, with nothing in the environment but home and PATH."""
         for path in (self.checkout.parent, *self.checkout.parent.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        return subprocess.run(
-            (*become, *argv),
+        return subprocess.Popen(
+            (*BECOME_NOBODY, *argv),
             cwd=cwd or self.checkout,
-            env={"HOME": str(self.home), "PATH": "/usr/bin:/bin"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+            env={"HOME": str(self.home), "PATH": self.path},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
-            check=False,
+            start_new_session=True,
         )
 
-    def install(self) -> subprocess.CompletedProcess[str]:
-        return self.run("./install.sh", str(self.data))
+    def run(
+        self, *argv: str, cwd: Path | None = None, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
+        running = self.start(*argv, cwd=cwd, stdin=stdin)
+        stdout, stderr = running.communicate(timeout=120)
+        return subprocess.CompletedProcess(argv, running.returncode, stdout, stderr)
+
+    def install(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return self.run("./install.sh", "--yes", *options, str(self.data))
+
+    def release(self, version: str, program: str = PROGRAM) -> None:
+        """Put another release into dist/."""
+        for path in self.dist.iterdir():
+            path.unlink()
+        wheel(self.dist, "unstoppable_engine", "", version)
+        wheel(self.dist, "unstoppable_backups", program, version)
+        self.sign()
+
+    def installed(self) -> list[str]:
+        """Return the versions that are there."""
+        return sorted(path.name.partition("+")[0] for path in self.apps.glob("*+*"))
 
 
-def wheel(folder: Path, name: str, source: str) -> None:
-    info = f"{name}-0.1.0.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-0.1.0-py3-none-any.whl", "w") as archive:
+def wheel(folder: Path, name: str, source: str, version: str = "0.1.0") -> None:
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
         archive.writestr(f"{name}.py", source)
         archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n"
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         )
         tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         archive.writestr(f"{info}/WHEEL", tags)
@@ -86,7 +114,8 @@ def machine() -> Iterator[Machine]:
 def test_a_signed_release_is_installed_and_started(machine):
     result = machine.install()
 
-    assert result.stdout == f"unstoppable init {machine.data}\n", result.stderr
+    started = f"unstoppable init {machine.data}\nunstoppable schedule install\n"
+    assert result.stdout == started, result.stderr
     assert "is not on your PATH" in result.stderr
     assert machine.link.resolve().parents[2] == machine.apps
     assert machine.run(str(machine.link), "status").stdout == "unstoppable status\n"
@@ -100,7 +129,7 @@ def test_installing_again_changes_nothing(machine):
 
     assert result.returncode == 0, result.stderr
     assert machine.link.resolve() == before
-    assert list(machine.apps.iterdir()) == [before.parents[1]]
+    assert sorted(machine.apps.iterdir()) == [machine.apps / ".lock", before.parents[1]]
 
 
 def swap_a_wheel(dist: Path) -> None:
@@ -138,7 +167,7 @@ def test_mallory_cannot_change_a_release(machine, tamper, sentence):
     assert sentence in result.stderr
     assert result.stderr.splitlines()[-1].startswith("hint: ")
     assert not machine.link.exists()
-    assert list(machine.apps.iterdir()) == []
+    assert machine.installed() == []
 
 
 def test_a_release_signed_by_nobody_we_know_is_refused(machine):
@@ -155,13 +184,187 @@ def test_a_release_signed_by_nobody_we_know_is_refused(machine):
     [
         ((), "no directory given"),
         (("--purge",), "unknown option --purge"),
+        (("--prefix",), "--prefix names no folder"),
         (("/nowhere",), "/nowhere is not a directory"),
-        (("/etc", "/usr"), "one directory, not 2"),
+        (("/etc", "/usr"), "one directory, not /etc and /usr"),
+        (("--uninstall", "/etc"), "--uninstall takes no directory"),
+        (("/etc",), "nobody can be asked"),
+        (("--program-only",), "nobody can be asked"),
     ],
 )
 def test_a_wrong_argument_is_told_before_anything_happens(machine, arguments, sentence):
     result = machine.run("./install.sh", *arguments)
 
-    assert result.returncode == 2
-    assert result.stderr.startswith(f"error: {sentence}\nhint: ")
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith(f"error: {sentence}")
+    assert result.stderr.splitlines()[1].startswith("hint: ")
     assert not machine.apps.exists()
+
+
+def on_a_terminal(machine: Machine, answer: str) -> subprocess.CompletedProcess[str]:
+    ours, theirs = pty.openpty()
+    os.write(ours, answer.encode())
+    try:
+        return machine.run("./install.sh", str(machine.data), stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_what_will_be_done_is_told_and_done_only_if_somebody_agrees(machine):
+    refused = on_a_terminal(machine, "\n")
+    nothing = (machine.apps.exists(), machine.link.exists())
+    agreed = on_a_terminal(machine, "y\n")
+
+    assert (refused.returncode, nothing) == (130, (False, False))
+    for told in (refused.stderr, agreed.stderr):
+        assert f"install the program in {machine.apps} and link it as {machine.link}" in told
+        assert f"keep backups of {machine.data} in {machine.home}/.local/share/unstoppable" in told
+        assert "have the schedule called every minute by a line in the crontab of nobody" in told
+    assert agreed.returncode == 0, agreed.stderr
+
+
+def test_nobody_calls_the_schedule_where_that_is_not_wanted(machine):
+    assert machine.install("--no-schedule").stdout == f"unstoppable init {machine.data}\n"
+
+
+def test_the_program_alone_is_installed_and_sets_nothing_up(machine):
+    result = machine.run("./install.sh", "--yes", "--program-only")
+
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert machine.run(str(machine.link), "status").stdout == "unstoppable status\n"
+
+
+def test_an_upgrade_switches_the_link_and_keeps_the_version_before(machine):
+    for version in ("0.1.0", "0.2.0", "0.3.0"):
+        machine.release(version)
+        assert machine.install().returncode == 0
+
+    assert machine.installed() == ["0.2.0", "0.3.0"]
+    assert machine.link.resolve().parents[1].name.startswith("0.3.0+")
+
+
+def test_everything_goes_beneath_a_prefix(machine):
+    prefix = machine.home / "my own place"
+    before = sorted(machine.home.iterdir())
+
+    result = machine.install("--prefix", str(prefix))
+
+    assert result.returncode == 0, result.stderr
+    assert sorted(machine.home.iterdir()) == sorted([*before, prefix])
+    app = (prefix / "bin/unstoppable").resolve().parents[1]
+    assert app.parent == prefix / "app"
+    assert (app / "unstoppable-prefix").read_text() == str(prefix)
+
+
+def test_it_is_taken_away_and_what_is_worth_keeping_stays(machine):
+    machine.install()
+    settings = machine.home / ".config/unstoppable/.env"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("a key")
+
+    result = machine.run("./install.sh", "--yes", "--uninstall")
+    again = machine.run("./install.sh", "--yes", "--uninstall")
+
+    assert result.returncode == 0, result.stderr
+    assert "unstoppable schedule remove" in result.stderr
+    assert f"kept: settings, key and pins in {settings.parent}" in result.stderr
+    assert (machine.apps.exists(), os.path.lexists(machine.link)) == (False, False)
+    assert settings.read_text() == "a key"
+    assert again.stderr == f"nothing is installed in {machine.apps}\n"
+
+
+def test_it_is_not_taken_away_under_a_backup_that_is_going_on(machine):
+    running = "def main():\n    print('{\\n  \"is_running\": true\\n}')\n"
+    machine.release("0.1.0", running)
+    machine.install()
+
+    result = machine.run("./install.sh", "--yes", "--uninstall")
+
+    assert (result.returncode, machine.link.exists()) == (1, True)
+    assert result.stderr.startswith("error: a backup is going on\nhint: ")
+
+
+def test_what_the_program_refuses_is_refused_before_the_installation(machine):
+    refusing = (
+        "import sys\ndef main():\n    print('error: another one', file=sys.stderr)\n    return 2\n"
+    )
+    machine.release("0.1.0", refusing)
+    machine.install()
+    machine.release("0.2.0")
+
+    result = machine.install()
+
+    assert (result.returncode, result.stderr) == (2, "error: another one\n")
+    assert machine.installed() == ["0.1.0"]
+
+
+def test_two_installations_do_not_meet(machine):
+    machine.apps.mkdir(parents=True)
+    with (machine.apps / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = machine.install()
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: another installation into {machine.apps} is going on")
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_program_of_that_name_that_is_not_ours_stays(machine, is_link):
+    machine.link.parent.mkdir(parents=True)
+    if is_link:
+        machine.link.symlink_to("/usr/bin/true")
+    else:
+        machine.link.write_text("alice's")
+
+    result = machine.install()
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {machine.link} is not ours: it leads to ")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "sentence", "package"),
+    [
+        ("crontab", "nothing here can call the schedule", "apt-get install cron"),
+        ("ssh-keygen", "the signature of dist/ cannot be checked", "openssh-client"),
+        ("python3", "this needs python3", "apt-get install python3"),
+    ],
+)
+def test_what_the_machine_lacks_is_named_before_anything_is_done(
+    machine, lacking, sentence, package
+):
+    tools = machine.home / "tools"
+    tools.mkdir()
+    for path in Path("/usr/bin").iterdir():
+        if path.name != lacking:
+            (tools / path.name).symlink_to(path)
+    machine.path = str(tools)
+
+    result = machine.install()
+
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {sentence}")
+    assert package in result.stderr.splitlines()[-1]
+    assert not machine.apps.exists()
+
+
+def test_killed_at_any_moment_it_leaves_nothing_half_done(machine, kills):
+    """Each attempt meets what the killed ones before it left."""
+    began = time.monotonic()
+    machine.install()
+    longest_seconds = time.monotonic() - began
+    machine.run("./install.sh", "--yes", "--uninstall")
+    chance = random.Random(8)  # noqa: S311 - moments to kill at
+
+    for _ in range(max(4, kills // 10)):
+        running = machine.start("./install.sh", "--yes", str(machine.data))
+        time.sleep(chance.uniform(0, longest_seconds))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        if os.path.lexists(machine.link):
+            assert machine.run(str(machine.link), "status").stdout == "unstoppable status\n"
+
+    assert machine.install().returncode == 0
+    assert machine.installed() == ["0.1.0"]
+    assert list(machine.apps.glob(".new.*")) == []

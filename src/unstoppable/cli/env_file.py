@@ -1,6 +1,7 @@
 """The settings file: where it is, what it says, and how it is written."""
 
 import os
+import sys
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -34,17 +35,29 @@ def is_named(named: Path | None) -> bool:
 
 
 def configuration_folder() -> Path:
-    """Return where the settings of root or of this user are."""
+    """Return where the settings of this installation, of root or of this user are."""
+    if prefix := _prefix():
+        return prefix / "etc"
     if os.geteuid() == 0:
         return Path("/etc/unstoppable")
     return _xdg("XDG_CONFIG_HOME", ".config") / "unstoppable"
 
 
 def data_folder() -> Path:
-    """Return where hot, cold and state of root or of this user are."""
+    """Return where hot, cold and state of this installation, of root or of this user are."""
+    if prefix := _prefix():
+        return prefix / "var"
     if os.geteuid() == 0:
         return Path("/var/lib/unstoppable")
     return _xdg("XDG_DATA_HOME", ".local/share") / "unstoppable"
+
+
+def _prefix() -> Path | None:
+    """Return the folder that `install.sh --prefix` put everything beneath."""
+    try:
+        return Path((Path(sys.prefix) / "unstoppable-prefix").read_text())
+    except FileNotFoundError:
+        return None
 
 
 def _xdg(name: str, default: str) -> Path:
