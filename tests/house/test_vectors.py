@@ -9,13 +9,17 @@ import pytest
 import unstoppable_engine
 
 from tests.house import derivation
+from unstoppable.domain import groups
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 VECTORS: dict[str, Any] = json.loads((FOLDER / "keys.json").read_text())
 BIRTHS: dict[str, Any] = json.loads((FOLDER / "birth.json").read_text())
+SHEETS: dict[str, Any] = json.loads((FOLDER / "sheet.json").read_text())
+FORMATS = Path(__file__).parents[2] / "docs/formats.md"
 FROZEN_SHA256 = {
     "keys.json": "31e3fc47b45dc4d4e5294f7ad9d4f9c84fb0f6cee19cc2d616594ba46bcf323e",
     "birth.json": "a69cf440c09bd311ba12bf22d06e4a71816e9e35cdd4650a549df779666a1b2f",
+    "sheet.json": "af91ef0b792dcf9f7ebd8a3f594740bb65be062a00911871f2a177cb58ed7772",
 }
 
 
@@ -25,6 +29,7 @@ def about(vector: dict[str, Any]) -> str:
 
 derivations = pytest.mark.parametrize("vector", VECTORS["derivation"], ids=about)
 births = pytest.mark.parametrize("vector", BIRTHS["certificates"], ids=about)
+sheets = pytest.mark.parametrize("vector", SHEETS["groups"], ids=lambda found: found["secret"][:8])
 fingerprints = pytest.mark.parametrize("vector", VECTORS["fingerprint"], ids=about)
 
 
@@ -59,6 +64,33 @@ def test_plain_python_derives_the_key(vector):
 
     assert key.hex() == vector["repository_key"]
     assert derivation.fingerprint(key) == vector["fingerprint"]
+
+
+def secret_of(groups: list[str]) -> str:
+    """Return what the Python of docs/formats.md makes of groups."""
+    chapter = FORMATS.read_text().partition("### Groups")[2]
+    words = chapter.partition("```python\n")[2].partition("```")[0]
+    known: dict[str, Any] = {}
+    exec(words, known)  # noqa: S102 - the document's own example
+    return str(known["secret_of"](groups))
+
+
+@sheets
+def test_the_python_of_the_document_reads_the_groups_of_a_sheet(vector):
+    assert secret_of(vector["groups"]) == vector["secret"]
+    for number, group in enumerate(vector["groups"]):
+        for place in (0, 3, 5, 8, 11, 12):
+            wrong = list(vector["groups"])
+            digit = "1" if group[place] == "0" else "0"
+            wrong[number] = group[:place] + digit + group[place + 1 :]
+            with pytest.raises(ValueError, match=f"group {number + 1} is mistyped"):
+                secret_of(wrong)
+
+
+@sheets
+def test_the_program_writes_and_reads_the_same_groups(vector):
+    assert list(groups.split(vector["secret"])) == vector["groups"]
+    assert groups.join(" ".join(vector["groups"]), len(vector["secret"])) == vector["secret"]
 
 
 @fingerprints

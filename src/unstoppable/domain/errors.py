@@ -104,7 +104,7 @@ class KeyInvalid(UsageError):
     """A key that is not one of ours; its value is never told."""
 
     sentence_form = "{name} is not a key: {reason}"
-    hint_form = "a key is {digits} hexadecimal digits, made by `unstoppable init DIR`"
+    hint_form = "a key is {digits} hexadecimal digits, or the groups of its recovery sheet"
 
 
 class NameInvalid(UsageError):
