@@ -79,7 +79,7 @@ def test_a_plan_is_told_when_the_progress_has_left_the_screen(well, root):
 
 
 def test_dry_runs_speak_json_too(alice):
-    assert len(alice.asked("init", "--dry-run", str(alice.data))["would_make"]) == 4
+    assert len(alice.asked("init", "--dry-run", str(alice.data))["would_make"]) == 5
     alice.done("init", str(alice.data))
 
     assert alice.asked("backup", "--dry-run")["source"] == str(alice.data)

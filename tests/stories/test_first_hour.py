@@ -135,7 +135,7 @@ def test_the_fingerprint_is_the_pinned_one(well):
 def test_a_dry_run_changes_nothing(alice):
     told = alice.done("init", "--dry-run", str(alice.data))
 
-    assert told.count("would make") == 4
+    assert told.count("would make") == 5
     assert not alice.env_file.exists()
     assert not alice.hot.exists()
     assert not alice.cold.exists()

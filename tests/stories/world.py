@@ -70,14 +70,14 @@ class Machine:
         return (*become, PROGRAM, *arguments)
 
     def run(
-        self, *arguments: str, settings: Mapping[str, str] | None = None
+        self, *arguments: str, settings: Mapping[str, str] | None = None, typed: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run the program to its end."""
+        """Run the program to its end, with what is typed into it."""
         return subprocess.run(
             self.argv(*arguments),
             env=self.environment(settings),
             cwd=self.home,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from unstoppable import engine
-from unstoppable.cli import env_file, output
+from unstoppable.cli import env_file, output, sheet
 from unstoppable.cli.backup import run_now
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.settings import Configuration, load
@@ -25,8 +25,9 @@ from unstoppable.secrets.reference import InFile, Literal
 def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
     """Set up backups of a directory and make the first one.
 
-    Writes a settings file with a fresh key, a repository and its pins, whatever of them is
-    missing; what is there is never changed. Without DIR the settings name the directory.
+    Writes a settings file with a fresh key, a repository, its pins and the recovery sheet,
+    whatever of them is missing; what is there is never changed. Without DIR the settings name
+    the directory.
 
     Example:
       unstoppable init /srv/data
@@ -42,15 +43,15 @@ def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
     if dry_run:
         return _rehearse(session, before, source, key)
     installation = before.installation(key)
-    set_up(
+    found = set_up(
         installation,
         key_is_new=before.key is None,
         keep_settings=lambda: _keep_settings(before, source, key),
     )
-    if before.key is None:
-        output.say(f"note: the key is in {printable(str(before.env_file))}; keep a copy elsewhere")
-        output.say("note: without it nothing can be restored, and nobody else has it")
-    return run_now(session, load(session.env_file))
+    configuration = load(session.env_file)
+    if found is not Found.READY:
+        sheet.write_first(configuration)
+    return run_now(session, configuration)
 
 
 def _source(before: Configuration, directory: Path | None) -> Path:
@@ -123,10 +124,13 @@ def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str
 def _rehearse(session: Session, before: Configuration, source: Path, key: Key) -> int:
     installation = before.installation(key)
     found = examine(installation, key_is_new=before.key is None)
+    keeps_key = before.key is None or before.keeps_key
+    has_sheet = keeps_key and found is not Found.READY and sheet.is_wanted(before, source)
     steps = [
         (not before.has_file, f"settings with a key in {before.env_file}"),
         (found is Found.NOTHING, f"a repository in {installation.places(None).cold}"),
         (found is not Found.READY, f"its pins in {installation.pins_file}"),
+        (has_sheet, f"a recovery sheet in {before.env_file.parent}"),
         (True, f"a backup of {source}"),
     ]
     missing = [what for is_missing, what in steps if is_missing]

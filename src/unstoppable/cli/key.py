@@ -6,12 +6,13 @@ from unstoppable import engine
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.settings import load
+from unstoppable.cli.sheet import sheet
 from unstoppable.runner import pins_file
 
 
 @click.group()
 def key() -> None:
-    """Name the key without telling it."""
+    """Name the key, and keep it on paper."""
 
 
 @key.command(cls=Speaking)
@@ -34,3 +35,6 @@ def fingerprint(session: Session) -> int:
     else:
         output.data(name)
     return 0
+
+
+key.add_command(sheet)

@@ -26,7 +26,7 @@ SUMMARIES = {
     "check": "Check what is stored, and that it can be read.",
     "hot": "Mend the cache of a repository's metadata.",
     "runs": "List past runs, newest first.",
-    "key": "Name the key without telling it.",
+    "key": "Name the key, and keep it on paper.",
     "config": "Show the settings and where each comes from.",
 }
 """The first line of each command's help, so that the list needs none of them."""

@@ -21,6 +21,7 @@ PREFIX = "UNSTOPPABLE_"
 _SECRETS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
+_ENVIRONMENT = "the environment"
 _TO_COME = ("ftps://", "s3://")
 
 
@@ -165,6 +166,16 @@ class Configuration:
                     return Key(name=name, kind=kind, secret=secret)
         return None
 
+    @property
+    def keeps_key(self) -> bool:
+        """Whether the settings file itself holds the key, not the environment or another file."""
+        key = self.key
+        return (
+            key is not None
+            and isinstance(key.secret, Literal)
+            and self.given[key.name].origin != _ENVIRONMENT
+        )
+
     def installation(self, key: Key | None = None) -> Installation:
         """Return what a run needs; `key` stands in for one that is not set.
 
@@ -204,7 +215,7 @@ def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
 
 def _from_environment() -> dict[str, Given]:
     found = {
-        name: Given(value=value, origin="the environment")
+        name: Given(value=value, origin=_ENVIRONMENT)
         for name, value in os.environ.items()
         if name.startswith(PREFIX) and name not in _READ_ELSEWHERE
     }

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import click
 
-from unstoppable.cli import output, records
+from unstoppable.cli import output, records, sheet_state
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.sheet_state import SheetState
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
@@ -22,6 +23,7 @@ class _Status:
     last_run: RunRecord | None
     last_stored: RunRecord | None
     is_running: bool
+    sheet: SheetState
 
 
 @click.command(cls=Speaking)
@@ -56,6 +58,7 @@ def _look(configuration: Configuration) -> _Status:
         last_run=next(iter(runs), None),
         last_stored=next((run for run in runs if run.outcome in _KEPT), None),
         is_running=lane.is_held(lane.lane_file(settings.hot, resource)),
+        sheet=sheet_state.look(configuration),
     )
 
 
@@ -67,6 +70,7 @@ def _lines(configuration: Configuration, found: _Status) -> list[tuple[str, str]
         ("cold", printable(str(settings.cold))),
         ("last run", _last_run(found)),
         ("last stored", _last_stored(found.last_stored)),
+        ("key sheet", found.sheet.sentence),
         ("watched", records.UNWATCHED),
     ]
 
@@ -96,5 +100,7 @@ def _document(configuration: Configuration, found: _Status) -> dict[str, object]
         "is_running": found.is_running,
         "last_run": last_run and records.as_document(last_run),
         "last_stored": last_stored and records.as_document(last_stored),
+        "is_sheet_confirmed": found.sheet.is_confirmed,
+        "sheet_files": found.sheet.files,
         "is_watched": False,
     }

@@ -1,0 +1,147 @@
+"""The recovery sheet: what a person needs on paper to get everything back, as plain text."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from unstoppable.domain import groups
+from unstoppable.domain.keys import KeyKind
+from unstoppable.domain.names import ResourceName
+
+WIDTH = 80
+TITLE = "Recovery sheet of Unstoppable backups"
+WARNING = (
+    "Whoever holds this sheet and the backups can read everything.",
+    "Without it nothing can be restored, and nobody else has it.",
+    "Keep it on paper, away from the machine; then delete the file it came from.",
+)
+TYPING = (
+    "A group is 8 digits of 0-9 and a-f, and 2 check digits that find a typing error.",
+    "Type them line by line; numbers, blanks and capitals make no difference.",
+)
+HOW = (
+    "On a machine that has the program and the folder cold. After cat type the",
+    "groups, Enter, Ctrl-D; the files come into the folder back. As root add --exact",
+    "to the last line: owners, devices and all attributes come back as well.",
+)
+AFTER = (
+    "It tells a repository and a key first: compare them with those above.",
+    "Delete the file recovery-key when you are done.",
+)
+WITHOUT_US = "Without this program: docs/recovery.md of its sources, with Python and rustic."
+_SETTINGS = {KeyKind.ROOT: "UNSTOPPABLE_KEY", KeyKind.REPOSITORY: "UNSTOPPABLE_REPOSITORY_KEY"}
+_WHAT = {KeyKind.ROOT: "the root secret", KeyKind.REPOSITORY: "the key of this repository alone"}
+_DEFAULT_NAME = "default"
+_ROOM = WIDTH - len("UNSTOPPABLE_COLD=$'' \\")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What a recovery sheet says."""
+
+    resource: ResourceName
+    generation: int
+    kind: KeyKind
+    secret: str = field(repr=False)
+    """Hexadecimal digits in small letters."""
+    machine: str
+    cold: bytes
+    """The folder that `UNSTOPPABLE_COLD` names."""
+    repository_id: str
+    key_fingerprint: str
+    written_at: datetime
+    version: str
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the secret."""
+        return groups.split(self.secret)
+
+    @property
+    def heading(self) -> str:
+        """What the secret is and which setting takes it."""
+        return f"{_WHAT[self.kind]}, {len(self.secret)} digits: {_SETTINGS[self.kind]}"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, in the order of the sheet; each of ASCII alone."""
+        when = self.written_at.astimezone(UTC)
+        return (
+            ("customer", self.resource.customer),
+            ("resource", self.resource.resource),
+            ("generation", str(self.generation)),
+            ("machine", _ascii(self.machine)),
+            ("cold", word(self.cold)),
+            ("repository", self.repository_id),
+            ("fingerprint", self.key_fingerprint),
+            ("written", f"{when:%Y-%m-%d %H:%M} UTC by unstoppable {self.version}"),
+        )
+
+    @property
+    def commands(self) -> str:
+        """What a shell is told to get everything back; each line fits the sheet."""
+        names = {
+            "UNSTOPPABLE_CUSTOMER": self.resource.customer,
+            "UNSTOPPABLE_RESOURCE": self.resource.resource,
+        }
+        settings = [f"{name}={value}" for name, value in names.items() if value != _DEFAULT_NAME]
+        key_file = f'{_SETTINGS[self.kind]}_FILE="$PWD/recovery-key"'
+        cold = f"UNSTOPPABLE_COLD={word(self.cold, room=_ROOM)}"
+        restore = " \\\n".join([*settings, cold, key_file, "unstoppable restore --to back"])
+        return f"umask 077\ncat >recovery-key\n{restore}"
+
+
+def word(value: bytes, *, room: int | None = None) -> str:
+    """Return a value as one word of a shell, of ASCII alone.
+
+    One that is longer than `room` goes on after a backslash at the end of the line, where no
+    blank may come.
+    """
+    text = value.decode("latin-1")
+    if not re.fullmatch(r"[ -~]*", text) or "'" in text:
+        opening, signs = "$'", [_escaped(byte) for byte in value]
+    else:
+        opening, signs = "'" if shlex.quote(text) != text else "", list(text)
+    pieces = [""]
+    for sign in signs:
+        if room and len(pieces[-1] + sign) > room:
+            pieces.append("")
+        pieces[-1] += sign
+    return "\\\n".join(f"{opening}{piece}{opening[-1:]}" for piece in pieces)
+
+
+def as_text(sheet: Sheet) -> str:
+    """Return the sheet for a printer that knows nothing but ASCII, 80 columns wide."""
+    width = len(str(len(sheet.groups)))
+    parts = (
+        (TITLE.upper(), "=" * len(TITLE), *WARNING),
+        tuple(line for name, value in sheet.facts for line in _fact(name, value)),
+        (_capital(sheet.heading), *TYPING),
+        tuple(f"  {number:>{width}}: {group}" for number, group in enumerate(sheet.groups, 1)),
+        ("To get everything back", *HOW),
+        tuple(sheet.commands.splitlines()),
+        (*AFTER, WITHOUT_US),
+    )
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _fact(name: str, value: str) -> Iterator[str]:
+    room = WIDTH - 14
+    for at in range(0, len(value), room):
+        yield f"  {'' if at else name:<12}{value[at : at + room]}"
+
+
+def _escaped(byte: int) -> str:
+    character = chr(byte)
+    is_plain = " " <= character <= "~" and character not in "\\'"
+    return character if is_plain else f"\\x{byte:02x}"
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
