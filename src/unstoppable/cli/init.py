@@ -25,9 +25,9 @@ from unstoppable.secrets.reference import InFile, Literal
 def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
     """Set up backups of a directory and make the first one.
 
-    Writes a settings file with a fresh key, a repository, its pins and the recovery sheet,
-    whatever of them is missing; what is there is never changed. Without DIR the settings name
-    the directory.
+    Writes a settings file with a fresh key, a repository and its pins, whatever of them is
+    missing, and with a new repository the recovery sheet, to be printed; what is there is never
+    changed. Without DIR the settings name the directory.
 
     Example:
       unstoppable init /srv/data

@@ -27,7 +27,7 @@ td, pre, li {{ font-family: monospace; overflow-wrap: anywhere }}
 th {{ font-weight: normal; padding: 0 4mm 0 0; text-align: left; vertical-align: top }}
 td {{ font-size: 9pt }}
 pre {{ border-left: 2pt solid black; margin: 1mm 0; padding-left: 3mm; white-space: pre-wrap }}
-.secret {{ align-items: center; display: flex; justify-content: space-between;
+.secret {{ align-items: center; display: flex; justify-content: space-between; margin: 2mm 0;
   padding-right: 10mm }}
 ol {{ font-size: {size}pt; line-height: {leading}; list-style: none; margin: 0; padding: 0 }}
 li {{ white-space: pre }}

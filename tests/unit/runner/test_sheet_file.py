@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,6 +118,29 @@ def test_files_of_somebody_else_stay(alice, folder):
 
     assert sheet_file.confirm(alice, NOW) == ()
 
+    assert names(folder) == set(FILE_NAMES)
+
+
+def test_half_a_sheet_is_not_completed_beside_a_file_of_somebody_else(alice, folder):
+    page, text = sheet_file.write(alice, folder, CONTENTS)
+    page.unlink()
+    text.write_text("bob's")
+
+    with pytest.raises(SheetExists, match=text.name):
+        sheet_file.write(alice, folder, CONTENTS)
+
+    assert names(folder) == {text.name}
+
+
+def test_what_is_no_file_is_no_sheet_and_is_not_waited_for(alice, folder, tmp_path):
+    page, text = sheet_file.write(alice, folder, CONTENTS)
+    page.rename(tmp_path / "mine")
+    page.symlink_to(tmp_path / "mine")
+    text.unlink()
+    os.mkfifo(text)
+
+    assert sheet_file.look(alice)[1] == ()
+    assert sheet_file.confirm(alice, NOW) == ()
     assert names(folder) == set(FILE_NAMES)
 
 
