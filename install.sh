@@ -10,8 +10,8 @@
 #   --prefix P       program, settings and backups all beneath P, beside any other installation
 #
 # As root the program goes to /opt/unstoppable and its link to /usr/local/bin, as a user to
-# ~/.local/share/unstoppable/app and ~/.local/bin. Then `unstoppable init DIR` sets up what is
-# missing and makes the first backup, and `unstoppable schedule install` has the others made.
+# ~/.local/share/unstoppable/app and ~/.local/bin. Then `unstoppable init --with-schedule DIR`
+# sets up what is missing, makes the first backup, and has the others made every night.
 # The same command upgrades, and does nothing where nothing is to be done. Interrupted at any
 # moment it leaves the installation as it was; run again it goes on.
 #
@@ -236,9 +236,5 @@ exec 9>&-
 
 # --- the program does the rest ---
 [ "$action" = set-up ] || exit 0
-code=0
-"$program" init "$source" || code=$?
-case $code in
-    0 | 3) [ -z "$with_schedule" ] || "$program" schedule install ;;
-esac
-exit "$code"
+[ -z "$with_schedule" ] || exec "$program" init --with-schedule "$source"
+exec "$program" init "$source"

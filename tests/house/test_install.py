@@ -114,7 +114,7 @@ def machine() -> Iterator[Machine]:
 def test_a_signed_release_is_installed_and_started(machine):
     result = machine.install()
 
-    started = f"unstoppable init {machine.data}\nunstoppable schedule install\n"
+    started = f"unstoppable init --with-schedule {machine.data}\n"
     assert result.stdout == started, result.stderr
     assert "is not on your PATH" in result.stderr
     assert machine.link.resolve().parents[2] == machine.apps

@@ -40,7 +40,7 @@ def test_init_writes_the_sheet_for_alice_alone_and_says_what_to_do_with_it(alice
     page, text = sheets(alice)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (page, text)} == {0o600}
     assert result.stderr.startswith(
-        f"note: print the recovery sheet {page}, then run `unstoppable key sheet --confirm`\n"
+        f"note: the key is on the recovery sheet {page}\n"
         "note: without its key nothing can be restored, and nobody else has it\n"
     )
     assert alice.key() not in result.stdout + result.stderr

@@ -6,6 +6,7 @@ import click
 
 from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.proof import prove
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
@@ -47,8 +48,12 @@ def run_now(
     *,
     accept_shrink: bool = False,
     slot_at: datetime | None = None,
+    is_first: bool = False,
 ) -> int:
-    """Make a backup, for a slot where one is due, tell how it ended and return its exit code."""
+    """Make a backup, for a slot where one is due, tell how it ended and return its exit code.
+
+    The first one is proved by restoring a sample of it.
+    """
     settings = configuration.settings
     source = Source(
         folder=configuration.source,
@@ -60,8 +65,12 @@ def run_now(
     with stoppable() as cancel:
         with showing("read", cancel, in_logs=slot_at is None) as watch:
             verdict = back_up(configuration.installation(), source, watch, slot_at=slot_at)
+        proof = prove(configuration, verdict, cancel) if is_first else None
         # Signals still only wish: the verdict is told whole.
-        return records.tell(session, verdict, source=printable(str(source.folder)))
+        more = {"proof": proof.document} if proof else {}
+        code = records.tell(session, verdict, source=printable(str(source.folder)), more=more)
+        said = proof.tell(is_json=session.is_json, is_verbose=session.is_verbose) if proof else 0
+        return code or said
 
 
 def _rehearse(session: Session, configuration: Configuration) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from unstoppable.cli import env_file
 from unstoppable.cli.settings import Configuration
 from unstoppable.domain.caller import Call
-from unstoppable.domain.setup_errors import SettingsElsewhere
+from unstoppable.domain.setup_errors import PathUnfit, SettingsElsewhere
 from unstoppable.runner.caller import Caller, callers
 
 NOBODY = "nobody: `unstoppable schedule install`"
@@ -25,8 +25,33 @@ def who_may_call(configuration: Configuration) -> tuple[Caller, ...]:
     return callers(call, is_default=path == env_file.configuration_folder() / ".env")
 
 
-def require_complete(configuration: Configuration) -> None:
-    """Raise SettingMissing or SettingsElsewhere where the settings file is not enough for a run."""
+def install_caller(
+    configuration: Configuration, *, uses_cron: bool = False, dry_run: bool = False
+) -> tuple[Caller, bool]:
+    """Have the schedule called; returns by whom, and whether that is new.
+
+    Raises SettingMissing, SettingsElsewhere, PathUnfit or CallerUnusable.
+    """
+    _require_complete(configuration)
+    callers = who_may_call(configuration)
+    chosen = callers[-1 if uses_cron else 0]
+    if dry_run:
+        return chosen, not chosen.is_current()
+    is_changed = chosen.install()
+    for other in callers:
+        if other is not chosen and other.is_installed():
+            other.remove()
+    return chosen, is_changed
+
+
+def calling_sentence(configuration: Configuration, caller: Caller, *, is_changed: bool) -> str:
+    """Return who calls the schedule, in one sentence."""
+    word = "is called" if is_changed else "was called already"
+    return f"the schedule of {configuration.resource} {word} by {caller.title}"
+
+
+def _require_complete(configuration: Configuration) -> None:
+    """Refuse where a run with the settings file alone would lack something."""
     configuration.installation()
     _ = configuration.source
     if names := configuration.only_in_environment:
@@ -36,4 +61,8 @@ def require_complete(configuration: Configuration) -> None:
 
 def who_calls(configuration: Configuration) -> list[str]:
     """Return the names of those that call the schedule; none for nobody."""
-    return [caller.title for caller in who_may_call(configuration) if caller.is_installed()]
+    try:
+        callers = who_may_call(configuration)
+    except PathUnfit:
+        return []
+    return [caller.title for caller in callers if caller.is_installed()]

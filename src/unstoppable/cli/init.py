@@ -5,37 +5,45 @@ from pathlib import Path
 import click
 
 from unstoppable import engine
-from unstoppable.cli import env_file, output, sheet
+from unstoppable.cli import env_file, output, records, sheet, sheet_state
 from unstoppable.cli.backup import run_now
+from unstoppable.cli.calling import calling_sentence, install_caller, who_calls
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import make_private_folder, remove_drafts, write_new
+from unstoppable.runner.journal import Journal
 from unstoppable.runner.plan import Key
 from unstoppable.runner.setup import Found, examine, set_up
 from unstoppable.secrets.reference import InFile, Literal
 
+_SET_UP = (ExitCode.SUCCEEDED, ExitCode.PARTIAL)
+
 
 @click.command(cls=Speaking)
 @click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--with-schedule", is_flag=True, help="Also do `unstoppable schedule install`.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
 @click.pass_obj
-def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
+def init(session: Session, *, directory: Path | None, with_schedule: bool, dry_run: bool) -> int:
     """Set up backups of a directory and make the first one.
 
     Writes a settings file with a fresh key, a repository and its pins, whatever of them is
     missing, and with a new repository the recovery sheet, to be printed; what is there is never
-    changed. Without DIR the settings name the directory.
+    changed, and a backup that is there suffices. Without DIR the settings name the directory.
+    The first backup is proved: some files, chosen at random, are restored and compared.
 
     Example:
       unstoppable init /srv/data
 
     Exit codes:
-      0 set up, first backup succeeded    1 failed    2 wrong usage    3 first backup partial
-      10 the pinned repository is gone    11 another run is going on
-      12 wrong key or broken pin    130 cancelled
+      0 set up and backed up    1 failed, or a file came back different    2 wrong usage
+      3 first backup partial    10 the pinned repository is gone
+      11 another run is going on    12 wrong key or broken pin    130 cancelled
     """
     before = load(session.env_file, may_be_missing=True)
     source = _source(before, directory)
@@ -51,7 +59,48 @@ def init(session: Session, *, directory: Path | None, dry_run: bool) -> int:
     configuration = load(session.env_file)
     if found is not Found.READY:
         sheet.write_first(configuration)
-    return run_now(session, configuration)
+    backup = _last_backup(configuration) if found is Found.READY else None
+    if backup is None:
+        code = run_now(session, configuration, is_first=True)
+    else:
+        code = _tell_ready(session, configuration, backup)
+    if code in _SET_UP and with_schedule:
+        caller, is_new = install_caller(configuration)
+        output.say(calling_sentence(configuration, caller, is_changed=is_new))
+    if code in _SET_UP and backup is None:
+        _say_next(configuration)
+    return code
+
+
+def _last_backup(configuration: Configuration) -> RunRecord | None:
+    journal = Journal(configuration.settings.state)
+    return records.last_stored(journal.runs(configuration.resource, limit=records.LOOKED_AT))
+
+
+def _tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:
+    if session.is_json:
+        output.document({**records.as_document(backup), "proof": None})
+    else:
+        when, source = output.local(backup.run.started_at), printable(str(configuration.source))
+        output.data(
+            f"set up already: {source} was backed up at {when}; nothing was changed, "
+            "`unstoppable backup` makes another"
+        )
+    return ExitCode.SUCCEEDED
+
+
+def _say_next(configuration: Configuration) -> None:
+    """Tell what to do after a first backup."""
+    is_called = bool(who_calls(configuration))
+    steps = (
+        sheet_state.look(configuration).to_do,
+        "`unstoppable restore --to FOLDER`, to have done it once before you need it",
+        "`unstoppable status`, now and then: it tells what happened last"
+        if is_called
+        else "`unstoppable schedule install`, to have it done every night",
+    )
+    for number, step in enumerate(steps, 1):
+        output.say(f"next {number}: {step}")
 
 
 def _source(before: Configuration, directory: Path | None) -> Path:

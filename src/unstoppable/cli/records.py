@@ -1,22 +1,32 @@
 """Runs and their verdicts, in words and as JSON."""
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
-from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
 from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
+LOOKED_AT = 1000
+"""Runs among which the last backup is looked for."""
 _SHRANK = "source-shrank"
 _DAMAGED = "damaged"
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 UNWATCHED = "not yet watched by another machine"
 
 
-def tell(session: Session, verdict: Verdict, *, source: str) -> int:
-    """Tell how a run ended: one sentence on stdout, the rest on stderr; returns its exit code."""
+def tell(
+    session: Session, verdict: Verdict, *, source: str, more: Mapping[str, object] = _NOTHING
+) -> int:
+    """Tell how a run ended: one sentence on stdout, the rest on stderr; returns its exit code.
+
+    In JSON there is `more` beside it.
+    """
     stored = verdict.stored
     if stored is not None:
         output.issues(stored.issues, stored.issue_count + stored.note_count)
@@ -30,7 +40,7 @@ def tell(session: Session, verdict: Verdict, *, source: str) -> int:
         output.say("error: this run could not be recorded")
         output.complain(verdict.unrecorded, is_verbose=session.is_verbose)
     if session.is_json:
-        output.document(as_document(verdict.record))
+        output.document({**as_document(verdict.record), **more})
     elif verdict.error is None:
         output.data(sentence(verdict.record, source))
     return verdict.exit_code
@@ -50,6 +60,11 @@ def sentence(record: RunRecord, source: str) -> str:
         f"stored: {source} ({amount(record.counts)}) as snapshot {snapshot} "
         f"in {took(record)}; {UNWATCHED}"
     )
+
+
+def last_stored(runs: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the first of `runs`, newest first, that left a backup."""
+    return next((run for run in runs if run.outcome in KEPT), None)
 
 
 def amount(counts: Counts | None) -> str:

@@ -7,7 +7,13 @@ import click
 
 from unstoppable.cli import output
 from unstoppable.cli.backup import run_now
-from unstoppable.cli.calling import NOBODY, require_complete, who_calls, who_may_call
+from unstoppable.cli.calling import (
+    NOBODY,
+    calling_sentence,
+    install_caller,
+    who_calls,
+    who_may_call,
+)
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
@@ -115,21 +121,14 @@ def install(session: Session, *, cron: bool, dry_run: bool) -> int:
       0 installed, or it was    1 failed    2 wrong usage
     """
     configuration = load(session.env_file)
-    require_complete(configuration)
-    callers = who_may_call(configuration)
-    chosen = callers[-1 if cron else 0]
-    is_changed = not chosen.is_current() if dry_run else chosen.install()
-    for other in callers:
-        if other is not chosen and other.is_installed() and not dry_run:
-            other.remove()
+    chosen, is_changed = install_caller(configuration, uses_cron=cron, dry_run=dry_run)
     if session.is_json:
         document = {"called_by": chosen.title, "is_changed": is_changed, "dry_run": dry_run}
         output.document({**document, "files": chosen.files})
     elif dry_run:
         output.data("\n".join(f"{path}:\n{text}" for path, text in chosen.files.items()))
     else:
-        word = "is called" if is_changed else "was called already"
-        output.data(f"the schedule of {configuration.resource} {word} by {chosen.title}")
+        output.data(calling_sentence(configuration, chosen, is_changed=is_changed))
     return ExitCode.SUCCEEDED
 
 

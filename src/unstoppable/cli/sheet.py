@@ -78,7 +78,7 @@ def sheet(session: Session, *, to: Path | None, confirm: bool, dry_run: bool) ->
 
 
 def write_first(configuration: Configuration) -> None:
-    """Write the sheet of a key that is new, and tell what to do with it.
+    """Write the sheet of a key that is new, and tell what it is worth.
 
     A key that the environment or another file holds is the operator's, and is written nowhere
     unless they ask for it. A sheet that cannot be written stops no backup.
@@ -89,7 +89,7 @@ def write_first(configuration: Configuration) -> None:
         facts = _facts(configuration)
         owner = _owner(configuration, facts.key_fingerprint)
         page, *_ = sheet_file.write(owner, _folder(configuration, None), _contents(facts))
-        output.say(f"note: print the recovery sheet {printable(str(page))}, then run `{CONFIRM}`")
+        output.say(f"note: the key is on the recovery sheet {printable(str(page))}")
     except UnstoppableError as error:
         output.say(f"note: {printable(str(error))}")
         output.say(f"note: {printable(error.hint)}")

@@ -27,13 +27,21 @@ class SheetState:
     @property
     def sentence(self) -> str:
         """What a person should know and do."""
-        page = printable(str(self.files[0])) if self.files else ""
-        if self.record.confirmed_at is not None:
-            when = f"confirmed {output.local(self.record.confirmed_at)}"
-            return f"{when}; but {page} still lies here: delete it" if page else when
-        if page:
-            return f"not confirmed: print {page}, then `unstoppable key sheet --confirm`"
-        return "not confirmed: write one with `unstoppable key sheet`, and print it"
+        if self.record.confirmed_at is None:
+            return f"not confirmed: {self.to_do}"
+        when = f"confirmed {output.local(self.record.confirmed_at)}"
+        return f"{when}; but {self._page} still lies here: delete it" if self.files else when
+
+    @property
+    def to_do(self) -> str:
+        """What brings a key on paper that is not there."""
+        if self.files:
+            return f"print {self._page}, then `unstoppable key sheet --confirm`"
+        return "write one with `unstoppable key sheet`, and print it"
+
+    @property
+    def _page(self) -> str:
+        return printable(str(self.files[0]))
 
 
 def look(configuration: Configuration) -> SheetState:

@@ -8,14 +8,10 @@ from unstoppable.cli import output, records, sheet_state
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.cli.sheet_state import SheetState
-from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
 from unstoppable.runner import lane
 from unstoppable.runner.journal import Journal
-
-_RUNS_LOOKED_AT = 1000
-_KEPT = (Outcome.SUCCEEDED, Outcome.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +49,10 @@ def status(session: Session, *, asked: str | None) -> int:
 
 def _look(configuration: Configuration) -> _Status:
     settings, resource = configuration.settings, configuration.resource
-    runs = Journal(settings.state).runs(resource, limit=_RUNS_LOOKED_AT)
+    runs = Journal(settings.state).runs(resource, limit=records.LOOKED_AT)
     return _Status(
         last_run=next(iter(runs), None),
-        last_stored=next((run for run in runs if run.outcome in _KEPT), None),
+        last_stored=records.last_stored(runs),
         is_running=lane.is_held(lane.lane_file(settings.hot, resource)),
         sheet=sheet_state.look(configuration),
     )

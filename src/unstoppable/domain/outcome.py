@@ -27,6 +27,9 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+KEPT = (Outcome.SUCCEEDED, Outcome.PARTIAL)
+"""Outcomes of runs that left a backup."""
+
 EXIT_CODES = {
     Outcome.SUCCEEDED: ExitCode.SUCCEEDED,
     Outcome.PARTIAL: ExitCode.PARTIAL,

@@ -22,3 +22,19 @@ class SettingsElsewhere(UsageError):
 
     sentence_form = "{names} from the environment would be missing when the schedule is called"
     hint_form = "write them into {env_file}, a secret as NAME_FILE, then try again"
+
+
+class NotProved(UnstoppableError):
+    """A first backup of which nothing could be restored."""
+
+    sentence_form = "{resource} is stored, but no sample of it could be restored: {cause}"
+    hint_form = "`unstoppable check --read-data all` tells what is wrong in cold"
+
+
+class CameBackDifferent(UnstoppableError):
+    """A file that was restored is not what was backed up."""
+
+    sentence_form = "{count} of {files} came back from {resource} different, {path} first"
+    hint_form = (
+        "check memory and disks, then `unstoppable check --read-data all`; trust no backup yet"
+    )

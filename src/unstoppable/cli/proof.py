@@ -1,0 +1,79 @@
+"""The proof that ends a set-up: some files come back from cold as they are."""
+
+from dataclasses import dataclass
+from random import SystemRandom
+
+from unstoppable.cli import output
+from unstoppable.cli.opening import open_to_read
+from unstoppable.cli.settings import Configuration
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.outcome import KEPT, ExitCode
+from unstoppable.domain.setup_errors import CameBackDifferent, NotProved
+from unstoppable.domain.text import count, printable, size
+from unstoppable.engine import Cancel
+from unstoppable.runner.run import Verdict
+from unstoppable.runner.sample import Sample, restore_sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """How the proof went."""
+
+    source: str
+    sample: Sample | None
+    error: UnstoppableError | None
+    """Why there is no sample, or what is wrong with it."""
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The proof for JSON."""
+        sample = self.sample
+        return {
+            "files": sample.files if sample else 0,
+            "bytes": sample.size_bytes if sample else 0,
+            "different": [printable(path) for path in sample.different] if sample else [],
+            "error": str(self.error) if self.error else None,
+        }
+
+    def tell(self, *, is_json: bool, is_verbose: bool) -> ExitCode:
+        """Tell it in one sentence; returns the exit code that follows from it."""
+        if self.error is not None:
+            output.complain(self.error, is_verbose=is_verbose)
+            return self.error.exit_code
+        if self.sample is not None and not is_json:
+            output.data(_sentence(self.sample, self.source))
+        return ExitCode.SUCCEEDED
+
+
+def prove(configuration: Configuration, verdict: Verdict, cancel: Cancel) -> Proof | None:
+    """Restore a sample of what a run stored, from cold alone; None where it stored no backup."""
+    if verdict.record.outcome not in KEPT:
+        return None
+    source, sample = configuration.source, None
+    error: UnstoppableError | None = None
+    try:
+        sample = restore_sample(
+            open_to_read(configuration),
+            verdict.record,
+            source,
+            chance=SystemRandom(),
+            cancel=cancel,
+        )
+    except UnstoppableError as cause:
+        error = NotProved(resource=configuration.resource, cause=cause)
+        error.__cause__ = cause
+    if sample is not None and sample.different:
+        error = CameBackDifferent(
+            resource=configuration.resource,
+            path=sample.different[0],
+            count=count(len(sample.different), "file"),
+            files=sample.files,
+        )
+    return Proof(source=printable(str(source)), sample=sample, error=error)
+
+
+def _sentence(sample: Sample, source: str) -> str:
+    if not sample.files:
+        return f"not proved: there was no file in {source} to restore as a sample"
+    amount = f"{count(sample.files, 'file')}, {size(sample.size_bytes)}"
+    return f"proved: a random sample of {source} came back from cold unchanged ({amount})"

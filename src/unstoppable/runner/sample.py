@@ -1,0 +1,127 @@
+"""Proof by example: files chosen at random come back from cold as they are in the source."""
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from unstoppable.domain.entry import Entry
+from unstoppable.domain.errors import Refused
+from unstoppable.domain.run import RunRecord
+from unstoppable.engine import Cancel, Repository
+
+_MOST_FILES = 20
+_MOST_TRIES = 400
+_MOST_BYTES_OF_FILE = 16 << 20
+_MOST_ENTRIES_OF_FOLDER = 100_000
+_MOST_SECONDS = 30.0
+"""Whoever sets up waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What was restored and compared."""
+
+    files: int
+    size_bytes: int
+    different: tuple[str, ...]
+    """Paths that came back as something else."""
+
+
+def restore_sample(
+    repository: Repository,
+    record: RunRecord,
+    source: Path,
+    *,
+    chance: Random,
+    cancel: Cancel,
+) -> Sample:
+    """Restore some files of the snapshot that a run has just made, and compare them.
+
+    Nothing is written: each is compared as it comes. What changed since the run started, is
+    excluded or may not be read says nothing and is left out, and so are large files. It ends
+    early when it takes long or is cancelled. Raises StorageFailed or RepositoryDamaged.
+    """
+    files, size_bytes, different = 0, 0, []
+    started_at_seconds, snapshot_id = record.run.started_at.timestamp(), record.snapshot_id or ""
+    deadline = time.monotonic() + _MOST_SECONDS
+    for path in _choose(source, chance):
+        if files == _MOST_FILES or time.monotonic() > deadline or cancel.is_set():
+            break
+        before = _state(path)
+        if before is None or before.st_ctime >= started_at_seconds:
+            continue
+        try:
+            is_same = _is_same(repository, snapshot_id, os.fsencode(path.relative_to(source)), path)
+        except (Refused, OSError):  # excluded, or not to be read any more
+            continue
+        after = _state(path)
+        if after is not None and after.st_ctime_ns == before.st_ctime_ns:
+            files, size_bytes = files + 1, size_bytes + before.st_size
+            different += [] if is_same else [str(path)]
+    return Sample(files=files, size_bytes=size_bytes, different=tuple(different))
+
+
+def _is_same(repository: Repository, snapshot_id: str, stored: bytes, path: Path) -> bool:
+    """Return whether what is stored is the file at `path`; raises Refused or OSError."""
+    # Somebody may put a link or a pipe there meanwhile.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        with repository.entries(snapshot_id, path=stored) as entries:
+            if not _is_of(next(entries)[0], found):
+                return False
+        with repository.dump(snapshot_id, stored) as chunks:
+            return all(file.read(len(chunk)) == chunk for chunk in chunks) and not file.read(1)
+
+
+def _is_of(entry: Entry, found: os.stat_result) -> bool:
+    stored = (entry.mode, entry.uid, entry.gid, entry.modified_seconds)
+    mode = stat.S_IMODE(found.st_mode)
+    return stored == (mode, found.st_uid, found.st_gid, found.st_mtime_ns // 1_000_000_000)
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """Return what is known of a regular file that is not too large; None for anything else."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) and found.st_size <= _MOST_BYTES_OF_FILE else None
+
+
+def _choose(source: Path, chance: Random) -> Iterator[Path]:
+    """Yield different files: each time from the top down, one entry at random in each folder."""
+    listed: dict[Path, list[os.DirEntry[str]]] = {}
+    chosen: set[Path] = set()
+    for _ in range(_MOST_TRIES):
+        path = _descend(source, chance, listed)
+        if path is not None and path not in chosen:
+            chosen.add(path)
+            yield path
+
+
+def _descend(
+    folder: Path, chance: Random, listed: dict[Path, list[os.DirEntry[str]]]
+) -> Path | None:
+    while True:
+        if folder not in listed:
+            listed[folder] = _list(folder)
+        if not listed[folder]:
+            return None
+        entry = chance.choice(listed[folder])
+        if not entry.is_dir(follow_symlinks=False):
+            return Path(entry.path) if entry.is_file(follow_symlinks=False) else None
+        folder = Path(entry.path)
+
+
+def _list(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(islice(entries, _MOST_ENTRIES_OF_FOLDER))
+    except OSError:
+        return []
