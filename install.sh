@@ -153,7 +153,7 @@ if [ "$action" = set-up ]; then
   keep the settings, key and pins in $configuration"
     else
         plan="$plan
-  write settings, a new key and pins in $configuration
+  write settings, a new key, pins and a sheet of the key to print in $configuration
   keep backups of $source in $data, and make the first one now"
     fi
     [ -z "$with_schedule" ] || plan="$plan

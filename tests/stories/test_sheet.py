@@ -217,6 +217,8 @@ def test_pins_and_records_that_cannot_be_read_leave_status_alone(well):
     (well.state / "recovery-sheets.json").write_text("{")
     assert well.asked("status")["is_sheet_confirmed"] is False
     assert well.run("key", "sheet").returncode == 1
+    told = well.run("key", "sheet", "--confirm", typed="1\n2\n3\n").stderr
+    assert told.startswith(f"error: {well.state / 'recovery-sheets.json'} cannot be used: ")
 
     well.pins_file.write_text("{")
 

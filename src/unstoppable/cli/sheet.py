@@ -159,8 +159,9 @@ def _folder(configuration: Configuration, asked: Path | None) -> Path:
 
 
 def _confirm(session: Session, facts: Sheet, owner: sheet_file.Owner, *, dry_run: bool) -> int:
+    # What cannot be read is told before anybody types.
+    _, lying = sheet_file.look(owner)
     if dry_run:
-        _, lying = sheet_file.look(owner)
         return _tell_files(session, "would_delete", lying)
     numbers = sorted(SystemRandom().sample(range(1, len(facts.groups) + 1), _GROUPS_ASKED))
     output.say(f"type {_GROUPS_ASKED} groups from the paper, each with its check digits")
