@@ -103,7 +103,7 @@ class Source:
     """Ours, left out where they lie inside."""
     one_file_system: bool = False
     max_shrink_percent: int | None = None
-    """None accepts any shrinking."""
+    """None accepts any shrinking, and that what was mounted is no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,19 @@ from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, Source
 from unstoppable.runner import pins_file
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.mounts import MountGuard
 from unstoppable.runner.run import back_up
 
 
 @click.command(cls=Speaking)
 @resource_argument
 @click.option("--dry-run", is_flag=True, help="Check settings, key, pins and source; read nothing.")
-@click.option("--accept-shrink", is_flag=True, help="However much smaller the source became.")
+@click.option(
+    "--accept-shrink",
+    is_flag=True,
+    help="However much smaller the source became, and whatever is no longer mounted in it.",
+)
 @click.pass_obj
 def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink: bool) -> int:
     """Make a backup now.
@@ -38,7 +44,7 @@ def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink:
     configuration = load(session.env_file)
     check_resource(asked, configuration.resource)
     if dry_run:
-        return _rehearse(session, configuration)
+        return _rehearse(session, configuration, accept_shrink=accept_shrink)
     return run_now(session, configuration, accept_shrink=accept_shrink)
 
 
@@ -54,14 +60,7 @@ def run_now(
 
     The first one is proved by restoring a sample of it.
     """
-    settings = configuration.settings
-    source = Source(
-        folder=configuration.source,
-        exclude=settings.exclude,
-        own_folders=(settings.hot, settings.cold, settings.state),
-        one_file_system=settings.one_file_system,
-        max_shrink_percent=None if accept_shrink else settings.max_shrink,
-    )
+    source = _source(configuration, accept_shrink=accept_shrink)
     with stoppable() as cancel:
         with showing("read", cancel, in_logs=slot_at is None) as watch:
             verdict = back_up(configuration.installation(), source, watch, slot_at=slot_at)
@@ -73,11 +72,24 @@ def run_now(
         return code or said
 
 
-def _rehearse(session: Session, configuration: Configuration) -> int:
+def _source(configuration: Configuration, *, accept_shrink: bool) -> Source:
+    settings = configuration.settings
+    return Source(
+        folder=configuration.source,
+        exclude=settings.exclude,
+        own_folders=(settings.hot, settings.cold, settings.state),
+        one_file_system=settings.one_file_system,
+        max_shrink_percent=None if accept_shrink else settings.max_shrink,
+    )
+
+
+def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: bool) -> int:
     installation, source = configuration.installation(), configuration.source
     pins = pins_file.require(installation.pins_file, installation.resource)
     places = installation.places(pins, uses_hot=False)
     Repository.open(places, installation.key.of_repository(places), pins, mode="read")
+    read = _source(configuration, accept_shrink=accept_shrink)
+    MountGuard(Journal(installation.state), installation.resource, read).check_source()
     try:
         next(source.iterdir(), None)
     except OSError as error:

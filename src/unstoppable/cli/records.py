@@ -9,6 +9,7 @@ from unstoppable.cli.command import Session
 from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
+from unstoppable.runner.mounts import UNMOUNTED
 from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
@@ -32,6 +33,11 @@ def tell(
         output.issues(stored.issues, stored.issue_count + stored.note_count)
         if any(issue.kind == _SHRANK for issue in stored.issues):
             output.say("hint: if that is as it should be, `unstoppable backup --accept-shrink`")
+        if any(issue.kind == UNMOUNTED for issue in stored.issues):
+            output.say(
+                "hint: mount it and make a backup again; what is gone for good is no longer "
+                "expected after `unstoppable backup --accept-shrink`"
+            )
         if any(issue.kind == _DAMAGED for issue in stored.issues):
             output.say("hint: `unstoppable check --read-data all` tells which snapshots are harmed")
     if verdict.error is not None:

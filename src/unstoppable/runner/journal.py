@@ -1,7 +1,7 @@
 """The journal: every run of this machine, on disk before anything else is told."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from unstoppable.domain.run import RunRecord
 from unstoppable.runner.files import make_private_folder
 
 FILE_NAME = "journal.sqlite3"
-VERSION = 2
+VERSION = 3
 _BUSY_SECONDS = 30
 CLOCK_STEP = timedelta(minutes=5)
 """By how much a clock may be put back without making what was recorded before look wrong."""
@@ -34,6 +34,16 @@ _STEPS = (
         "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
     ),
     (f"CREATE INDEX runs_by_slot ON runs (customer, resource, {_SLOT})",),
+    (
+        """
+        CREATE TABLE mounts (
+            customer TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            point    BLOB NOT NULL,  -- a path, absolute
+            PRIMARY KEY (customer, resource, point)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
 )
 """What makes each version from the one before it, the first from nothing."""
 _WRITE = """
@@ -117,6 +127,27 @@ class Journal:
             _seconds(after),
             _seconds(until),
         )
+
+    def mounts(self, resource: ResourceName) -> frozenset[bytes]:
+        """Return the mount points that its next backup needs; raises JournalUnusable."""
+        if not self.path.exists():
+            return frozenset()
+        with self._opened() as connection:
+            query = "SELECT point FROM mounts WHERE customer = ? AND resource = ?"
+            return frozenset(point for (point,) in connection.execute(query, _name(resource)))
+
+    def remember_mounts(self, resource: ResourceName, points: Iterable[bytes]) -> None:
+        """Keep the mount points that the next backup needs, in place of those that are there.
+
+        Raises JournalUnusable or FolderUnusable.
+        """
+        make_private_folder(self.path.parent)
+        self._make_private()
+        with self._opened() as connection:
+            delete = "DELETE FROM mounts WHERE customer = ? AND resource = ?"
+            connection.execute(delete, _name(resource))
+            rows = [(*_name(resource), point) for point in points]
+            connection.executemany("INSERT INTO mounts VALUES (?, ?, ?)", rows)
 
     def _of(self, resource: ResourceName, condition: str, *values: str | int) -> list[RunRecord]:
         return self._select(

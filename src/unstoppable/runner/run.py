@@ -14,6 +14,7 @@ from unstoppable.domain.snapshot import Stored
 from unstoppable.engine import Repository, Source, Watch
 from unstoppable.runner import lane, pins_file
 from unstoppable.runner.journal import Journal
+from unstoppable.runner.mounts import MountGuard
 from unstoppable.runner.plan import Installation
 
 
@@ -60,14 +61,15 @@ def back_up(
     1. The lane is taken. A slot that somebody else served meanwhile is left alone.
     2. The run is recorded as going on; others of this customer without an outcome are dead, and
        recorded so.
-    3. Key, pins, source, backup, proof on cold.
+    3. Key, pins, what should be mounted, source, backup, proof on cold.
     4. The outcome is recorded while the lane is still held, so that no other run calls this dead.
 
     A journal that cannot be written stops no backup, and the verdict says so; but one that is
     late for its slot, because it would be made again with each tick.
     """
     run = new_run(installation.resource, slot_at)
-    pen = _Pen(Journal(installation.state))
+    journal = Journal(installation.state)
+    pen, guard = _Pen(journal), MountGuard(journal, run.resource, source)
     try:
         with lane.hold(lane.lane_file(installation.hot, run.resource), run):
             if pen.is_served(run):
@@ -76,7 +78,7 @@ def back_up(
             if pen.failure is not None and run.is_late:
                 return _failed(run, pen.failure)
             pen.bury(run)
-            verdict = _attempt(run, lambda: _store(installation, source, run, watch), watch)
+            verdict = _attempt(run, lambda: _store(installation, guard, run, watch), watch)
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
@@ -87,18 +89,19 @@ def back_up(
         record=verdict.record,
         stored=verdict.stored,
         error=verdict.error,
-        unrecorded=pen.failure,
+        unrecorded=pen.failure or guard.failure,
     )
 
 
-def _store(installation: Installation, source: Source, run: Run, watch: Watch) -> Stored:
+def _store(installation: Installation, guard: MountGuard, run: Run, watch: Watch) -> Stored:
     pins = pins_file.require(installation.pins_file, installation.resource)
     places = installation.places(pins)
     key = installation.key.of_repository(places)
     repository = Repository.open(places, key, pins, mode="append")
     if watch.cancel.is_set():
         raise errors.Cancelled(resource=installation.resource)
-    return repository.backup(source, run, watch)
+    guard.check_source()
+    return guard.judge(repository.backup(guard.source, run, watch))
 
 
 def _attempt(run: Run, store: Callable[[], Stored], watch: Watch) -> Verdict:

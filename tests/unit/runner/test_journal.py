@@ -46,6 +46,7 @@ def test_a_run_is_there_while_it_runs_and_has_one_record_after(journal):
 def test_a_journal_of_the_version_before_is_taken_over(journal):
     journal.write(record("r"))
     with closing(sqlite3.connect(journal.path)) as opened:
+        opened.execute("DROP TABLE mounts")
         opened.execute("DROP INDEX runs_by_slot")
         opened.execute("PRAGMA user_version = 1")
         opened.commit()
@@ -53,7 +54,7 @@ def test_a_journal_of_the_version_before_is_taken_over(journal):
     assert journal.going_on("alice") == [record("r")]
 
     with closing(sqlite3.connect(journal.path)) as opened:
-        assert opened.execute("PRAGMA user_version").fetchone() == (2,)
+        assert opened.execute("PRAGMA user_version").fetchone() == (3,)
         indexes = opened.execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall()
         assert ("runs_by_slot",) in indexes
 
@@ -73,14 +74,14 @@ def test_the_journal_is_private_durable_and_knows_its_version(journal):
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert journal.path.parent.stat().st_mode & 0o777 == 0o700
     with closing(sqlite3.connect(journal.path)) as opened:
-        assert opened.execute("PRAGMA user_version").fetchone() == (2,)
+        assert opened.execute("PRAGMA user_version").fetchone() == (3,)
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(journal):
     journal.write(record("r"))
     with closing(sqlite3.connect(journal.path)) as opened:
-        opened.execute("PRAGMA user_version = 3")
+        opened.execute("PRAGMA user_version = 4")
 
     with pytest.raises(JournalUnusable, match="newer version"):
         journal.write(record("s"))
@@ -114,6 +115,29 @@ def test_a_state_folder_that_cannot_be_made_is_an_error(tmp_path):
 
     with pytest.raises(FolderUnusable):
         Journal(tmp_path / "file/state").write(record("r"))
+
+
+def test_what_is_to_be_mounted_is_kept_for_each_resource_whatever_its_name(journal):
+    assert journal.mounts(ALICE) == frozenset()
+    assert not journal.path.exists()
+
+    journal.remember_mounts(BOB, [b"/bob"])
+    journal.remember_mounts(ALICE, [b"/a", b"/line\nbreak\xff"])
+    journal.remember_mounts(ALICE, [b"/line\nbreak\xff"])
+
+    assert journal.mounts(ALICE) == {b"/line\nbreak\xff"}
+    assert journal.mounts(BOB) == {b"/bob"}
+
+
+def test_a_journal_before_mounts_were_remembered_is_taken_over(journal):
+    journal.write(record("r"))
+    with closing(sqlite3.connect(journal.path)) as opened:
+        opened.execute("DROP TABLE mounts")
+        opened.execute("PRAGMA user_version = 2")
+        opened.commit()
+
+    assert journal.mounts(ALICE) == frozenset()
+    assert journal.runs(ALICE, limit=9) == [record("r")]
 
 
 def test_writers_wait_for_each_other(journal):

@@ -1,0 +1,14 @@
+"""Errors about what is mounted; as in `errors`."""
+
+from unstoppable.domain.errors import UnstoppableError
+
+
+class SourceUnmounted(UnstoppableError):
+    """What the source lay on at the last backup is not mounted."""
+
+    sentence_form = (
+        "the source {source} of {resource} {place} at the last backup and is none now: "
+        "nothing was stored"
+    )
+    hint_form = "mount it; if it is gone for good, `unstoppable backup --accept-shrink`"
+    is_permanent = False

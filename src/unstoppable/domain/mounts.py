@@ -1,0 +1,176 @@
+"""What is mounted where, and what of it a backup of a folder needs.
+
+Paths are real, absolute and bytes: names are anybody's.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from unstoppable.domain.exclude import is_left_out
+
+KERNEL_FILE_SYSTEMS = frozenset(
+    {
+        "proc",
+        "sysfs",
+        "devpts",
+        "cgroup",
+        "cgroup2",
+        "tracefs",
+        "debugfs",
+        "securityfs",
+        "bpf",
+        "configfs",
+        "mqueue",
+        "pstore",
+        "autofs",
+        "fusectl",
+        "binfmt_misc",
+        "hugetlbfs",
+        "efivarfs",
+        "selinuxfs",
+        "rpc_pipefs",
+        "nfsd",
+    }
+)
+"""Made up by the kernel; the engine does not enter them, and a test compares the two lists."""
+_IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+"""What is not mounted any more is gone, and nobody can mount it again; sessions and services come
+and go with them."""
+_WAITING = "autofs"
+"""A place where the kernel mounts as soon as somebody goes there."""
+_ROOT = b"/"
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A line of mountinfo, as proc(5) describes it."""
+
+    id: int
+    parent: int
+    device: bytes
+    root: bytes
+    """Which folder of the file system is seen at `point`."""
+    point: bytes
+    kind: str
+
+    @classmethod
+    def parse(cls, line: bytes) -> Self:
+        """Return the mount of a line; raises ValueError."""
+        before, _, after = line.partition(b" - ")
+        number, parent, device, root, point = before.split(b" ")[:5]
+        return cls(
+            id=int(number),
+            # Of the first file system of all it is its own.
+            parent=int(parent) if parent != number else -1,
+            device=device,
+            root=_unescaped(root),
+            point=_unescaped(point),
+            kind=after.split(b" ")[0].decode(errors="replace"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a backup takes in."""
+
+    folder: bytes
+    exclude: tuple[str, ...] = ()
+    own_folders: tuple[bytes, ...] = ()
+    one_file_system: bool = False
+
+    def takes(self, point: bytes) -> bool:
+        """Return whether it goes into what is mounted at a point below the folder."""
+        if self.one_file_system or point == self.folder or not is_within(point, self.folder):
+            return False
+        if any(is_within(point, own) for own in self.own_folders):
+            return False
+        return not is_left_out(self.below(point), self.exclude)
+
+    def below(self, point: bytes) -> bytes:
+        """Return a path that lies in the folder, relative to it."""
+        return point[len(self.folder.rstrip(_ROOT)) + 1 :]
+
+
+def is_within(path: bytes, folder: bytes) -> bool:
+    """Return whether a path is the folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(_ROOT) + _ROOT)
+
+
+def seen(mountinfo: bytes) -> dict[bytes, str]:
+    """Return the mount points at which something else is seen than without them, and its kind.
+
+    Neither one that another mount hides, nor a folder that is mounted onto itself: that makes a
+    service's view of the machine, and shows what is there anyway. Raises ValueError.
+    """
+    mounts = {mount.id: mount for mount in map(Mount.parse, mountinfo.splitlines())}
+    on_top = {(mount.parent, mount.point): mount for mount in mounts.values()}
+    found = {}
+    for point in {mount.point for mount in mounts.values()}:
+        mount = _reached(point, mounts, on_top)
+        while mount is not None and _shows_the_same(mount, above := mounts.get(mount.parent)):
+            mount = above if above is not None and above.point == point else None
+        if mount is not None and mount.point == point:
+            found[point] = mount.kind
+    return found
+
+
+def needed(points: Mapping[bytes, str], scope: Scope) -> frozenset[bytes]:
+    """Return which mount points a backup needs: what the source lies on, and what it takes in."""
+    under = max(
+        (point for point in points if is_within(scope.folder, point)), default=_ROOT, key=len
+    )
+    unentered = [
+        point
+        for point, kind in points.items()
+        if kind in KERNEL_FILE_SYSTEMS and scope.takes(point)
+    ]
+    taken = {
+        point
+        for point in points
+        if scope.takes(point) and not any(is_within(point, folder) for folder in unentered)
+    }
+    return frozenset(point for point in taken | {under} - {_ROOT} if _lasts(points[point]))
+
+
+def missing(remembered: Iterable[bytes], points: Mapping[bytes, str]) -> frozenset[bytes]:
+    """Return which of the remembered points are none now."""
+    there = {point for point, kind in points.items() if _lasts(kind) or kind == _WAITING}
+    return frozenset(remembered) - there
+
+
+def _lasts(kind: str) -> bool:
+    return kind not in KERNEL_FILE_SYSTEMS | _IN_MEMORY
+
+
+def _reached(
+    point: bytes, mounts: Mapping[int, Mount], on_top: Mapping[tuple[int, bytes], Mount]
+) -> Mount | None:
+    """Return the mount that who goes to a path from the root arrives in."""
+    here = None
+    for root in {mount.parent for mount in mounts.values()} - mounts.keys():
+        at = root
+        for path in _way(point):
+            while (mount := on_top.get((at, path))) is not None:
+                here, at = mount, mount.id
+    return here
+
+
+def _way(path: bytes) -> list[bytes]:
+    """Return the folders on the way to a path, and itself."""
+    names = path.strip(_ROOT).split(_ROOT)
+    return [_ROOT, *(_ROOT + _ROOT.join(names[:depth]) for depth in range(1, len(names) + 1))]
+
+
+def _shows_the_same(mount: Mount, above: Mount | None) -> bool:
+    """Return whether at the mount's point nothing else is seen than without it."""
+    if above is None or mount.device != above.device:
+        return False
+    below = mount.point[len(above.point.rstrip(_ROOT)) :]
+    return mount.root.rstrip(_ROOT) == above.root.rstrip(_ROOT) + below.rstrip(_ROOT)
+
+
+def _unescaped(text: bytes) -> bytes:
+    return _ESCAPED.sub(lambda found: bytes((int(found[1], 8),)), text)

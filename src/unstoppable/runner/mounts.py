@@ -1,0 +1,103 @@
+"""The guard for a mount that is not there: without it an unmounted disk looks like deletion."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from unstoppable.domain import mounts
+from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
+from unstoppable.domain.mount_errors import SourceUnmounted
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import INCOMPLETE
+from unstoppable.domain.snapshot import Issue, Stored
+from unstoppable.engine import Source
+from unstoppable.runner.journal import Journal
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+UNMOUNTED = "unmounted"
+_MESSAGE = (
+    "was a mount point at the last backup and is none now: "
+    "what was mounted there is missing from this backup"
+)
+
+
+class MountGuard:
+    """Compares what is mounted with what was at the last backup, before a run and after it.
+
+    A run that accepts that its source shrank accepts this as well.
+    """
+
+    def __init__(self, journal: Journal, resource: ResourceName, source: Source) -> None:
+        self._journal, self._resource, self.source = journal, resource, source
+        self._remembered: frozenset[bytes] = frozenset()
+        self.failure: UnstoppableError | None = None
+        """Why it is not known what should be mounted, or will not be next time; None if it is."""
+
+    def check_source(self) -> None:
+        """Look what is mounted; raises SourceUnmounted where what the source lay on is not."""
+        self._scope, self._before = _scope(self.source), _mounted()
+        try:
+            self._remembered = self._journal.mounts(self._resource)
+        except JournalUnusable as error:
+            self.failure = error
+        for point in sorted(self._missing(self._before)):
+            if mounts.is_within(self._scope.folder, point):
+                place = "was a mount point"
+                if point != self._scope.folder:
+                    place = f"lay below {os.fsdecode(point)}, which was a mount point"
+                raise SourceUnmounted(
+                    source=self.source.folder, resource=self._resource, place=place
+                )
+
+    def judge(self, stored: Stored) -> Stored:
+        """Return what was stored, with an issue for each mount that it lacks; remember the mounts.
+
+        One is lacking that was not there before the run, or is not there after it. It is expected
+        of the next run all the same. One that ended early says nothing about mounts.
+        """
+        if INCOMPLETE in stored.tags:
+            return stored
+        after = _mounted()
+        missing = {*self._missing(self._before), *self._missing(after)}
+        lacking = sorted(point for point in missing if self._scope.takes(point))
+        there = mounts.needed(self._before, self._scope) | mounts.needed(after, self._scope)
+        # Over single files services put theirs. Only what the backup went into is asked: a file
+        # system that does not answer would hold the run for ever.
+        self._remember(frozenset(filter(os.path.isdir, there)).union(lacking))
+        issues = tuple(
+            Issue(kind=UNMOUNTED, path=self._scope.below(point), message=_MESSAGE, is_note=False)
+            for point in lacking
+        )
+        return replace(
+            stored,
+            issues=(*issues, *stored.issues),
+            issue_count=stored.issue_count + len(issues),
+        )
+
+    def _missing(self, points: Mapping[bytes, str]) -> frozenset[bytes]:
+        if self.source.max_shrink_percent is None:
+            return frozenset()
+        return mounts.missing(self._remembered, points)
+
+    def _remember(self, points: frozenset[bytes]) -> None:
+        # What could not be read is not replaced: it may hold what is missing now.
+        if self.failure is None and points != self._remembered:
+            try:
+                self._journal.remember_mounts(self._resource, points)
+            except (JournalUnusable, FolderUnusable) as error:
+                self.failure = error
+
+
+def _mounted() -> dict[bytes, str]:
+    return mounts.seen(MOUNTINFO.read_bytes())
+
+
+def _scope(source: Source) -> mounts.Scope:
+    folder, *own = map(os.path.realpath, (source.folder, *source.own_folders))
+    return mounts.Scope(
+        folder=os.fsencode(folder),
+        exclude=source.exclude,
+        own_folders=tuple(map(os.fsencode, own)),
+        one_file_system=source.one_file_system,
+    )

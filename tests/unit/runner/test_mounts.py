@@ -1,0 +1,111 @@
+"""What the guard does about a journal that fails; what it does about mounts is told by stories."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from unstoppable.domain.errors import JournalUnusable
+from unstoppable.domain.mount_errors import SourceUnmounted
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.snapshot import Stored
+from unstoppable.engine import Source
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.mounts import MountGuard
+
+ALICE = ResourceName(customer="alice", resource="www")
+STORED = Stored(
+    snapshot_id="f" * 64,
+    tags=(),
+    issues=(),
+    issue_count=0,
+    note_count=0,
+    files_total=1,
+    files_new=1,
+    files_changed=0,
+    files_unchanged=0,
+    bytes_total=1,
+    bytes_read=1,
+    bytes_added=1,
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """A journal that expects a disk in the source."""
+    journal = Journal(tmp_path / "state")
+    journal.remember_mounts(ALICE, [bytes(tmp_path / "source/disk")])
+    return journal
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    (tmp_path / "source").mkdir()
+    return Source(folder=tmp_path / "source", max_shrink_percent=50)
+
+
+def set_version(journal: Journal, version: int) -> None:
+    with closing(sqlite3.connect(journal.path)) as opened:
+        opened.execute(f"PRAGMA user_version = {version}")
+
+
+def test_what_could_not_be_read_is_told_and_not_replaced(journal, source, tmp_path, monkeypatch):
+    other = source.folder / "other"
+    other.mkdir()
+    table = tmp_path / "mountinfo"
+    table.write_text(f"20 1 8:1 / / rw - ext4 x rw\n21 20 8:2 / {other} rw - ext4 y rw\n")
+    monkeypatch.setattr("unstoppable.runner.mounts.MOUNTINFO", table)
+    guard = MountGuard(journal, ALICE, source)
+    before = journal.mounts(ALICE)
+    set_version(journal, 99)
+    guard.check_source()
+    set_version(journal, 3)
+
+    assert guard.judge(STORED) == STORED
+
+    assert isinstance(guard.failure, JournalUnusable)
+    assert journal.mounts(ALICE) == before
+    again = MountGuard(journal, ALICE, source)
+    again.check_source()
+    again.judge(STORED)
+    assert journal.mounts(ALICE) == before | {bytes(other)}
+
+
+def test_what_could_not_be_written_is_told(journal, source):
+    guard = MountGuard(journal, ALICE, source)
+    journal.remember_mounts(ALICE, [bytes(source.folder.parent / "elsewhere")])
+    guard.check_source()
+    set_version(journal, 99)
+
+    assert guard.judge(STORED) == STORED
+
+    assert isinstance(guard.failure, JournalUnusable)
+
+
+def test_a_missing_mount_is_an_issue_more(journal, source):
+    guard = MountGuard(journal, ALICE, source)
+    guard.check_source()
+
+    judged = guard.judge(STORED)
+
+    assert judged.issue_count == 1
+    assert [(issue.kind, issue.path) for issue in judged.issues] == [("unmounted", b"disk")]
+    assert guard.failure is None
+
+
+def test_a_source_may_be_named_by_a_link(journal, source, tmp_path):
+    (tmp_path / "link").symlink_to(source.folder)
+    guard = MountGuard(journal, ALICE, Source(folder=tmp_path / "link", max_shrink_percent=50))
+    guard.check_source()
+
+    assert guard.judge(STORED).issue_count == 1
+
+
+def test_a_source_that_lay_on_a_mount_is_refused_however_it_is_named(journal, source, tmp_path):
+    (tmp_path / "link").symlink_to(source.folder)
+    journal.remember_mounts(ALICE, [bytes(tmp_path)])
+    guard = MountGuard(journal, ALICE, Source(folder=tmp_path / "link", max_shrink_percent=50))
+
+    with pytest.raises(SourceUnmounted, match=f"lay below {tmp_path}"):
+        guard.check_source()
