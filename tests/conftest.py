@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.stories.world"]
+pytest_plugins = ["tests.stories.world", "tests.stories.mounting", "tests.stories.rows"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,6 +29,8 @@ class Machine:
     """None for whoever runs the tests."""
     extra: dict[str, str] = field(default_factory=dict)
     """Settings in the environment beyond those of the places."""
+    entered: tuple[str, ...] = ()
+    """What runs the program elsewhere, such as nsenter."""
 
     def __post_init__(self) -> None:
         self.home, self.data = self.root / "home", self.root / "data"
@@ -65,9 +67,9 @@ class Machine:
 
     def argv(self, *arguments: str) -> tuple[str, ...]:
         if self.user is None:
-            return (PROGRAM, *arguments)
+            return (*self.entered, PROGRAM, *arguments)
         become = ("setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups")
-        return (*become, PROGRAM, *arguments)
+        return (*self.entered, *become, PROGRAM, *arguments)
 
     def run(
         self, *arguments: str, settings: Mapping[str, str] | None = None, typed: str = ""
