@@ -138,8 +138,10 @@ def test_a_dump_goes_into_a_new_file_of_alice_alone(well, root):
     assert target.read_bytes() == (well.data / "photo.bin").read_bytes()
     assert target.stat().st_mode & 0o777 == 0o600
     again = well.run("dump", "letters/bob.txt", "--to", str(target))
-    assert again.returncode == 1
-    assert "File exists" in again.stderr
+    assert again.returncode == 2
+    assert (
+        again.stderr.splitlines()[-2] == f"error: {target} is there already and is not overwritten"
+    )
     assert target.stat().st_size == 102400
 
 

@@ -1,5 +1,6 @@
 """The documents tell every setting, command and exit code."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -9,12 +10,14 @@ import pytest
 
 from tests.stories.world import PROGRAM, Machine
 from unstoppable.cli.main import SUMMARIES, unstoppable
-from unstoppable.cli.settings import NAMES
+from unstoppable.cli.settings_model import NAMES, TOLD
 from unstoppable.domain.outcome import ExitCode
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
+PLACES = ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD", "UNSTOPPABLE_STATE")
+"""What the environment of these stories sets."""
 
 
 def commands() -> list[str]:
@@ -27,10 +30,34 @@ def commands() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_setting_is_documented_and_has_an_example(name):
-    assert f"\n| `{name}` |" in CONFIGURATION
-    assert re.search(rf"^#?{name}(_FILE)?=", EXAMPLE, re.MULTILINE)
+@pytest.mark.parametrize(("name", "told"), TOLD.items())
+def test_every_setting_is_documented_and_has_an_example(name, told):
+    assert f"\n| `{name}` | {told.default} | {told.meaning} |\n" in CONFIGURATION
+    assert re.search(rf"^#{name}(_FILE)?=", EXAMPLE, re.MULTILINE)
+
+
+def test_the_example_is_what_the_program_writes(alice):
+    assert alice.done("config", "generate") == EXAMPLE
+
+
+def test_the_example_sets_nothing_and_every_line_of_it_can_be_taken(alice):
+    file = alice.home / "mine"
+    alice.done("config", "generate", "--to", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    values = alice.asked("--env-file", str(file), "config", "show")
+    assert {found["origin"] for found in values.values()} <= {"default", "the environment"}
+
+    taken = re.sub("^#(?=UNSTOPPABLE_)", "", EXAMPLE, flags=re.MULTILINE)
+    file.write_text(re.sub("^UNSTOPPABLE_KEY.*\n", "", taken, flags=re.MULTILINE))
+
+    shown = json.loads(alice.done("--env-file", str(file), "config", "show", "--json"))
+    told = {name: TOLD[name].example for name in NAMES if f"\n{name}=" in file.read_text()}
+    for name in (*PLACES, "UNSTOPPABLE_EXCLUDE"):
+        told.pop(name, None)
+    assert {name: shown[name]["value"] for name in told} == told
+    again = alice.run("config", "generate", "--to", str(file))
+    assert (again.returncode, file.read_text().startswith("# Settings")) == (2, True)
+    assert again.stderr.startswith(f"error: {file} is there already and is not overwritten\nhint: ")
 
 
 def test_no_document_tells_a_setting_that_is_none():

@@ -1,17 +1,65 @@
 """`unstoppable config`."""
 
+from pathlib import Path
+
 import click
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking
-from unstoppable.cli.settings import NAMES, PREFIX, Configuration, load
+from unstoppable.cli.settings import PREFIX, Configuration, load
+from unstoppable.cli.settings_model import NAMES, TOLD, Told
+from unstoppable.cli.settings_text import explained
+from unstoppable.domain.errors import OutputFailed
+from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.text import printable
+from unstoppable.runner.files import write_new
 from unstoppable.secrets.reference import InFile
 
 
 @click.group()
 def config() -> None:
-    """Show the settings and where each comes from."""
+    """Write, check and show the settings."""
+
+
+@config.command(cls=Speaking)
+@click.option(
+    "--to", type=click.Path(path_type=Path), metavar="FILE", help="A new file, for you alone."
+)
+@click.pass_obj
+def generate(session: Session, *, to: Path | None) -> int:
+    """Write a settings file that explains every setting; it sets none and holds no secret.
+
+    Example:
+      unstoppable config generate
+      unstoppable config generate --to /etc/unstoppable/.env
+
+    Exit codes:
+      0 written    1 failed    2 wrong usage, or FILE is there
+    """
+    if to is not None:
+        _write_new(to)
+        if session.is_json:
+            output.document({"written": printable(str(to))})
+        else:
+            output.data(f"written: {printable(str(to))}; nothing is set in it yet")
+    elif session.is_json:
+        output.document({name: _told(told) for name, told in TOLD.items()})
+    else:
+        output.stream([explained()])
+    return 0
+
+
+def _write_new(path: Path) -> None:
+    try:
+        write_new(path, [explained().encode()])
+    except FileExistsError as error:
+        raise FileIsThere(path=path) from error
+    except OSError as error:
+        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
+
+
+def _told(told: Told) -> dict[str, object]:
+    return {"meaning": told.meaning, "default": told.default, "example": told.example}
 
 
 @config.command(cls=Speaking)

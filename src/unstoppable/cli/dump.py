@@ -14,6 +14,7 @@ from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import interruptible
 from unstoppable.domain.errors import NotForTerminals, OutputFailed
+from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.text import is_plain
 from unstoppable.runner.files import write_new
 
@@ -37,8 +38,9 @@ def dump(session: Session, *, path: str, asked: str | None, at: str, to: Path | 
       unstoppable dump www --at 2026-11-24 | tar -xC /tmp/back
 
     Exit codes:
-      0 written    1 failed    2 wrong usage    3 partial: something is not in the archive
-      10 no repository    12 wrong key or broken pin    130 cancelled
+      0 written    1 failed    2 wrong usage, or FILE is there
+      3 partial: something is not in the archive    10 no repository
+      12 wrong key or broken pin    130 cancelled
     """
     configuration = load(session.env_file)
     check_resource(asked, configuration.resource)
@@ -57,6 +59,8 @@ def _write_new(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file that was not there, for this user alone, whole or not at all."""
     try:
         write_new(path, chunks)
+    except FileExistsError as error:
+        raise FileIsThere(path=path) from error
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error
 

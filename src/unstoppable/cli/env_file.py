@@ -66,10 +66,10 @@ def _xdg(name: str, default: str) -> Path:
     return given if given.is_absolute() else Path.home() / default
 
 
-def read(path: Path) -> dict[str, Line]:
-    """Return what the settings file says; nothing is interpolated.
+def read(path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
+    """Return what the settings file says, and its lines that say nothing; nothing is interpolated.
 
-    Raises EnvFileMissing, EnvFileUnreadable, EnvFileInvalid or FileUnsafe.
+    Raises EnvFileMissing, EnvFileUnreadable or FileUnsafe, or EnvFileInvalid if it is no text.
     """
     try:
         _refuse_unsafe_folder(path.parent)
@@ -86,19 +86,22 @@ def read(path: Path) -> dict[str, Line]:
     return _parse(text, path)
 
 
-def _parse(text: str, path: Path) -> dict[str, Line]:
+def _parse(text: str, path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
     found: dict[str, Line] = {}
+    faults: list[EnvFileInvalid] = []
     for binding in parse_stream(StringIO(text)):
         number = binding.original.line
         if binding.error or (binding.key is not None and binding.value is None):
-            raise EnvFileInvalid(path=path, line=number, reason="it is not NAME=VALUE")
-        if binding.key is None or binding.value is None:
+            reason = "it is not NAME=VALUE"
+        elif binding.key is None or binding.value is None:
             continue  # a comment or an empty line
-        if binding.key in found:
+        elif binding.key in found:
             reason = f"{binding.key} stands there a second time"
-            raise EnvFileInvalid(path=path, line=number, reason=reason)
-        found[binding.key] = Line(value=binding.value, number=number)
-    return found
+        else:
+            found[binding.key] = Line(value=binding.value, number=number)
+            continue
+        faults.append(EnvFileInvalid(path=path, line=number, reason=reason))
+    return found, faults
 
 
 def _refuse_unsafe_folder(folder: Path) -> None:
@@ -115,9 +118,10 @@ def _refuse_unsafe_folder(folder: Path) -> None:
 
 def render(settings: dict[str, str]) -> str:
     """Return the text of a settings file that `read` gives back as it is."""
-    return "".join(f"{name}={_quoted(value)}\n" for name, value in settings.items())
+    return "".join(f"{name}={quoted(value)}\n" for name, value in settings.items())
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """Return a value as a settings file holds it."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

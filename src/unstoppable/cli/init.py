@@ -14,6 +14,7 @@ from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.run import RunRecord
+from unstoppable.domain.outlook_errors import SettingsIncomplete
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import make_private_folder, remove_drafts, write_new
 from unstoppable.runner.journal import Journal
@@ -114,7 +115,8 @@ def _source(before: Configuration, directory: Path | None) -> Path:
     if configured is not None and configured.resolve() != asked:
         raise errors.SourceConflict(env_file=before.env_file, configured=configured, asked=asked)
     if configured is None and before.has_file:
-        raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=before.env_file)
+        remedy = f"write {env_file.quoted(str(asked))} there as UNSTOPPABLE_SOURCE"
+        raise SettingsIncomplete(name="UNSTOPPABLE_SOURCE", env_file=before.env_file, remedy=remedy)
     try:
         str(asked).encode()
     except UnicodeEncodeError as error:
@@ -125,7 +127,8 @@ def _source(before: Configuration, directory: Path | None) -> Path:
 def _new_key(before: Configuration) -> Key:
     """Return a fresh key, which has to go into a new settings file: an old one is never changed."""
     if before.has_file:
-        raise errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=before.env_file)
+        remedy = "write UNSTOPPABLE_KEY=… there, made by `openssl rand -hex 32`"
+        raise SettingsIncomplete(name="UNSTOPPABLE_KEY", env_file=before.env_file, remedy=remedy)
     secret = Literal(engine.generate_root_secret().hex())
     return Key(name="UNSTOPPABLE_KEY", kind=KeyKind.ROOT, secret=secret)
 

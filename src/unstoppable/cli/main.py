@@ -27,7 +27,7 @@ SUMMARIES = {
     "hot": "Mend the cache of a repository's metadata.",
     "runs": "List past runs, newest first.",
     "key": "Name the key, and keep it on paper.",
-    "config": "Show the settings and where each comes from.",
+    "config": "Write, check and show the settings.",
 }
 """The first line of each command's help, so that the list needs none of them."""
 

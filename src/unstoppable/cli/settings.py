@@ -1,98 +1,30 @@
-"""Every setting, read in one place; docs/configuration.md says what they mean."""
+"""The settings, read in one place; what each one means stands in settings_model.py."""
+# ruff: noqa: PLC0415 - pydantic is imported when a setting is read, so that help is quick
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from typing import TYPE_CHECKING, Any, Self
 
 from unstoppable.cli import env_file
-from unstoppable.domain import errors, names
+from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner.plan import Installation, Key
 from unstoppable.secrets.reference import InFile, Literal, Secret, read_private
 
+if TYPE_CHECKING:
+    from unstoppable.cli.settings_model import Settings
+
 PREFIX = "UNSTOPPABLE_"
+_PLACES = ("hot", "cold", "state")
 _SECRETS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
 _ENVIRONMENT = "the environment"
-_TO_COME = ("ftps://", "s3://")
-
-
-def _folder(value: object) -> Path:
-    text = str(value)
-    if text.startswith(_TO_COME):
-        scheme = text.partition(":")[0]
-        raise ValueError(f"this version cannot do {scheme} yet, only folders")  # noqa: EM102
-    if not text.startswith("/"):
-        raise ValueError("it is not a path that starts with /")
-    return Path(os.path.normpath(text))
-
-
-def _name(value: object) -> str:
-    try:
-        return names.name(str(value))
-    except errors.NameInvalid as error:
-        raise ValueError(error.hint) from error
-
-
-def _percent(value: object) -> int:
-    digits = str(value).removesuffix("%").strip()
-    if not digits.isascii() or not digits.isdigit() or int(digits) > 100:  # noqa: PLR2004
-        raise ValueError("it is not a percentage from 0% to 100%")
-    return int(digits)
-
-
-def _schedule(value: object) -> Schedule:
-    try:
-        return Schedule.parse(str(value))
-    except errors.ScheduleInvalid as error:
-        raise ValueError(f"{error}; {error.hint}") from error  # noqa: EM102 - one sentence
-
-
-def _globs(value: object) -> tuple[str, ...]:
-    lines = str(value).replace(",", "\n").splitlines()
-    return tuple(glob for line in lines if (glob := line.strip()))
-
-
-Folder = Annotated[Path, BeforeValidator(_folder)]
-Name = Annotated[str, BeforeValidator(_name)]
-
-
-class Settings(BaseModel):
-    """The settings by name; `UNSTOPPABLE_HOT` is `hot`."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
-    )
-
-    source: Folder | None = None
-    hot: Folder
-    cold: Folder
-    state: Folder
-    customer: Name = "default"
-    resource: Name = "default"
-    key: Literal | InFile | None = None
-    repository_key: Literal | InFile | None = None
-    exclude: Annotated[tuple[str, ...], BeforeValidator(_globs)] = ()
-    one_file_system: bool = False
-    schedule: Annotated[Schedule | None, BeforeValidator(_schedule)] = None
-    max_shrink: Annotated[int, BeforeValidator(_percent)] = 50
-
-    @model_validator(mode="after")
-    def _places_differ(self) -> Self:
-        if self.hot == self.cold:
-            raise ValueError("UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder")
-        return self
-
-
-NAMES = tuple(PREFIX + field.upper() for field in Settings.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +39,13 @@ class Given:
 class Configuration:
     """The settings, and where each of them comes from."""
 
-    settings: Settings
+    settings: "Settings"
     given: Mapping[str, Given]
     env_file: Path
     has_file: bool
     """Whether the settings file was there when it was read."""
+    only_in_environment: tuple[str, ...]
+    """Names of settings that whoever has the settings file alone would lack, or read others."""
 
     @property
     def pins_file(self) -> Path:
@@ -129,7 +63,7 @@ class Configuration:
         source = self.settings.source
         if source is None:
             raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=self.env_file)
-        for field in ("hot", "cold", "state"):
+        for field in _PLACES:
             folder = getattr(self.settings, field)
             if source.resolve().is_relative_to(folder.resolve()):
                 raise errors.SourceInsideRepository(
@@ -141,16 +75,6 @@ class Configuration:
     def schedule(self) -> Schedule:
         """When backups are due; a time at night where nobody named one."""
         return self.settings.schedule or Schedule.nightly(f"{os.uname().nodename} {self.resource}")
-
-    @property
-    def only_in_environment(self) -> list[str]:
-        """Names of settings that whoever has the settings file alone would lack, or read others."""
-        in_file = _from_file(self.env_file) if self.has_file else {}
-        return sorted(
-            name
-            for name, given in self.given.items()
-            if name not in in_file or in_file[name].value != given.value
-        )
 
     def with_source(self, source: Path) -> Self:
         """Return the same settings with another source."""
@@ -194,55 +118,168 @@ class Configuration:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read of the settings, and everything that is wrong with them."""
+
+    configuration: Configuration
+    faults: tuple[errors.UnstoppableError, ...]
+    unknown: frozenset[str]
+    """Settings whose value nobody knows because of a fault; the configuration has a default."""
+    only_here: tuple[str, ...]
+    """Settings of the environment that the settings file lacks, or has with another value."""
+
+
 def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
     """Return the settings of the environment and, where it is silent, of the settings file.
 
     A file that nobody named may be missing; with `may_be_missing` a named one as well.
     Raises the errors of settings, each naming the place and the setting.
     """
+    found = read(named, may_be_missing=may_be_missing)
+    if found.faults:
+        raise found.faults[0]
+    return found.configuration
+
+
+def read(named: Path | None, *, may_be_missing: bool = False) -> Reading:
+    """Return the same settings as `load`, as far as they can be read, and every fault of them."""
+    reader = _Reader()
     path = env_file.locate(named)
-    in_environment, in_file = _from_environment(), None
-    try:
-        in_file = _from_file(path)
-    except errors.EnvFileMissing:
-        if env_file.is_named(named) and not may_be_missing:
-            raise
+    in_environment = reader.environment()
+    in_file = reader.file(path, may_be_missing=may_be_missing or not env_file.is_named(named))
+    reader.unknown -= in_environment.keys()
     given = {**(in_file or {}), **in_environment}
-    return Configuration(
-        settings=_settings(given), given=given, env_file=path, has_file=in_file is not None
+    settings = reader.settings(given)
+    only_here = {
+        name: found
+        for name, found in in_environment.items()
+        if in_file is not None and (name not in in_file or in_file[name].value != found.value)
+    }
+    return Reading(
+        configuration=Configuration(
+            settings=settings,
+            given=given,
+            env_file=path,
+            has_file=in_file is not None,
+            only_in_environment=_lacking(in_environment, in_file or {}),
+        ),
+        faults=tuple(reader.faults),
+        unknown=frozenset(reader.unknown),
+        only_here=tuple(only_here),
     )
 
 
-def _from_environment() -> dict[str, Given]:
-    found = {
-        name: Given(value=value, origin=_ENVIRONMENT)
-        for name, value in os.environ.items()
-        if name.startswith(PREFIX) and name not in _READ_ELSEWHERE
-    }
-    return _resolved(found)
+def _lacking(given: Mapping[str, Given], others: Mapping[str, Given]) -> tuple[str, ...]:
+    """Return the names of what is given here and not there, or there with another value."""
+    return tuple(
+        name
+        for name, found in sorted(given.items())
+        if name not in others or others[name].value != found.value
+    )
 
 
-def _from_file(path: Path) -> dict[str, Given]:
-    found = {
-        name: Given(value=line.value, origin=f"{path} line {line.number}")
-        for name, line in env_file.read(path).items()
-    }
-    return _resolved(found)
+class _Reader:
+    """Reads settings and remembers what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.faults: list[errors.UnstoppableError] = []
+        self.unknown: set[str] = set()
+
+    def environment(self) -> dict[str, Given]:
+        """Return what the environment sets."""
+        found = {
+            name: Given(value=value, origin=_ENVIRONMENT)
+            for name, value in os.environ.items()
+            if name.startswith(PREFIX) and name not in _READ_ELSEWHERE
+        }
+        return self._resolved(found)
+
+    def file(self, path: Path, *, may_be_missing: bool) -> dict[str, Given] | None:
+        """Return what the settings file sets; None if it is not there or cannot be read."""
+        from unstoppable.cli.settings_model import NAMES
+
+        try:
+            lines, faults = env_file.read(path)
+        except errors.EnvFileMissing as error:
+            if not may_be_missing:
+                self._remember(error, NAMES)
+            return None
+        except errors.UnstoppableError as error:
+            self._remember(error, NAMES)
+            return None
+        self.faults += faults
+        found = {
+            name: Given(value=line.value, origin=f"{path} line {line.number}")
+            for name, line in lines.items()
+        }
+        return self._resolved(found)
+
+    def settings(self, given: Mapping[str, Given]) -> "Settings":
+        """Return the settings; what cannot be used has its default."""
+        from pydantic import ValidationError
+
+        from unstoppable.cli.settings_model import Settings
+
+        if len(both := [name for name in _SECRETS if name in given]) > 1:
+            reason = f"{both[0]} is set as well"
+            self._refuse(both[1], given[both[1]].origin, reason)
+        data = env_file.data_folder()
+        defaults: dict[str, Any] = {place: data / place for place in _PLACES}
+        values = defaults | {
+            name.removeprefix(PREFIX).lower(): found.value for name, found in given.items()
+        }
+        try:
+            settings = Settings.model_validate(values)
+        except ValidationError as error:
+            for fault in error.errors(include_url=False, include_input=False):
+                field = str(fault["loc"][0])
+                name = PREFIX + field.upper()
+                self._refuse(name, given[name].origin, fault["msg"].removeprefix("Value error, "))
+                values.pop(field)
+            settings = Settings.model_validate(defaults | values)
+        if settings.hot == settings.cold:
+            name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
+            reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"
+            self._refuse(name, given[name].origin, reason)
+        return settings
+
+    def _resolved(self, found: dict[str, Given]) -> dict[str, Given]:
+        """Return the settings by their names without `_FILE`, each known and given once."""
+        resolved: dict[str, Given] = {}
+        for written, given in found.items():
+            name = _without_file(written)
+            try:
+                if name is None:
+                    raise _unknown(written, given)
+                if name in resolved:
+                    reason = f"{name} and {name}_FILE are both set"
+                    raise errors.SettingInvalid(name=written, origin=given.origin, reason=reason)
+                resolved[name] = _value(name, written, given)
+            except errors.UnstoppableError as error:
+                self._remember(error, [name] if name else [])
+        return resolved
+
+    def _refuse(self, name: str, origin: str, reason: str) -> None:
+        self._remember(errors.SettingInvalid(name=name, origin=origin, reason=reason), [name])
+
+    def _remember(self, error: errors.UnstoppableError, unknown: Iterable[str]) -> None:
+        self.faults.append(error)
+        self.unknown.update(unknown)
 
 
-def _resolved(found: dict[str, Given]) -> dict[str, Given]:
-    """Return the settings by their names without `_FILE`, each known and given once."""
-    resolved: dict[str, Given] = {}
-    for written, given in found.items():
-        name = written if written in NAMES else written.removesuffix("_FILE")
-        if name not in NAMES:
-            nearest = difflib.get_close_matches(written, NAMES, n=1, cutoff=0)[0]
-            raise errors.SettingUnknown(name=written, origin=given.origin, nearest=nearest)
-        if name in resolved:
-            reason = f"{name} and {name}_FILE are both set"
-            raise errors.SettingInvalid(name=written, origin=given.origin, reason=reason)
-        resolved[name] = _value(name, written, given)
-    return resolved
+def _without_file(written: str) -> str | None:
+    """Return the setting that is meant; None if nobody reads it."""
+    from unstoppable.cli.settings_model import NAMES
+
+    return next((n for n in (written, written.removesuffix("_FILE")) if n in NAMES), None)
+
+
+def _unknown(written: str, given: Given) -> errors.SettingUnknown:
+    from unstoppable.cli.settings_model import NAMES
+
+    nearest = difflib.get_close_matches(written.upper(), NAMES, n=1, cutoff=0)[0]
+    return errors.SettingUnknown(name=written, origin=given.origin, nearest=nearest)
 
 
 def _value(name: str, written: str, given: Given) -> Given:
@@ -261,28 +298,8 @@ def _value(name: str, written: str, given: Given) -> Given:
 
 
 def _file(name: str, text: str, origin: str) -> Path:
-    try:
-        return _folder(text)
-    except ValueError as error:
-        raise errors.SettingInvalid(name=name, origin=origin, reason=error) from error
-
-
-def _settings(given: Mapping[str, Given]) -> Settings:
-    if len(both := [name for name in _SECRETS if name in given]) > 1:
-        reason = f"{both[0]} is set as well"
-        raise errors.SettingInvalid(name=both[1], origin=given[both[1]].origin, reason=reason)
-    data = env_file.data_folder()
-    values: dict[str, Any] = {place: data / place for place in ("hot", "cold", "state")}
-    values |= {name.removeprefix(PREFIX).lower(): found.value for name, found in given.items()}
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise _invalid(error, given) from error
-
-
-def _invalid(error: ValidationError, given: Mapping[str, Given]) -> errors.SettingInvalid:
-    first = error.errors(include_url=False, include_input=False)[0]
-    name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "UNSTOPPABLE_COLD"
-    origin = given[name].origin if name in given else "the defaults"
-    reason = first["msg"].removeprefix("Value error, ")
-    return errors.SettingInvalid(name=name, origin=origin, reason=reason)
+    # The text is not told: it may be the secret itself, put where its file belongs.
+    if not text.startswith("/"):
+        reason = "it is not a path that starts with /; the value itself stands in that file"
+        raise errors.SettingInvalid(name=name, origin=origin, reason=reason)
+    return Path(os.path.normpath(text))

@@ -40,14 +40,14 @@ class SettingUnknown(UsageError):
     """A name nobody reads, most likely a typo."""
 
     sentence_form = "unknown setting {name} in {origin}"
-    hint_form = "did you mean {nearest}? every setting stands in docs/configuration.md"
+    hint_form = "did you mean {nearest}? `unstoppable config generate` tells every setting"
 
 
 class SettingInvalid(UsageError):
     """A value that cannot be used."""
 
     sentence_form = "{name} in {origin} cannot be used: {reason}"
-    hint_form = "correct it; what it may hold stands in docs/configuration.md"
+    hint_form = "correct it; `unstoppable config generate` tells what it may hold"
 
 
 class SettingMissing(UsageError):

@@ -1,6 +1,6 @@
 import pytest
 
-from unstoppable.cli.settings import NAMES
+from unstoppable.cli.settings_model import NAMES
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import pytest
 from unstoppable.cli.init import _keep_settings, _new_key, _settings_to_keep, _source
 from unstoppable.cli.settings import load
 from unstoppable.domain import errors
+from unstoppable.domain.outlook_errors import SettingsIncomplete
 
 KEY = bytes(range(100, 132)).hex()
 
@@ -64,9 +65,9 @@ def test_a_settings_file_without_a_key_or_source_is_not_completed(path, tmp_path
     path.touch(mode=0o600)
     before = load(path)
 
-    with pytest.raises(errors.SettingMissing, match="UNSTOPPABLE_KEY"):
+    with pytest.raises(SettingsIncomplete, match="UNSTOPPABLE_KEY"):
         _new_key(before)
-    with pytest.raises(errors.SettingMissing, match="UNSTOPPABLE_SOURCE"):
+    with pytest.raises(SettingsIncomplete, match="UNSTOPPABLE_SOURCE"):
         _source(before, tmp_path)
 
 

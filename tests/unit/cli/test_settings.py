@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstoppable.cli import env_file
-from unstoppable.cli.settings import load
+from unstoppable.cli.settings import load, read
+from unstoppable.cli.settings_model import NAMES
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
 
@@ -58,8 +59,7 @@ def test_a_typo_is_told_with_its_place_and_the_nearest_name(path, line, nearest)
         load(path)
 
     assert str(raised.value) == f"unknown setting {line.split('=')[0]} in {path} line 2"
-    if nearest != "UNSTOPPABLE_HOT":
-        assert f"did you mean {nearest}?" in raised.value.hint
+    assert f"did you mean {nearest}?" in raised.value.hint
 
 
 def test_a_typo_in_the_environment_is_told(path, monkeypatch):
@@ -80,8 +80,9 @@ def test_a_typo_in_the_environment_is_told(path, monkeypatch):
         ("UNSTOPPABLE_RESOURCE=../x", "names are 1 to 20 of"),
         ("UNSTOPPABLE_MAX_SHRINK=101%", "percentage"),
         ("UNSTOPPABLE_MAX_SHRINK=half", "percentage"),
-        ("UNSTOPPABLE_ONE_FILE_SYSTEM=perhaps", "valid boolean"),
+        ("UNSTOPPABLE_ONE_FILE_SYSTEM=perhaps", "neither yes nor no"),
         ("UNSTOPPABLE_KEY_FILE=relative", "not a path that starts with /"),
+        ("UNSTOPPABLE_SCHEDULE='17 25 * * *'", "'17 25 * * *' is no schedule: hour is wrong"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_with_its_place(path, line, reason):
@@ -117,6 +118,52 @@ def test_a_value_and_its_file_in_one_place_are_an_error(path, tmp_path):
 
     with pytest.raises(errors.SettingInvalid, match="both set"):
         load(write(path, "UNSTOPPABLE_HOT=/a", f"UNSTOPPABLE_HOT_FILE={other}"))
+
+
+def test_a_key_put_where_its_file_belongs_is_not_told(path):
+    with pytest.raises(errors.SettingInvalid) as raised:
+        load(write(path, f"UNSTOPPABLE_KEY_FILE={KEY}"))
+
+    assert KEY not in str(raised.value) + raised.value.hint
+
+
+def test_every_fault_of_the_settings_is_found_at_once(path, monkeypatch):
+    monkeypatch.setenv("UNSTOPPABLE_MAX_SHRINK", "half")
+    write(path, "UNSTOPPABLE_SORCE=/srv", "nothing", "UNSTOPPABLE_KEY=hunter2", "# a comment",
+          "UNSTOPPABLE_SCHEDULE=daily", "UNSTOPPABLE_COLD=/cold", "UNSTOPPABLE_COLD=/other",
+          "UNSTOPPABLE_HOT=/cold")  # fmt: skip
+
+    found = read(path)
+
+    told = [str(fault) for fault in found.faults]
+    for part in ("_SORCE", "line 2 of", "_KEY is not", "'daily'", "line 7 of", "same", "'half'"):
+        assert sum(part in sentence for sentence in told) == 1, (part, told)
+    assert len(told) == 7
+    assert found.unknown == {
+        f"UNSTOPPABLE_{name}" for name in ("MAX_SHRINK", "KEY", "SCHEDULE", "HOT")
+    }
+    assert found.configuration.settings.max_shrink == 50
+    with pytest.raises(type(found.faults[0])):
+        load(path)
+
+
+def test_a_settings_file_that_cannot_be_read_leaves_all_settings_unknown(path, monkeypatch):
+    monkeypatch.setenv("UNSTOPPABLE_COLD", "/cold")
+    write(path, "UNSTOPPABLE_HOT=/hot").chmod(0o666)
+
+    found = read(path)
+
+    assert [type(fault) for fault in found.faults] == [errors.FileUnsafe]
+    assert found.unknown == set(NAMES) - {"UNSTOPPABLE_COLD"}
+
+
+def test_what_only_this_environment_sets_is_known(path, monkeypatch):
+    monkeypatch.setenv("UNSTOPPABLE_COLD", "/cold")
+    monkeypatch.setenv("UNSTOPPABLE_HOT", "/hot")
+    monkeypatch.setenv("UNSTOPPABLE_STATE", "/state")
+    write(path, "UNSTOPPABLE_COLD=/cold", "UNSTOPPABLE_HOT=/other")
+
+    assert set(read(path).only_here) == {"UNSTOPPABLE_HOT", "UNSTOPPABLE_STATE"}
 
 
 def test_both_keys_are_an_error(path):
@@ -252,6 +299,7 @@ VALUES = st.text(
 
 @given(values=st.dictionaries(st.sampled_from(["A", "B", "C"]), VALUES))
 def test_what_is_written_is_read_again(values):
-    found = env_file._parse(env_file.render(values), Path(".env"))
+    found, faults = env_file._parse(env_file.render(values), Path(".env"))
 
+    assert faults == []
     assert {name: line.value for name, line in found.items()} == values

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from unstoppable.domain import errors, mount_errors, setup_errors, sheet_errors
+from unstoppable.domain import errors, mount_errors, outlook_errors, setup_errors, sheet_errors
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
 
 SOURCE = Path(__file__).parents[3] / "src/unstoppable"
-TREE = (errors, mount_errors, setup_errors, sheet_errors)
+TREE = (errors, mount_errors, outlook_errors, setup_errors, sheet_errors)
 
 
 def leaves(kind: type[UnstoppableError] = UnstoppableError) -> Iterator[type[UnstoppableError]]:
@@ -20,6 +20,9 @@ def leaves(kind: type[UnstoppableError] = UnstoppableError) -> Iterator[type[Uns
         if hasattr(child, "sentence_form"):
             yield child
         yield from leaves(child)
+
+
+KINDS = {kind.__name__: kind for kind in leaves()}
 
 
 def facts(kind: type[UnstoppableError]) -> set[str]:
@@ -30,12 +33,11 @@ def facts(kind: type[UnstoppableError]) -> set[str]:
 
 def raises() -> Iterator[tuple[str, str, set[str]]]:
     """Return every place that makes an error: where, which, and the facts it gives."""
-    names = {kind.__name__ for kind in leaves()}
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in names and node.keywords:
+                if name in KINDS and node.keywords:
                     given = {word.arg for word in node.keywords if word.arg}
                     yield f"{path.name}:{node.lineno}", name, given
 
@@ -64,7 +66,11 @@ def test_every_error_is_one_lower_case_sentence_with_a_hint(kind):
 @pytest.mark.parametrize(("place", "name", "given"), list(raises()))
 def test_every_place_gives_an_error_the_facts_it_needs(place, name, given):
     assert place
-    assert facts(next(kind for kind in leaves() if kind.__name__ == name)) <= given
+    assert facts(KINDS[name]) <= given
+
+
+def test_no_two_errors_have_one_name():
+    assert len(KINDS) == len(list(leaves()))
 
 
 def test_facts_with_braces_are_only_text():
