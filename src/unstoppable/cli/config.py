@@ -1,24 +1,31 @@
 """`unstoppable config`."""
+# ruff: noqa: PLC0415 - what the settings mean is imported when it is told, so that help is quick
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.config_check import check
 from unstoppable.cli.settings import PREFIX, Configuration, load
-from unstoppable.cli.settings_model import NAMES, TOLD, Told
-from unstoppable.cli.settings_text import explained
 from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import write_new
 from unstoppable.secrets.reference import InFile
 
+if TYPE_CHECKING:
+    from unstoppable.cli.settings_model import Told
+
 
 @click.group()
 def config() -> None:
     """Write, check and show the settings."""
+
+
+config.add_command(check)
 
 
 @config.command(cls=Speaking)
@@ -36,8 +43,11 @@ def generate(session: Session, *, to: Path | None) -> int:
     Exit codes:
       0 written    1 failed    2 wrong usage, or FILE is there
     """
+    from unstoppable.cli.settings_model import TOLD
+    from unstoppable.cli.settings_text import explained
+
     if to is not None:
-        _write_new(to)
+        _write_new(to, explained())
         if session.is_json:
             output.document({"written": printable(str(to))})
         else:
@@ -49,16 +59,16 @@ def generate(session: Session, *, to: Path | None) -> int:
     return 0
 
 
-def _write_new(path: Path) -> None:
+def _write_new(path: Path, text: str) -> None:
     try:
-        write_new(path, [explained().encode()])
+        write_new(path, [text.encode()])
     except FileExistsError as error:
         raise FileIsThere(path=path) from error
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error
 
 
-def _told(told: Told) -> dict[str, object]:
+def _told(told: "Told") -> dict[str, object]:
     return {"meaning": told.meaning, "default": told.default, "example": told.example}
 
 
@@ -73,6 +83,8 @@ def show(session: Session) -> int:
     Exit codes:
       0 shown    2 wrong usage
     """
+    from unstoppable.cli.settings_model import NAMES
+
     configuration = load(session.env_file)
     rows = [(name, *_value_and_origin(configuration, name)) for name in NAMES]
     if session.is_json:

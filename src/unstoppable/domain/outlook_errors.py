@@ -3,13 +3,6 @@
 from unstoppable.domain.errors import UnstoppableError, UsageError
 
 
-class CommandUnknown(UsageError):
-    """A command that does not exist, most likely a typo."""
-
-    sentence_form = "there is no command {name}"
-    hint_form = "did you mean `{nearest}`? `{above} --help` lists them all"
-
-
 class FileIsThere(UsageError):
     """A file that was to be written and is there."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unstoppable import engine
+from unstoppable.domain.errors import KeyInvalid, Refused
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins
@@ -22,9 +23,15 @@ class Key:
     secret: Secret
 
     def of_repository(self, places: engine.Places) -> bytes:
-        """Return the key of a repository; raises KeyInvalid, SecretUnreadable or Refused."""
+        """Return the key of a repository; raises KeyInvalid or SecretUnreadable."""
         key = parse_key(self.secret.resolve(), self.kind, name=self.name)
-        return engine.derive_key(key, places) if self.kind is KeyKind.ROOT else key
+        if self.kind is KeyKind.REPOSITORY:
+            return key
+        try:
+            return engine.derive_key(key, places)
+        except Refused as error:
+            reason, digits = error.facts["cause"], self.kind.value * 2
+            raise KeyInvalid(name=self.name, reason=reason, digits=digits) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,156 @@
+"""What the next day will bring, and everything that stands in its way."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from unstoppable.cli.settings import PREFIX, Configuration, Reading
+from unstoppable.domain import errors
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.outlook_errors import ScheduleRare
+from unstoppable.domain.text import printable
+from unstoppable.runner import faults
+from unstoppable.runner.known_caller import who_calls_the_schedule
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.tick import what_is_due
+
+_LOOKED_AHEAD = timedelta(days=1)
+_A_YEAR = timedelta(days=366)
+_NAMES_OF_RESOURCE = ("CUSTOMER", "RESOURCE")
+
+
+@dataclass(slots=True, kw_only=True)
+class Outlook:
+    """What is known of the next day; a None is unknown because of a fault."""
+
+    configuration: Configuration
+    source: Path | None = None
+    slots: list[datetime] | None = None
+    """Those of the next day."""
+    next_slot: datetime | None = None
+    """The first of them, or where there are none of those of the next year."""
+    due_now: datetime | None = None
+    """The slot that the next tick runs, if there is one."""
+    caller: str | None = None
+    faults: list[UnstoppableError] = field(default_factory=list)
+    """In the order in which a backup would meet them."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """The one of the fault that a backup would meet first."""
+        return self.faults[0].exit_code if self.faults else ExitCode.SUCCEEDED
+
+
+def look(reading: Reading, moment: datetime) -> Outlook:
+    """Return what will happen within a day after `moment`; changes nothing.
+
+    What depends on a setting that cannot be used is not looked at.
+    """
+    found = Outlook(configuration=reading.configuration, faults=list(reading.faults))
+    looks: tuple[tuple[Callable[[Outlook, Reading, datetime], None], tuple[str, ...]], ...] = (
+        (_look_at_folders, ()),
+        (_look_at_repository, ("COLD", "KEY", "REPOSITORY_KEY", *_NAMES_OF_RESOURCE)),
+        (_look_at_source, ("SOURCE", "HOT", "COLD", "STATE", *_NAMES_OF_RESOURCE)),
+        (_look_at_schedule, ("SCHEDULE", "STATE", *_NAMES_OF_RESOURCE)),
+    )
+    for look_at, needed in looks:
+        if not any(PREFIX + name in reading.unknown for name in needed):
+            look_at(found, reading, moment)
+    found.notes += _notes(found, reading)
+    return found
+
+
+def _look_at_folders(found: Outlook, reading: Reading, _moment: datetime) -> None:
+    settings, resource = found.configuration.settings, found.configuration.resource
+    # What lies deeper may belong to somebody else: root, say, who ran a backup once.
+    below = {
+        "hot": ("", resource.customer),
+        "state": ("",),
+        "cold": ("", f"{resource.customer}/{resource.resource}/g*", "*/*/g*/*"),
+    }
+    told = set()
+    for place, patterns in below.items():
+        if f"{PREFIX}{place.upper()}" in reading.unknown:
+            continue
+        folder: Path = getattr(settings, place)
+        paths = [path for pattern in patterns for path in _folders(folder, pattern)]
+        for path in paths:
+            for fault in faults.of_folder(path):
+                if str(fault) not in told:
+                    told.add(str(fault))
+                    found.faults.append(fault)
+
+
+def _folders(folder: Path, pattern: str) -> Iterator[Path]:
+    if not pattern:
+        yield folder
+        return
+    try:
+        yield from (path for path in folder.glob(pattern) if path.is_dir())
+    except OSError:
+        # That it cannot be read was told of the folder itself.
+        return
+
+
+def _look_at_repository(found: Outlook, _reading: Reading, moment: datetime) -> None:
+    configuration = found.configuration
+    try:
+        installation = configuration.installation()
+    except errors.SettingMissing as error:
+        found.faults += faults.of_pins(configuration.pins_file, configuration.resource)
+        found.faults.append(error)
+        return
+    found.faults += faults.of_repository(installation, moment)
+
+
+def _look_at_source(found: Outlook, _reading: Reading, _moment: datetime) -> None:
+    configuration = found.configuration
+    try:
+        found.source = configuration.source
+    except UnstoppableError as error:
+        found.faults.append(error)
+        return
+    found.faults += faults.of_source(found.source, configuration.resource)
+
+
+def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> None:
+    configuration = found.configuration
+    schedule, resource = configuration.schedule, configuration.resource
+    found.slots = list(schedule.slots(after=moment, until=moment + _LOOKED_AHEAD))
+    found.next_slot = next(schedule.slots(after=moment, until=moment + _A_YEAR), None)
+    if found.next_slot is None:
+        found.faults.append(ScheduleRare(schedule=schedule, resource=resource))
+    try:
+        journal = Journal(configuration.settings.state)
+        found.due_now = what_is_due(journal, resource, schedule, moment).run
+    except UnstoppableError as error:
+        found.faults.append(error)
+
+
+def _notes(found: Outlook, reading: Reading) -> Iterator[str]:
+    found.caller = who_calls_the_schedule()
+    if found.caller is None:
+        yield (
+            "nothing is known to call `unstoppable schedule tick` here: neither root's timer nor "
+            "this user's crontab"
+        )
+    if reading.only_here:
+        names = ", ".join(reading.only_here)
+        yield f"of this environment alone, which a timer or cron does not have: {names}"
+    if found.source is not None:
+        yield from _notes_on_source(found.source, found.configuration)
+
+
+def _notes_on_source(source: Path, configuration: Configuration) -> Iterator[str]:
+    settings, real = configuration.settings, source.resolve()
+    for place in ("hot", "cold", "state"):
+        folder: Path = getattr(settings, place)
+        if folder.resolve().is_relative_to(real):
+            name = PREFIX + place.upper()
+            yield f"{name}={printable(str(folder))} lies inside the source and is left out"
+    one, other = faults.nearest(source), faults.nearest(settings.cold)
+    if one == source and one.stat().st_dev == other.stat().st_dev:
+        yield "cold and the source are on one file system: a broken disk takes both"
