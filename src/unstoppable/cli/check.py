@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import (
+    Session,
+    Speaking,
+    check_resource,
+    complete_with,
+    resource_argument,
+)
 from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import showing, stoppable
@@ -42,6 +48,7 @@ class _Share(click.ParamType[int]):
     type=_Share(),
     metavar="5%|all",
     help="Read and verify every byte: of all packs, or of a share that changes with the day.",
+    shell_complete=complete_with("all", "5%"),
 )
 @click.pass_obj
 def check(session: Session, *, asked: str | None, percent: int | None) -> int:

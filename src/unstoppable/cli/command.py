@@ -1,15 +1,24 @@
 """What every command has in common: how it speaks and which resource it is about."""
+# ruff: noqa: PLC0415 - what only a shell needs is imported when it asks
 
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from unstoppable.domain.at import LATEST
 from unstoppable.domain.errors import ResourceUnknown
 from unstoppable.domain.names import ResourceName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+COMPLETE = "_UNSTOPPABLE_COMPLETE"
+"""The variable by which a shell asks for completions."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,12 +60,42 @@ def _speak_json(ctx: click.Context, _parameter: click.Parameter, wanted: object)
         ctx.ensure_object(Session).is_json = True
 
 
-resource_argument = click.argument("asked", metavar="[RESOURCE]", required=False)
+def complete_resource(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Return what completes a resource's name."""
+    from unstoppable.cli.completion import resources
+
+    return resources(ctx.find_root().params.get("env_file"), incomplete)
+
+
+def complete_folder(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Let the shell complete folders alone."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def complete_with(*words: str) -> "Callable[[click.Context, click.Parameter, str], list[str]]":
+    """Return a function that completes one of some words."""
+    return lambda _ctx, _parameter, begun: [word for word in words if word.startswith(begun)]
+
+
+resource_argument = click.argument(
+    "asked", metavar="[RESOURCE]", required=False, shell_complete=complete_resource
+)
 """`customer/resource`; may be left out where there is one."""
 
 
+complete_at = complete_with(LATEST)
 at_option = click.option(
-    "--at", default=LATEST, metavar="latest|ID|DATE", help="Newest at or before a date."
+    "--at",
+    default=LATEST,
+    metavar="latest|ID|DATE",
+    help="Newest at or before a date.",
+    shell_complete=complete_at,
 )
 """Which snapshot."""
 

@@ -3,7 +3,13 @@
 import click
 
 from unstoppable.cli import entries, output
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import (
+    Session,
+    Speaking,
+    check_resource,
+    complete_at,
+    resource_argument,
+)
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.records import SHORT_ID
 from unstoppable.cli.settings import load
@@ -14,7 +20,9 @@ from unstoppable.domain.entry import Entry
 @click.command(cls=Speaking)
 @click.argument("pattern")
 @resource_argument
-@click.option("--at", metavar="latest|ID|DATE", help="In this snapshot only.")
+@click.option(
+    "--at", metavar="latest|ID|DATE", help="In this snapshot only.", shell_complete=complete_at
+)
 @click.pass_obj
 def find(session: Session, *, pattern: str, asked: str | None, at: str | None) -> int:
     """Find files in all snapshots, newest first.

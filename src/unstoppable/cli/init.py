@@ -8,7 +8,7 @@ from unstoppable import engine
 from unstoppable.cli import env_file, output, records, sheet, sheet_state
 from unstoppable.cli.backup import run_now
 from unstoppable.cli.calling import calling_sentence, install_caller, who_calls
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, complete_folder
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
@@ -26,7 +26,13 @@ _SET_UP = (ExitCode.SUCCEEDED, ExitCode.PARTIAL)
 
 
 @click.command(cls=Speaking)
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_folder,
+)
 @click.option("--with-schedule", is_flag=True, help="Also do `unstoppable schedule install`.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
 @click.pass_obj

@@ -1,17 +1,21 @@
 """The command `unstoppable`."""
 # ruff: noqa: PLC0415 - what a command needs is imported when it is called, so that help is quick
 
+import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Verbatim
+from unstoppable.cli.command import COMPLETE, Session, Verbatim
 from unstoppable.domain.errors import UnstoppableError, unexpected
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import printable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SUMMARIES = {
     "init": "Set up backups of a directory and make the first one.",
@@ -28,6 +32,7 @@ SUMMARIES = {
     "runs": "List past runs, newest first.",
     "key": "Name the key, and keep it on paper.",
     "config": "Write, check and show the settings.",
+    "completion": "Write the script that completes commands in bash, zsh or fish.",
 }
 """The first line of each command's help, so that the list needs none of them."""
 
@@ -90,6 +95,10 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911, PLR0912 - 
             from unstoppable.cli.config import config
 
             return config
+        case "completion":
+            from unstoppable.cli.completion import completion
+
+            return completion
         case _:
             return None
 
@@ -106,6 +115,17 @@ class Commands(Verbatim, click.Group):
         """Return a command, imported now."""
         del ctx
         return _load(cmd_name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return what completes a command's name or an option, without importing any command."""
+        from click.shell_completion import CompletionItem
+
+        begun = [
+            CompletionItem(name, help=summary)
+            for name, summary in SUMMARIES.items()
+            if name.startswith(incomplete)
+        ]
+        return [*begun, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
@@ -158,7 +178,11 @@ def unstoppable(
 
 
 def main() -> NoReturn:
-    """Run the command line and leave with its exit code."""
+    """Run the command line, or tell a shell what completes it, and leave with the exit code."""
+    if instruction := os.environ.get(COMPLETE):
+        from unstoppable.cli.completion import answer
+
+        sys.exit(answer(unstoppable, instruction))
     sys.exit(run(sys.argv[1:]))
 
 

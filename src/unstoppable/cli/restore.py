@@ -8,7 +8,14 @@ from typing import TypedDict, Unpack
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking, at_option, check_resource, resource_argument
+from unstoppable.cli.command import (
+    Session,
+    Speaking,
+    at_option,
+    check_resource,
+    complete_folder,
+    resource_argument,
+)
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import PREFIX, Configuration, load
 from unstoppable.cli.target import Standing, look
@@ -35,7 +42,12 @@ class _Options(TypedDict):
 @click.command(cls=Speaking)
 @resource_argument
 @click.option(
-    "--to", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where to."
+    "--to",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to.",
+    shell_complete=complete_folder,
 )
 @at_option
 @click.option("--path", metavar="P", help="Only this folder or file of the source.")
