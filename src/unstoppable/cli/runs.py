@@ -13,7 +13,14 @@ _SHOWN = 20
 
 @click.command(cls=Speaking)
 @resource_argument
-@click.option("--last", type=click.IntRange(min=1), default=_SHOWN, show_default=True, metavar="N")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=_SHOWN,
+    show_default=True,
+    metavar="N",
+    help="How many.",
+)
 @click.pass_obj
 def runs(session: Session, *, asked: str | None, last: int) -> int:
     """List past runs, newest first.
