@@ -118,7 +118,7 @@ def test_every_fault_is_told_at_once_and_the_first_one_decides(well):
     parts = ("holds no pins", "cannot open repository", "cannot read the source", "within a year")
     assert all(part in sentence for part, sentence in zip(parts, told, strict=True)), told
     assert result.returncode == 12
-    assert result.stdout.splitlines()[-1].startswith("4 faults: ")
+    assert result.stdout.splitlines()[-1].startswith("4 faults, ")
     assert result.stderr.count("\nhint: ") == 4
 
 

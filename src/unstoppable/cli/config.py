@@ -34,7 +34,9 @@ config.add_command(check)
 )
 @click.pass_obj
 def generate(session: Session, *, to: Path | None) -> int:
-    """Write a settings file that explains every setting; it sets none and holds no secret.
+    """Write a settings file that explains every setting.
+
+    It sets none of them and holds no secret.
 
     Example:
       unstoppable config generate

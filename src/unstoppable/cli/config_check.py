@@ -15,7 +15,7 @@ _SLOTS_SHOWN = 3
 @click.command(cls=Speaking)
 @click.pass_obj
 def check(session: Session) -> int:
-    """Tell what will happen in the next 24 hours, and everything that stands in its way.
+    """Tell what the next 24 hours bring, and what is in the way.
 
     Looks at settings, folders, pins, key, repository, source, schedule and clock, and changes
     nothing. Every fault is told, in the order in which a backup would meet them; the exit code is
@@ -69,7 +69,7 @@ def _when(found: Outlook) -> list[str]:
 
 def _verdict(found: Outlook) -> str:
     if found.faults:
-        return f"{count(len(found.faults), 'fault')}: told above, each with the way out"
+        return f"{count(len(found.faults), 'fault')}, each with the way out"
     return "in order: settings, folders, pins, key, repository, source, schedule and clock"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, EnvFileUnreadable, FileUnsafe
+from unstoppable.domain.outlook_errors import HomeUnknown
 from unstoppable.secrets.reference import refuse_unsafe
 
 ENV_FILE = "UNSTOPPABLE_ENV_FILE"
@@ -35,7 +36,10 @@ def is_named(named: Path | None) -> bool:
 
 
 def configuration_folder() -> Path:
-    """Return where the settings of this installation, of root or of this user are."""
+    """Return where the settings of this installation, of root or of this user are.
+
+    Raises HomeUnknown.
+    """
     if prefix := _prefix():
         return prefix / "etc"
     if os.geteuid() == 0:
@@ -44,7 +48,10 @@ def configuration_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return where hot, cold and state of this installation, of root or of this user are."""
+    """Return where hot, cold and state of this installation, of root or of this user are.
+
+    Raises HomeUnknown.
+    """
     if prefix := _prefix():
         return prefix / "var"
     if os.geteuid() == 0:
@@ -63,7 +70,10 @@ def _prefix() -> Path | None:
 def _xdg(name: str, default: str) -> Path:
     # The specification has relative values ignored.
     given = Path(os.environ.get(name, ""))
-    return given if given.is_absolute() else Path.home() / default
+    try:
+        return given if given.is_absolute() else Path.home() / default
+    except RuntimeError as error:
+        raise HomeUnknown(user=os.geteuid()) from error
 
 
 def read(path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:

@@ -9,7 +9,7 @@ from unstoppable.cli import env_file, output, records, sheet, sheet_state
 from unstoppable.cli.backup import run_now
 from unstoppable.cli.calling import calling_sentence, install_caller, who_calls
 from unstoppable.cli.command import Session, Speaking, complete_folder
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.settings import Configuration, load, real
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outcome import ExitCode
@@ -113,12 +113,15 @@ def _say_next(configuration: Configuration) -> None:
 def _source(before: Configuration, directory: Path | None) -> Path:
     """Return the directory to back up, whole and real; raises UsageError."""
     configured = before.settings.source
-    asked = directory.resolve() if directory else None
+    asked = real(directory) if directory else None
     if asked is None:
         return before.source
-    if not asked.is_dir():
-        raise errors.DirectoryMissing(path=directory)
-    if configured is not None and configured.resolve() != asked:
+    try:
+        if not asked.is_dir():
+            raise errors.DirectoryMissing(path=directory)
+    except OSError as error:
+        raise errors.SourceUnavailable(resource=before.resource, cause=error) from error
+    if configured is not None and real(configured) != asked:
         raise errors.SourceConflict(env_file=before.env_file, configured=configured, asked=asked)
     if configured is None and before.has_file:
         remedy = f"write {env_file.quoted(str(asked))} there as UNSTOPPABLE_SOURCE"

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from unstoppable.cli import output
+from unstoppable.cli import output, usage
 from unstoppable.cli.command import COMPLETE, Session, Verbatim
 from unstoppable.domain.errors import UnstoppableError, unexpected
 from unstoppable.domain.outcome import ExitCode
-from unstoppable.domain.text import printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -179,11 +178,24 @@ def unstoppable(
 
 def main() -> NoReturn:
     """Run the command line, or tell a shell what completes it, and leave with the exit code."""
+    _fill_standard_files()
     if instruction := os.environ.get(COMPLETE):
         from unstoppable.cli.completion import answer
 
         sys.exit(answer(unstoppable, instruction))
     sys.exit(run(sys.argv[1:]))
+
+
+def _fill_standard_files() -> None:
+    """Put nothing where standard files are closed: else a file of a repository would get there.
+
+    What is meant for a terminal, a panic say, would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def run(arguments: list[str]) -> int:
@@ -196,9 +208,7 @@ def run(arguments: list[str]) -> int:
         output.say(error.format_message())
         return ExitCode.USAGE
     except click.ClickException as error:
-        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        output.say(f"error: {printable(_lower(error.format_message()))}")
-        output.say(f"hint: see `{path or 'unstoppable'} --help`")
+        usage.complain(error)
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         output.say("error: cancelled")
@@ -210,8 +220,3 @@ def run(arguments: list[str]) -> int:
         found = unexpected(error)
         output.complain(found, is_verbose=session.is_verbose)
         return found.exit_code
-
-
-def _lower(message: str) -> str:
-    """Return click's sentence in the form of ours."""
-    return message[:1].lower() + message[1:].rstrip(".")

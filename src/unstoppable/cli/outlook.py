@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from unstoppable.cli.settings import PREFIX, Configuration, Reading
+from unstoppable.cli.settings import PREFIX, Configuration, Reading, real
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
@@ -145,10 +145,10 @@ def _notes(found: Outlook, reading: Reading) -> Iterator[str]:
 
 
 def _notes_on_source(source: Path, configuration: Configuration) -> Iterator[str]:
-    settings, real = configuration.settings, source.resolve()
+    settings, whole = configuration.settings, real(source)
     for place in ("hot", "cold", "state"):
         folder: Path = getattr(settings, place)
-        if folder.resolve().is_relative_to(real):
+        if real(folder).is_relative_to(whole):
             name = PREFIX + place.upper()
             yield f"{name}={printable(str(folder))} lies inside the source and is left out"
     one, other = faults.nearest(source), faults.nearest(settings.cold)

@@ -28,6 +28,8 @@ def data(text: str) -> None:
 
 def stream(chunks: Iterable[str | bytes]) -> None:
     """Write what was asked for as it comes, until the reader leaves; raises OutputFailed."""
+    if sys.stdout is None:
+        raise OutputFailed(cause="standard output is closed")
     for chunk in chunks:
         try:
             click.echo(chunk, nl=False)

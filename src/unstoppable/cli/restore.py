@@ -17,7 +17,7 @@ from unstoppable.cli.command import (
     resource_argument,
 )
 from unstoppable.cli.opening import choose_snapshot, open_to_read
-from unstoppable.cli.settings import PREFIX, Configuration, load
+from unstoppable.cli.settings import PREFIX, Configuration, load, real
 from unstoppable.cli.target import Standing, look
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.at import LATEST
@@ -118,7 +118,7 @@ def _choose(
 def _refuse_own_folders(target: Path, configuration: Configuration) -> None:
     for field in ("hot", "cold", "state"):
         folder = getattr(configuration.settings, field)
-        if target.resolve().is_relative_to(folder.resolve()):
+        if real(target).is_relative_to(real(folder)):
             cause = f"{target} lies inside {PREFIX}{field.upper()}={folder}"
             raise Refused(resource=configuration.resource, cause=cause)
 

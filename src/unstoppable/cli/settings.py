@@ -65,7 +65,7 @@ class Configuration:
             raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=self.env_file)
         for field in _PLACES:
             folder = getattr(self.settings, field)
-            if source.resolve().is_relative_to(folder.resolve()):
+            if real(source).is_relative_to(real(folder)):
                 raise errors.SourceInsideRepository(
                     source=source, name=PREFIX + field.upper(), folder=folder
                 )
@@ -128,6 +128,11 @@ class Reading:
     """Settings whose value nobody knows because of a fault; the configuration has a default."""
     only_here: tuple[str, ...]
     """Settings of the environment that the settings file lacks, or has with another value."""
+
+
+def real(path: Path) -> Path:
+    """Return a path without links; one that links to itself stays as it is, for others to tell."""
+    return Path(os.path.realpath(path))
 
 
 def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
@@ -224,11 +229,10 @@ class _Reader:
         if len(both := [name for name in _SECRETS if name in given]) > 1:
             reason = f"{both[0]} is set as well"
             self._refuse(both[1], given[both[1]].origin, reason)
-        data = env_file.data_folder()
-        defaults: dict[str, Any] = {place: data / place for place in _PLACES}
-        values = defaults | {
+        values: dict[str, Any] = {
             name.removeprefix(PREFIX).lower(): found.value for name, found in given.items()
         }
+        values = _default_places(values) | values
         try:
             settings = Settings.model_validate(values)
         except ValidationError as error:
@@ -237,7 +241,7 @@ class _Reader:
                 name = PREFIX + field.upper()
                 self._refuse(name, given[name].origin, fault["msg"].removeprefix("Value error, "))
                 values.pop(field)
-            settings = Settings.model_validate(defaults | values)
+            settings = Settings.model_validate(_default_places(values) | values)
         if settings.hot == settings.cold:
             name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
             reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"
@@ -266,6 +270,12 @@ class _Reader:
     def _remember(self, error: errors.UnstoppableError, unknown: Iterable[str]) -> None:
         self.faults.append(error)
         self.unknown.update(unknown)
+
+
+def _default_places(values: Mapping[str, object]) -> dict[str, Path]:
+    """Return where hot, cold and state are unless somebody said so; a home may not be known."""
+    missing = [place for place in _PLACES if place not in values]
+    return {place: env_file.data_folder() / place for place in missing}
 
 
 def _without_file(written: str) -> str | None:

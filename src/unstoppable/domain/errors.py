@@ -110,7 +110,7 @@ class KeyInvalid(UsageError):
 class NameInvalid(UsageError):
     """A customer or resource name outside the permitted letters."""
 
-    sentence_form = "{name!r} is not a name"
+    sentence_form = "'{name}' is not a name"
     hint_form = "names are 1 to 20 of a-z, 0-9 and -, with no - at either end"
 
 
@@ -118,7 +118,7 @@ class ResourceUnknown(UsageError):
     """A resource that is not configured."""
 
     sentence_form = "there is no resource {asked}"
-    hint_form = "configured is {configured}"
+    hint_form = "name {configured}, which is configured, or leave it out"
 
 
 class DirectoryMissing(UsageError):
@@ -170,14 +170,14 @@ class TargetOccupied(UsageError):
 class MomentInvalid(UsageError):
     """`--at` holds neither a word, an id nor a date."""
 
-    sentence_form = "{at!r} is neither latest, a snapshot id nor a date"
+    sentence_form = "'{at}' is neither latest, a snapshot id nor a date"
     hint_form = "for example: --at latest, --at 1a2b3c4d, --at 2026-11-24, --at '2026-11-24 08:30'"
 
 
 class ScheduleInvalid(UsageError):
     """A text that is no schedule."""
 
-    sentence_form = "{text!r} is no schedule: {reason}"
+    sentence_form = "'{text}' is no schedule: {reason}"
     hint_form = "five fields of a cron line and, if not UTC, a zone: 17 2 * * * Europe/Berlin"
 
 
@@ -185,7 +185,9 @@ class Refused(UsageError):
     """The engine cannot use what it was given."""
 
     sentence_form = "cannot do this for {resource}: {cause}"
-    hint_form = "see `unstoppable COMMAND --help`"
+    hint_form = (
+        "correct that: `unstoppable ls` lists what a snapshot holds, --help what may be asked"
+    )
 
 
 # --- what was found -----------------------------------------------------------------------------
@@ -357,14 +359,16 @@ class JournalUnusable(UnstoppableError):
     """The journal of runs cannot be read or written."""
 
     sentence_form = "the journal {path} cannot be used: {cause}"
-    hint_form = "is the disk full? a journal that is damaged can be moved away; a new one is begun"
+    hint_form = "may this user write there, and is there room? a damaged one can be moved away"
 
 
 class OutputFailed(UnstoppableError):
     """What a command has to say could not be written."""
 
     sentence_form = "cannot write the output: {cause}"
-    hint_form = "is the disk full that it goes to? what was done stands in `unstoppable runs`"
+    hint_form = (
+        "is there room, and may this user write there? `unstoppable runs` tells what was done"
+    )
 
 
 class SystemRefused(UnstoppableError):

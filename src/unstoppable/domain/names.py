@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from unstoppable.domain.errors import NameInvalid
+from unstoppable.domain.outlook_errors import ResourceInvalid
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?")
 
@@ -32,7 +33,7 @@ class ResourceName:
         """Return the resource written as `customer/resource`; raises NameInvalid."""
         customer, slash, resource = text.partition("/")
         if not slash:
-            raise NameInvalid(name=text)
+            raise ResourceInvalid(name=text)
         return cls(customer=customer, resource=resource)
 
     def __str__(self) -> str:

@@ -1,6 +1,13 @@
-"""Errors of setting up: what is wrong before a backup is even tried."""
+"""Errors of setting up and of asking: what is wrong before anything is tried."""
 
-from unstoppable.domain.errors import UnstoppableError, UsageError
+from unstoppable.domain.errors import NameInvalid, UnstoppableError, UsageError
+
+
+class ResourceInvalid(NameInvalid):
+    """A text that names no customer's resource."""
+
+    sentence_form = "'{name}' is not a resource"
+    hint_form = "write it as customer/resource, such as acme/www, or leave it out"
 
 
 class FileIsThere(UsageError):
@@ -8,6 +15,16 @@ class FileIsThere(UsageError):
 
     sentence_form = "{path} is there already and is not overwritten"
     hint_form = "name a file that is not there yet, or move that one away"
+
+
+class HomeUnknown(UsageError):
+    """A user without a home, whose settings could be anywhere."""
+
+    sentence_form = "the home of user {user} is not known: HOME is not set"
+    hint_form = (
+        "set HOME, or name the settings file with --env-file and in it UNSTOPPABLE_HOT, "
+        "UNSTOPPABLE_COLD and UNSTOPPABLE_STATE"
+    )
 
 
 class SettingsIncomplete(UsageError):

@@ -155,12 +155,18 @@ class Journal:
         )
 
     def _select(self, condition: str, values: tuple[str | int, ...]) -> list[RunRecord]:
-        if not self.path.exists():
+        if not self._is_there():
             return []
         with self._opened() as connection:
             query = f"SELECT record FROM runs WHERE {condition}"  # noqa: S608 - our own words
             found = connection.execute(query, values).fetchall()
             return [RunRecord.from_json(text) for (text,) in found]
+
+    def _is_there(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError as error:  # a folder that this user may not enter
+            raise JournalUnusable(path=self.path, cause=error.strerror) from error
 
     def _make_private(self) -> None:
         """SQLite gives its other files the permissions of this one."""

@@ -47,7 +47,11 @@ def hold(path: Path, run: Run) -> Iterator[None]:
 
 def is_held(path: Path) -> bool:
     """Return whether a run holds the lane now; raises FolderUnusable."""
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:  # a folder that this user may not enter
+        raise FolderUnusable(path=path, cause=error.strerror) from error
+    if not is_there:
         return False
     lock = _open(path, os.O_RDWR)
     try:

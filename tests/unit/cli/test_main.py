@@ -27,7 +27,9 @@ def fails(monkeypatch):
     [
         (["bakup"], "no such command 'bakup'"),
         (["--jsn"], "no such option '--jsn'"),
+        (["\udcff"], r"no such command '\xff'"),
         (["restore"], "missing option '--to'"),
+        (["completion"], "missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish\nhint"),
         (["runs", "--last", "0"], "invalid value for '--last'"),
         (["--env-file", "/nowhere/.env", "status"], "there is no settings file /nowhere/.env"),
     ],
@@ -39,6 +41,26 @@ def test_wrong_usage_is_2_and_says_what_and_what_to_do(arguments, sentence, caps
     assert out == ""
     assert err.startswith(f"error: {sentence}")
     assert err.splitlines()[-1].startswith("hint: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["bakup"], "did you mean `unstoppable backup`? see `unstoppable --help`"),
+        (
+            ["schedule", "tik"],
+            "did you mean `unstoppable schedule tick`? see `unstoppable schedule",
+        ),
+        (["xyz"], "see `unstoppable --help`"),
+        (["backup", "--drry"], "did you mean --dry-run? see `unstoppable backup --help`"),
+        (["restore", "--to"], "see `unstoppable restore --help`"),
+        (["init", "/my", "data"], "a value with spaces stands in quotes; see `unstoppable init"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_was_meant(arguments, hint, capsys):
+    assert run(arguments) == 2
+
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"hint: {hint}")
 
 
 def test_nothing_asked_is_answered_with_help(capsys):
