@@ -15,7 +15,6 @@ from tests.stories.world import Machine, contents
 from unstoppable.cli.settings import load
 from unstoppable.domain.outlook_errors import ClockBehind
 from unstoppable.runner import faults
-from unstoppable.runner.known_caller import who_calls_the_schedule
 
 OTHER_KEY = hashlib.sha256(b"mallory").hexdigest()
 
@@ -274,34 +273,33 @@ def test_settings_without_a_repository_are_one_fault(alice):
     assert "`unstoppable init DIR` makes a repository the first time" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("line", "is_known"),
-    [
-        ("* * * * * /usr/local/bin/unstoppable schedule tick >/dev/null", True),
-        ("* * * * * unstoppable --env-file /x schedule tick", True),
-        ("# * * * * * /usr/local/bin/unstoppable schedule tick", False),
-        ("* * * * * /usr/local/bin/unstoppable schedule show", False),
-        ("* * * * * not-unstoppables schedule tick", False),
-    ],
-)
-def test_a_crontab_that_calls_the_schedule_is_known(well, line, is_known):
+def test_who_calls_the_schedule_is_told(well):
     programs = well.root / "bin"
     programs.mkdir()
+    table = well.root / "table"
     crontab = programs / "crontab"
-    crontab.write_text(f"#!/bin/sh\n[ \"$*\" = -l ] && echo '{line}'\n")
+    crontab.write_text(
+        f'#!/bin/sh\nif [ "$1" = -l ]; then cat {table} 2>/dev/null || echo no crontab for me >&2'
+        f"\nelse cat >{table}; fi\n"
+    )
     crontab.chmod(0o755)
     well.extra["PATH"] = f"{programs}:{os.environ['PATH']}"
 
-    result = well.run("config", "check")
+    before = well.run("config", "check")
+    well.done("schedule", "install", "--cron")
+    after = well.run("config", "check")
 
-    assert ("the schedule is called by this user's crontab\n" in result.stdout) is is_known
-    assert ("note: nothing is known to call" in result.stderr) is not is_known
+    note = "note: nobody is known to call the schedule here, see `unstoppable schedule install`\n"
+    assert note in before.stderr
+    assert "the schedule is called by" not in before.stdout
+    assert note not in after.stderr
+    assert "the schedule is called by this user's crontab\n" in after.stdout
+    assert well.asked("config", "check")["called_by"] == ["this user's crontab"]
 
 
-def test_a_timer_of_root_is_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    timer = tmp_path / "unstoppable.timer"
+def test_a_path_that_no_unit_can_hold_leaves_it_unknown_who_calls(well):
+    odd = well.root / "it's"
+    result = well.run("config", "check", settings={"UNSTOPPABLE_STATE": str(odd)})
 
-    assert who_calls_the_schedule(timer) is None
-    timer.touch()
-    assert who_calls_the_schedule(timer) == f"the timer {timer}"
+    assert result.returncode == 0, result.stderr
+    assert f"note: it is not known who calls the schedule: {odd} cannot be wr" in result.stderr

@@ -62,8 +62,8 @@ def _when(found: Outlook) -> list[str]:
         lines = [f"in the next 24 hours: not at all; the next time: {following}"]
     if found.due_now is not None:
         lines.insert(0, f"with the next tick: what was due at {output.local(found.due_now)}")
-    if found.caller is not None:
-        lines.append(f"the schedule is called by {found.caller}")
+    if found.callers:
+        lines.append(f"the schedule is called by {' and '.join(found.callers)}")
     return lines
 
 
@@ -82,7 +82,7 @@ def _document(found: Outlook) -> dict[str, object]:
         "due_now": found.due_now,
         "next_slot": found.next_slot,
         "slots_in_24_hours": None if slots is None else len(slots),
-        "called_by": found.caller,
+        "called_by": found.callers,
         "exit_code": found.exit_code,
         "faults": [
             {

@@ -36,70 +36,42 @@ SUMMARIES = {
 """The first line of each command's help, so that the list needs none of them."""
 
 
-def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0911, PLR0912 - one for each
+def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912 - one for each
+    found: click.Command
     match name:
         case "init":
-            from unstoppable.cli.init import init
-
-            return init
+            from unstoppable.cli.init import init as found
         case "backup":
-            from unstoppable.cli.backup import backup
-
-            return backup
+            from unstoppable.cli.backup import backup as found
         case "schedule":
-            from unstoppable.cli.schedule import schedule
-
-            return schedule
+            from unstoppable.cli.schedule import schedule as found
         case "status":
-            from unstoppable.cli.status import status
-
-            return status
+            from unstoppable.cli.status import status as found
         case "snapshots":
-            from unstoppable.cli.snapshots import snapshots
-
-            return snapshots
+            from unstoppable.cli.snapshots import snapshots as found
         case "ls":
-            from unstoppable.cli.ls import ls
-
-            return ls
+            from unstoppable.cli.ls import ls as found
         case "find":
-            from unstoppable.cli.find import find
-
-            return find
+            from unstoppable.cli.find import find as found
         case "dump":
-            from unstoppable.cli.dump import dump
-
-            return dump
+            from unstoppable.cli.dump import dump as found
         case "restore":
-            from unstoppable.cli.restore import restore
-
-            return restore
+            from unstoppable.cli.restore import restore as found
         case "check":
-            from unstoppable.cli.check import check
-
-            return check
+            from unstoppable.cli.check import check as found
         case "hot":
-            from unstoppable.cli.hot import hot
-
-            return hot
+            from unstoppable.cli.hot import hot as found
         case "runs":
-            from unstoppable.cli.runs import runs
-
-            return runs
+            from unstoppable.cli.runs import runs as found
         case "key":
-            from unstoppable.cli.key import key
-
-            return key
+            from unstoppable.cli.key import key as found
         case "config":
-            from unstoppable.cli.config import config
-
-            return config
+            from unstoppable.cli.config import config as found
         case "completion":
-            from unstoppable.cli.completion import completion
-
-            return completion
+            from unstoppable.cli.completion import completion as found
         case _:
             return None
+    return found
 
 
 class Commands(Verbatim, click.Group):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from unstoppable.cli.calling import who_calls
 from unstoppable.cli.settings import PREFIX, Configuration, Reading, real
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
@@ -12,7 +13,6 @@ from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.outlook_errors import ScheduleRare
 from unstoppable.domain.text import printable
 from unstoppable.runner import faults
-from unstoppable.runner.known_caller import who_calls_the_schedule
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.tick import what_is_due
 
@@ -33,7 +33,7 @@ class Outlook:
     """The first of them, or where there are none of those of the next year."""
     due_now: datetime | None = None
     """The slot that the next tick runs, if there is one."""
-    caller: str | None = None
+    callers: list[str] = field(default_factory=list)
     faults: list[UnstoppableError] = field(default_factory=list)
     """In the order in which a backup would meet them."""
     notes: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def look(reading: Reading, moment: datetime) -> Outlook:
     for look_at, needed in looks:
         if not any(PREFIX + name in reading.unknown for name in needed):
             look_at(found, reading, moment)
-    found.notes += _notes(found, reading)
+    found.notes += _notes(found)
     return found
 
 
@@ -130,15 +130,16 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
         found.faults.append(error)
 
 
-def _notes(found: Outlook, reading: Reading) -> Iterator[str]:
-    found.caller = who_calls_the_schedule()
-    if found.caller is None:
-        yield (
-            "nothing is known to call `unstoppable schedule tick` here: neither root's timer nor "
-            "this user's crontab"
-        )
-    if reading.only_here:
-        names = ", ".join(reading.only_here)
+def _notes(found: Outlook) -> Iterator[str]:
+    try:
+        found.callers = who_calls(found.configuration)
+    except UnstoppableError as error:
+        yield f"it is not known who calls the schedule: {printable(str(error))}"
+    else:
+        if not found.callers:
+            yield "nobody is known to call the schedule here, see `unstoppable schedule install`"
+    if found.configuration.has_file and found.configuration.only_in_environment:
+        names = ", ".join(found.configuration.only_in_environment)
         yield f"of this environment alone, which a timer or cron does not have: {names}"
     if found.source is not None:
         yield from _notes_on_source(found.source, found.configuration)

@@ -136,9 +136,9 @@ def install(session: Session, *, cron: bool, dry_run: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Tell what would be removed; change nothing.")
 @click.pass_obj
 def remove(session: Session, *, dry_run: bool) -> int:
-    """Have the system call the schedule no more; settings and backups stay as they are.
+    """Have the system call the schedule no more.
 
-    A backup that is going on ends by itself.
+    Settings and backups stay as they are; a backup that is going on ends by itself.
 
     Example:
       unstoppable schedule remove

@@ -126,8 +126,6 @@ class Reading:
     faults: tuple[errors.UnstoppableError, ...]
     unknown: frozenset[str]
     """Settings whose value nobody knows because of a fault; the configuration has a default."""
-    only_here: tuple[str, ...]
-    """Settings of the environment that the settings file lacks, or has with another value."""
 
 
 def real(path: Path) -> Path:
@@ -156,11 +154,6 @@ def read(named: Path | None, *, may_be_missing: bool = False) -> Reading:
     reader.unknown -= in_environment.keys()
     given = {**(in_file or {}), **in_environment}
     settings = reader.settings(given)
-    only_here = {
-        name: found
-        for name, found in in_environment.items()
-        if in_file is not None and (name not in in_file or in_file[name].value != found.value)
-    }
     return Reading(
         configuration=Configuration(
             settings=settings,
@@ -171,7 +164,6 @@ def read(named: Path | None, *, may_be_missing: bool = False) -> Reading:
         ),
         faults=tuple(reader.faults),
         unknown=frozenset(reader.unknown),
-        only_here=tuple(only_here),
     )
 
 

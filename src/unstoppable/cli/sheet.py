@@ -44,7 +44,7 @@ _WEB_NAMES = frozenset({"htdocs", "httpdocs", "public_html", "wwwroot"})
 @click.option("--dry-run", is_flag=True, help="Tell which files would come or go; change nothing.")
 @click.pass_obj
 def sheet(session: Session, *, to: Path | None, confirm: bool, dry_run: bool) -> int:
-    """Write the recovery sheet: the key, to be printed and kept on paper.
+    """Write the recovery sheet: the key, to be kept on paper.
 
     Writes recovery-sheet.html, for one page of A4, and recovery-sheet.txt, for a printer that
     knows nothing else; both hold the key and are yours alone. --confirm asks for three groups

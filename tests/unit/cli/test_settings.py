@@ -163,7 +163,7 @@ def test_what_only_this_environment_sets_is_known(path, monkeypatch):
     monkeypatch.setenv("UNSTOPPABLE_STATE", "/state")
     write(path, "UNSTOPPABLE_COLD=/cold", "UNSTOPPABLE_HOT=/other")
 
-    assert set(read(path).only_here) == {"UNSTOPPABLE_HOT", "UNSTOPPABLE_STATE"}
+    assert load(path).only_in_environment == ("UNSTOPPABLE_HOT", "UNSTOPPABLE_STATE")
 
 
 def test_both_keys_are_an_error(path):
