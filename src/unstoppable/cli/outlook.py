@@ -69,7 +69,7 @@ def _look_at_folders(found: Outlook, reading: Reading, _moment: datetime) -> Non
     below = {
         "hot": ("", resource.customer),
         "state": ("",),
-        "cold": ("", f"{resource.customer}/{resource.resource}/g*", "*/*/g*/*"),
+        "cold": ("", f"{resource}/g*", f"{resource}/g*/*"),
     }
     told = set()
     for place, patterns in below.items():
