@@ -254,6 +254,9 @@ def test_an_incomplete_snapshot_is_never_the_latest(well):
 def killed_init(machine: Machine, *, missing: str) -> None:
     """Leave what an init leaves that was killed before it made `missing`."""
     machine.done("init", str(machine.data))
+    for place in (machine.repository, machine.hot / "default/default/g1"):
+        for snapshot in (place / "snapshots").iterdir():
+            snapshot.unlink()
     for made_later in {"pins": (), "config": ("config",)}[missing]:
         (machine.repository / made_later).unlink()
         (machine.hot / "default/default/g1" / made_later).unlink()

@@ -1,28 +1,41 @@
 """`unstoppable init`."""
 
+import re
 from pathlib import Path
 
 import click
 
 from unstoppable import engine
-from unstoppable.cli import env_file, output, records, sheet, sheet_state
+from unstoppable.cli import env_file, output, sheet
 from unstoppable.cli.backup import run_now
-from unstoppable.cli.calling import calling_sentence, install_caller, who_calls
+from unstoppable.cli.calling import calling_sentence, install_caller
 from unstoppable.cli.command import Session, Speaking, complete_folder
 from unstoppable.cli.settings import Configuration, load, real
+from unstoppable.cli.welcome import last_backup, say_next, tell_ready
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outcome import ExitCode
-from unstoppable.domain.run import RunRecord
 from unstoppable.domain.outlook_errors import SettingsIncomplete
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import make_private_folder, remove_drafts, write_new
-from unstoppable.runner.journal import Journal
-from unstoppable.runner.plan import Key
+from unstoppable.runner.plan import Installation, Key
 from unstoppable.runner.setup import Found, examine, set_up
 from unstoppable.secrets.reference import InFile, Literal
 
 _SET_UP = (ExitCode.SUCCEEDED, ExitCode.PARTIAL)
+
+
+class _IdBeginning(click.ParamType[str]):
+    name = "id"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the digits that a repository's id should begin with."""
+        text = str(value).lower()
+        if not re.fullmatch(r"[0-9a-f]{8,64}", text):
+            self.fail(f"{text!r} is not the first 8 digits of an id, or more", param, ctx)
+        return text
 
 
 @click.command(cls=Speaking)
@@ -33,10 +46,24 @@ _SET_UP = (ExitCode.SUCCEEDED, ExitCode.PARTIAL)
     type=click.Path(path_type=Path),
     shell_complete=complete_folder,
 )
+@click.option(
+    "--pin",
+    "expected_id",
+    type=_IdBeginning(),
+    metavar="ID",
+    help="Go on with the repository there, whose id begins so; create none.",
+)
 @click.option("--with-schedule", is_flag=True, help="Also do `unstoppable schedule install`.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
 @click.pass_obj
-def init(session: Session, *, directory: Path | None, with_schedule: bool, dry_run: bool) -> int:
+def init(
+    session: Session,
+    *,
+    directory: Path | None,
+    expected_id: str | None,
+    with_schedule: bool,
+    dry_run: bool,
+) -> int:
     """Set up backups of a directory and make the first one.
 
     Writes a settings file with a fresh key, a repository and its pins, whatever of them is
@@ -44,8 +71,12 @@ def init(session: Session, *, directory: Path | None, with_schedule: bool, dry_r
     changed, and a backup that is there suffices. Without DIR the settings name the directory.
     The first backup is proved: some files, chosen at random, are restored and compared.
 
+    A repository with snapshots whose pins are lost is pinned anew with --pin alone, after you
+    compared its id and key, as `unstoppable snapshots` tells them, with your written copy.
+
     Example:
       unstoppable init /srv/data
+      unstoppable init --pin 1a2b3c4d /srv/data
 
     Exit codes:
       0 set up and backed up    1 failed, or a file came back different    2 wrong usage
@@ -55,59 +86,32 @@ def init(session: Session, *, directory: Path | None, with_schedule: bool, dry_r
     before = load(session.env_file, may_be_missing=True)
     source = _source(before, directory)
     key = before.key or _new_key(before)
-    if dry_run:
-        return _rehearse(session, before, source, key)
     installation = before.installation(key)
+    if dry_run:
+        found = examine(installation, key_is_new=before.key is None, expected_id=expected_id)
+        return _rehearse(session, before, source, installation, found)
     found = set_up(
         installation,
         key_is_new=before.key is None,
         keep_settings=lambda: _keep_settings(before, source, key),
+        expected_id=expected_id,
     )
     configuration = load(session.env_file)
+    if found is Found.UNPINNED:
+        output.say(f"note: the repository that was there is pinned: {installation.pins_file}")
     if found is not Found.READY:
         sheet.write_first(configuration)
-    backup = _last_backup(configuration) if found is Found.READY else None
+    backup = last_backup(configuration) if found is Found.READY else None
     if backup is None:
         code = run_now(session, configuration, is_first=True)
     else:
-        code = _tell_ready(session, configuration, backup)
+        code = tell_ready(session, configuration, backup)
     if code in _SET_UP and with_schedule:
         caller, is_new = install_caller(configuration)
         output.say(calling_sentence(configuration, caller, is_changed=is_new))
     if code in _SET_UP and backup is None:
-        _say_next(configuration)
+        say_next(configuration)
     return code
-
-
-def _last_backup(configuration: Configuration) -> RunRecord | None:
-    journal = Journal(configuration.settings.state)
-    return records.last_stored(journal.runs(configuration.resource, limit=records.LOOKED_AT))
-
-
-def _tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:
-    if session.is_json:
-        output.document({**records.as_document(backup), "proof": None})
-    else:
-        when, source = output.local(backup.run.started_at), printable(str(configuration.source))
-        output.data(
-            f"set up already: {source} was backed up at {when}; nothing was changed, "
-            "`unstoppable backup` makes another"
-        )
-    return ExitCode.SUCCEEDED
-
-
-def _say_next(configuration: Configuration) -> None:
-    """Tell what to do after a first backup."""
-    is_called = bool(who_calls(configuration))
-    steps = (
-        sheet_state.look(configuration).to_do,
-        "`unstoppable restore --to FOLDER`, to have done it once before you need it",
-        "`unstoppable status`, now and then: it tells what happened last"
-        if is_called
-        else "`unstoppable schedule install`, to have it done every night",
-    )
-    for number, step in enumerate(steps, 1):
-        output.say(f"next {number}: {step}")
 
 
 def _source(before: Configuration, directory: Path | None) -> Path:
@@ -182,21 +186,23 @@ def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str
     return kept
 
 
-def _rehearse(session: Session, before: Configuration, source: Path, key: Key) -> int:
-    installation = before.installation(key)
-    found = examine(installation, key_is_new=before.key is None)
+def _rehearse(
+    session: Session, before: Configuration, source: Path, installation: Installation, found: Found
+) -> int:
     keeps_key = before.key is None or before.keeps_key
     has_sheet = keeps_key and found is not Found.READY and sheet.is_wanted(before, source)
+    has_backup = found is Found.READY and last_backup(before) is not None
     steps = [
         (not before.has_file, f"settings with a key in {before.env_file}"),
         (found is Found.NOTHING, f"a repository in {installation.places(None).cold}"),
         (found is not Found.READY, f"its pins in {installation.pins_file}"),
         (has_sheet, f"a recovery sheet in {before.env_file.parent}"),
-        (True, f"a backup of {source}"),
+        (not has_backup, f"a backup of {source}"),
     ]
     missing = [what for is_missing, what in steps if is_missing]
     if session.is_json:
         output.document({"would_make": missing})
     else:
-        output.data("\n".join(f"would make {printable(what)}" for what in missing))
+        told = "\n".join(f"would make {printable(what)}" for what in missing)
+        output.data(told or "would make nothing: it is set up already")
     return 0

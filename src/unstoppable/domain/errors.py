@@ -251,7 +251,10 @@ class PinsMissing(UnstoppableError):
     """No pins for the resource; a backup never learns them."""
 
     sentence_form = "{path} holds no pins of {resource}"
-    hint_form = "bring the file back from a copy, or run `unstoppable init` to pin what is there"
+    hint_form = (
+        "bring the file back from a copy, or compare id and key as `unstoppable snapshots` tells "
+        "them with your written copy, then `unstoppable init --pin ID`"
+    )
     exit_code = ExitCode.WRONG_KEY
 
 
@@ -259,7 +262,7 @@ class PinsInvalid(UnstoppableError):
     """A pins file that cannot be read."""
 
     sentence_form = "{path} cannot be used: {reason}"
-    hint_form = "bring it back from a copy, or move it away and run `unstoppable init`"
+    hint_form = "bring it back from a copy, or move it away; then it is as if the pins were lost"
     exit_code = ExitCode.WRONG_KEY
 
 

@@ -1,0 +1,43 @@
+"""What a set-up says at its end."""
+
+from unstoppable.cli import output, records, sheet_state
+from unstoppable.cli.calling import who_calls
+from unstoppable.cli.command import Session
+from unstoppable.cli.settings import Configuration
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.run import RunRecord
+from unstoppable.domain.text import printable
+from unstoppable.runner.journal import Journal
+
+
+def last_backup(configuration: Configuration) -> RunRecord | None:
+    """Return the last run that left a backup; None where there was none."""
+    journal = Journal(configuration.settings.state)
+    return records.last_stored(journal.runs(configuration.resource, limit=records.LOOKED_AT))
+
+
+def tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:
+    """Tell that everything was there; returns the exit code."""
+    if session.is_json:
+        output.document({**records.as_document(backup), "proof": None})
+    else:
+        when, source = output.local(backup.run.started_at), printable(str(configuration.source))
+        output.data(
+            f"set up already: {source} was backed up at {when}; nothing was changed, "
+            "`unstoppable backup` makes another"
+        )
+    return ExitCode.SUCCEEDED
+
+
+def say_next(configuration: Configuration) -> None:
+    """Tell what to do after a first backup."""
+    is_called = bool(who_calls(configuration))
+    steps = (
+        sheet_state.look(configuration).to_do,
+        "`unstoppable restore --to FOLDER`, to have done it once before you need it",
+        "`unstoppable status`, now and then: it tells what happened last"
+        if is_called
+        else "`unstoppable schedule install`, to have it done every night",
+    )
+    for number, step in enumerate(steps, 1):
+        output.say(f"next {number}: {step}")
