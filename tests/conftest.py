@@ -2,7 +2,12 @@
 
 import pytest
 
-pytest_plugins = ["tests.stories.world", "tests.stories.mounting", "tests.stories.rows"]
+pytest_plugins = [
+    "tests.stories.world",
+    "tests.stories.lost",
+    "tests.stories.mounting",
+    "tests.stories.rows",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

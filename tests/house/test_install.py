@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stories.guide import Reader, follows
+
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 BECOME_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
@@ -119,6 +121,15 @@ def test_a_signed_release_is_installed_and_started(machine):
     assert "is not on your PATH" in result.stderr
     assert machine.link.resolve().parents[2] == machine.apps
     assert machine.run(str(machine.link), "status").stdout == "unstoppable status\n"
+
+
+@follows("1.1 Install the program")
+def test_the_program_is_installed_as_the_way_to_recovery_says(machine, sections):
+    links = machine.link.parent
+    machine.run("mkdir", "-p", str(links))
+    environment = {"HOME": str(machine.home), "PATH": f"{links}:{machine.path}"}
+
+    Reader(machine.checkout, environment, names={}, become=BECOME_NOBODY).follow(sections)
 
 
 def test_installing_again_changes_nothing(machine):

@@ -53,19 +53,6 @@ def test_plain_python_knows_a_birth_certificate_from_a_changed_one(vector):
         assert not derivation.is_authentic(bytes(changed), key)
 
 
-@derivations
-def test_plain_python_derives_the_key(vector):
-    key = derivation.repository_key(
-        bytes.fromhex(vector["root_secret"]),
-        vector["customer"],
-        vector["resource"],
-        vector["generation"],
-    )
-
-    assert key.hex() == vector["repository_key"]
-    assert derivation.fingerprint(key) == vector["fingerprint"]
-
-
 def secret_of(groups: list[str]) -> str:
     """Return what the Python of docs/formats.md makes of groups."""
     chapter = FORMATS.read_text().partition("### Groups")[2]

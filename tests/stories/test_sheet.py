@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 
 import pytest
+import unstoppable_engine
 
-from tests.house import derivation
 from tests.stories.sheets import NAMES, paper, sheets
 from tests.stories.world import PROGRAM, Machine, contents, differences
 
@@ -95,7 +95,8 @@ def test_a_typing_error_is_named_by_its_group(well, root):
 
 
 def test_the_sheet_of_a_repository_key_holds_that_key_and_says_so(well, root):
-    repository_key = derivation.repository_key(bytes.fromhex(well.key()), "default", "default", 1)
+    birth = unstoppable_engine.Birth("default", "default", 1)
+    repository_key = unstoppable_engine.derive_repository_key(bytes.fromhex(well.key()), birth)
     well.env_file.write_text(f"UNSTOPPABLE_REPOSITORY_KEY={repository_key.hex()}\n")
 
     well.done("key", "sheet", "--to", str(root / "desk"))

@@ -192,8 +192,9 @@ def _rehearse(
     keeps_key = before.key is None or before.keeps_key
     has_sheet = keeps_key and found is not Found.READY and sheet.is_wanted(before, source)
     has_backup = found is Found.READY and last_backup(before) is not None
+    new_key = " with a fresh key" if before.key is None else ""
     steps = [
-        (not before.has_file, f"settings with a key in {before.env_file}"),
+        (not before.has_file, f"settings{new_key} in {before.env_file}"),
         (found is Found.NOTHING, f"a repository in {installation.places(None).cold}"),
         (found is not Found.READY, f"its pins in {installation.pins_file}"),
         (has_sheet, f"a recovery sheet in {before.env_file.parent}"),

@@ -1,0 +1,249 @@
+"""docs/recovery.md is followed word by word, and everything comes back."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tests.house import test_install
+from tests.house.test_vectors import VECTORS, about
+from tests.interop import recovery_with_peers
+from tests.stories import guide
+from tests.stories.guide import follows
+from tests.stories.world import contents, differences, is_untouched
+
+FRESH = "1.2 Say what the sheet says"
+
+
+@follows(
+    FRESH,
+    "1.3 Is it the right repository?",
+    "1.4 Look, and rehearse",
+    "1.5 Bring it back",
+    "1.6 Go on with backups",
+)
+def test_everything_comes_back_on_a_fresh_machine_which_goes_on_with_backups(lost, sections):
+    before = contents(lost.machine.cold)
+
+    shown = lost.reader().follow(sections)
+
+    assert differences(lost.newest, lost.machine.data) == ""
+    assert is_untouched(before, lost.machine.cold)
+    assert lost.secret not in shown
+    assert json.loads(lost.machine.pins_file.read_text())["resources"]["alice/files"] == lost.pins
+    assert len(lost.machine.snapshots()) == 4
+    assert stat.S_IMODE((lost.machine.env_file.parent / "key").stat().st_mode) == 0o600
+
+
+@follows(FRESH, "3.1 With this program")
+def test_one_file_comes_back(lost, sections):
+    lost.reader().follow(sections)
+
+    assert (lost.work / "bob.txt").read_text() == "dear bob\n"
+    assert differences(lost.newest / "letters", lost.place("back")) == ""
+
+
+@follows(FRESH, "4.1 What is damaged, and what it harms", "4.2 Take what is whole")
+def test_what_is_whole_comes_back_where_something_is_damaged(lost, sections):
+    damage(lost.largest_pack())
+
+    lost.reader().follow(sections)
+
+    assert not (lost.place("back") / "photo.bin").exists()
+    assert [line.split()[-1] for line in left_over(lost)] == ["photo.bin"]
+    assert (lost.place("older-back") / "photo.bin").read_bytes() == (
+        lost.older / "photo.bin"
+    ).read_bytes()
+
+
+def left_over(lost):
+    """Return what is missing of the files of the newest snapshot."""
+    return [
+        line for line in differences(lost.newest, lost.place("back")).splitlines() if "+" in line
+    ]
+
+
+def damage(path):
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(changed)
+
+
+@follows("4.3 Let the next backup store it anew")
+def test_a_backup_stores_anew_what_was_damaged(story, sections):
+    damage(story.largest_pack())
+    story.work.mkdir()
+
+    story.reader().follow(sections)
+
+    for snapshot, kept in ((story.newest_id, story.newest), (story.older_id, story.older)):
+        assert differences(kept, story.machine.restored("--at", snapshot)) == ""
+
+
+@follows("4.4 The file config is gone or damaged")
+def test_a_repository_without_its_config_is_completed(story, sections):
+    damage(story.machine.repository / "config")
+    assert story.machine.run("snapshots").returncode == 12
+
+    story.reader().follow(sections)
+
+    assert differences(story.older, story.machine.restored("--at", story.older_id)) == ""
+    assert story.machine.run("backup").returncode == 0
+
+
+@follows(FRESH, "4.5 The same on a fresh machine")
+def test_a_repository_without_its_config_is_completed_on_a_fresh_machine(lost, sections):
+    (lost.machine.repository / "config").unlink()
+
+    lost.reader().follow(sections)
+
+    assert differences(lost.newest, lost.machine.data) == ""
+    assert differences(lost.older, lost.machine.restored("--at", lost.older_id)) == ""
+
+
+@follows("5.1 The pins")
+def test_pins_are_written_anew(story, sections):
+    before = story.machine.pins_file.read_bytes()
+    story.machine.pins_file.unlink()
+
+    story.reader().follow(sections)
+
+    assert story.machine.pins_file.read_bytes() == before
+
+
+@follows("5.2 The key")
+def test_the_key_is_put_back(story, sections):
+    text = story.machine.env_file.read_text()
+    without = [line for line in text.splitlines(keepends=True) if "_KEY=" not in line]
+    story.machine.env_file.write_text("".join(without))
+
+    shown = story.reader().follow(sections)
+
+    assert story.secret not in shown
+    assert story.machine.run("backup").returncode == 0
+
+
+@follows(FRESH, "5.3 The settings file")
+def test_the_settings_are_written_anew(story, sections):
+    story.machine.env_file.unlink()
+
+    story.reader().follow(sections)
+
+    assert story.machine.run("backup").returncode == 0
+    assert story.machine.last_run()["outcome"] == "succeeded"
+    assert len(story.machine.asked("runs")) == 4
+
+
+@follows("5.4 Hot")
+def test_hot_is_filled_from_cold(story, sections):
+    shutil.rmtree(story.machine.hot)
+
+    story.reader().follow(sections)
+
+    assert "filled" not in story.machine.run("backup").stderr
+
+
+@follows("5.5 State")
+def test_the_journal_begins_anew(story, sections):
+    shutil.rmtree(story.machine.state)
+
+    story.reader().follow(sections)
+
+    assert len(story.machine.asked("runs")) == 1
+
+
+@follows(FRESH, "6. Somebody broke in")
+def test_after_a_break_in_an_older_snapshot_and_a_new_key_are_the_way(lost, sections):
+    lost.reader().follow(sections)
+
+    assert contents(lost.place("older-back")) == contents(lost.older)
+    assert lost.machine.key() != lost.secret
+    assert (lost.place("new") / "default/default/g1/config").exists()
+
+
+@follows("2.1 Derive the key")
+def test_plain_python_derives_the_key_of_the_sheet(lost, sections):
+    shown = lost.reader().follow(sections)
+
+    assert f"fingerprint {lost.pins['key_fingerprint']}\n" in shown
+    for name in ("secret", "masterkey.json", "repository-key"):
+        assert stat.S_IMODE((lost.work / name).stat().st_mode) == 0o600
+    settings = {"UNSTOPPABLE_REPOSITORY_KEY_FILE": str(lost.work / "repository-key")}
+    environment = {
+        name: value
+        for name, value in lost.machine.environment(settings).items()
+        if name != "UNSTOPPABLE_ENV_FILE"
+    }
+    argv = lost.machine.argv("restore", "--exact", "--to", str(lost.place("back")))
+    subprocess.run(argv, env=environment, check=True, capture_output=True)
+    assert differences(lost.newest, lost.place("back")) == ""
+
+
+@pytest.mark.parametrize("vector", VECTORS["derivation"], ids=about)
+def test_the_document_derives_every_frozen_key(vector, tmp_path):
+    ((name, script),) = guide.SECTIONS["2.1 Derive the key"].files
+    (tmp_path / name).write_text(script)
+    (tmp_path / "secret").write_text(vector["root_secret"] + "\n")
+    birth = (vector["customer"], vector["resource"], str(vector["generation"]))
+
+    argv = (sys.executable, "-I", name, "secret", *birth)
+    shown = subprocess.check_output(argv, cwd=tmp_path, text=True, env={"PATH": os.defpath})
+
+    assert shown == f"fingerprint {vector['fingerprint']}\n"
+    assert (tmp_path / "repository-key").read_text() == vector["repository_key"]
+    key = json.loads((tmp_path / "masterkey.json").read_text())
+    assert recovery_with_peers.as_hex(key) == vector["repository_key"]
+
+
+WRONG = [
+    ("`UNSTOPPABLE_KEY is not a key`", 2, {"UNSTOPPABLE_KEY": "with a blank"}),
+    ("`… is not safe`", 2, {"UNSTOPPABLE_KEY_FILE": "readable"}),
+    ("`there is no repository in …`", 10, {"UNSTOPPABLE_COLD": "/mnt/nothing"}),
+    ("`there is no repository in …`", 10, {"UNSTOPPABLE_CUSTOMER": "alicia"}),
+    ("`the key … does not open the repository`", 12, {"UNSTOPPABLE_KEY": "mistyped"}),
+]
+
+
+@pytest.mark.parametrize(("says", "code", "wrong"), WRONG, ids=lambda case: str(case)[:40])
+def test_what_can_go_wrong_is_told_as_the_table_says(lost, says, code, wrong):
+    readable = lost.machine.root / "readable"
+    readable.write_text(lost.secret)
+    digits = lost.secret
+    theirs = {
+        "readable": str(readable),
+        "with a blank": f"{digits[:32]} {digits[32:]}",
+        "mistyped": digits[::-1],
+    }
+    wrong = {name: theirs.get(value, value) for name, value in wrong.items()}
+    key = {} if any("_KEY" in name for name in wrong) else {"UNSTOPPABLE_KEY": lost.secret}
+    environment = lost.machine.environment({**key, **wrong})
+    del environment["UNSTOPPABLE_ENV_FILE"]
+
+    result = subprocess.run(
+        lost.machine.argv("snapshots"), env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == code
+    assert all(part in result.stderr for part in says.strip("`").split("…"))
+    assert f"| {says} | {code} |" in guide.DOCUMENT.read_text()
+
+
+def test_every_block_of_the_document_is_followed_by_a_test():
+    assert test_install.__doc__, "it follows the section on installing"
+    assert set(guide.SECTIONS) == guide.FOLLOWED
+
+
+def test_every_name_that_stands_for_another_is_replaced(story):
+    told = set(guide.stand_ins())
+
+    assert len(told) > 15
+    assert told == set(story.reader().names)
+
+
+def test_the_peers_parts_run_in_the_full_check():
+    assert "tests/interop/recovery_with_peers.py" in (guide.ROOT / "check").read_text()
