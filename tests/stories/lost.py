@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ class Story:
         machine.done("init", str(machine.data))
         self.older = self._kept("older")
         self._second_version()
+        time.sleep(1)  # others list snapshots of one second in any order
         machine.done("backup")
         self.newest = self._kept("newest")
         self.older_id, self.newest_id = (found["snapshot"] for found in machine.snapshots())

@@ -1,7 +1,7 @@
 """docs/recovery.md is followed word by word, and everything comes back."""
 
 import json
-import os
+import re
 import shutil
 import stat
 import subprocess
@@ -184,20 +184,62 @@ def test_plain_python_derives_the_key_of_the_sheet(lost, sections):
     assert differences(lost.newest, lost.place("back")) == ""
 
 
-@pytest.mark.parametrize("vector", VECTORS["derivation"], ids=about)
-def test_the_document_derives_every_frozen_key(vector, tmp_path):
+def derive(folder, secret, vector):
+    """Run the document's program on a secret that was typed; returns what it did."""
     ((name, script),) = guide.SECTIONS["2.1 Derive the key"].files
-    (tmp_path / name).write_text(script)
-    (tmp_path / "secret").write_text(vector["root_secret"] + "\n")
+    (folder / name).write_text(script)
+    (folder / "secret").write_text(secret + "\n")
     birth = (vector["customer"], vector["resource"], str(vector["generation"]))
-
     argv = (sys.executable, "-I", name, "secret", *birth)
-    shown = subprocess.check_output(argv, cwd=tmp_path, text=True, env={"PATH": os.defpath})
+    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("typed", ["root_secret", "repository_key"])
+@pytest.mark.parametrize("vector", VECTORS["derivation"], ids=about)
+def test_the_document_derives_every_frozen_key(vector, typed, tmp_path):
+    shown = derive(tmp_path, vector[typed], vector).stdout
 
     assert shown == f"fingerprint {vector['fingerprint']}\n"
     assert (tmp_path / "repository-key").read_text() == vector["repository_key"]
     key = json.loads((tmp_path / "masterkey.json").read_text())
     assert recovery_with_peers.as_hex(key) == vector["repository_key"]
+
+
+@pytest.mark.parametrize("change", [0, 1])
+def test_a_secret_of_another_length_is_told(change, tmp_path):
+    vector = VECTORS["derivation"][0]
+
+    result = derive(tmp_path, vector["root_secret"][2:] + "0000" * change, vector)
+
+    assert result.returncode == 1
+    assert result.stderr == f"this has {62 + 4 * change} digits, not 64 (or 128)\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["derive.py", "secret"]
+
+
+def test_cold_may_be_mounted_read_only_until_backups_go_on(lost):
+    # A mount of its own that nobody else sees, and that goes with the shell.
+    cold, back = lost.machine.cold, lost.place("back")
+    script = f"""set -e
+        mount --bind {cold} {cold} && mount -o remount,bind,ro {cold}
+        ! touch {cold}/new
+        unstoppable check --read-data all
+        unstoppable restore --exact --to {back}"""
+    key = {"UNSTOPPABLE_KEY": lost.secret, "UNSTOPPABLE_COLD": str(cold), **lost.machine.extra}
+    environment = {**lost.reader().environment, **key}
+
+    subprocess.run(("unshare", "--mount", "sh", "-c", script), env=environment, check=True)
+
+    assert differences(lost.newest, back) == ""
+
+
+def test_links_within_the_document_lead_to_its_headings():
+    text = guide.DOCUMENT.read_text()
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    )
+    anchors = {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in headings}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
 
 
 WRONG = [
