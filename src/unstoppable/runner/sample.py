@@ -68,9 +68,7 @@ def restore_sample(
 
 def _is_same(repository: Repository, snapshot_id: str, stored: bytes, path: Path) -> bool:
     """Return whether what is stored is the file at `path`; raises Refused or OSError."""
-    # Somebody may put a link or a pipe there meanwhile.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    with os.fdopen(os.open(path, flags), "rb") as file:
+    with os.fdopen(_open(path), "rb") as file:
         found = os.fstat(file.fileno())
         with repository.entries(snapshot_id, path=stored) as entries:
             if not _is_of(next(entries)[0], found):
@@ -79,10 +77,22 @@ def _is_same(repository: Repository, snapshot_id: str, stored: bytes, path: Path
             return all(file.read(len(chunk)) == chunk for chunk in chunks) and not file.read(1)
 
 
+def _open(path: Path) -> int:
+    """Open a file to read it, which is no access, as in a backup."""
+    # Somebody may put a link or a pipe there meanwhile.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:  # somebody else's file
+        return os.open(path, flags)
+
+
 def _is_of(entry: Entry, found: os.stat_result) -> bool:
-    stored = (entry.mode, entry.uid, entry.gid, entry.modified_seconds)
-    mode = stat.S_IMODE(found.st_mode)
-    return stored == (mode, found.st_uid, found.st_gid, found.st_mtime_ns // 1_000_000_000)
+    stored = (entry.mode, entry.uid, entry.gid)
+    if stored != (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid):
+        return False
+    # A time that the format cannot hold is not stored, which the backup told.
+    return entry.modified_seconds in {None, found.st_mtime_ns // 1_000_000_000}
 
 
 def _state(path: Path) -> os.stat_result | None:
