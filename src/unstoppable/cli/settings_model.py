@@ -171,7 +171,7 @@ class Settings(BaseModel):
         bool,
         BeforeValidator(_yes_or_no),
         Told(
-            "`yes` leaves out what is mounted inside the source.",
+            "`yes` leaves out other file systems that are mounted inside the source.",
             default="`no`",
             example="yes",
         ),
