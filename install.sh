@@ -188,6 +188,11 @@ verify_release() {
         fail "dist/ is not signed by a key in packaging/release-signers" "$hint"
     wrong=$(sha256sum -- *.whl | grep -vxF -f SHA256SUMS) || true
     [ -z "$wrong" ] || fail "${wrong##* } differs from its signed checksum" "$hint"
+    machine=$(uname -m)
+    for engine in unstoppable_engine-*linux*.whl; do
+        case $engine in *_"$machine".whl) ;; *) rm -f -- "$engine" ;; esac
+    done
+    find . -name 'unstoppable_engine-*' | grep -q . || fail "dist/ has no engine for $machine" "remove dist/ to build from source"
 }
 
 build_wheels() {

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 BECOME_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 WRITE_CHECKSUMS = "sha256sum *.whl >SHA256SUMS"
+ANY = "py3-none-any"
+OURS, OTHERS = (f"cp311-abi3-manylinux_2_28_{kind}" for kind in (os.uname().machine, "sparc64"))
 PROGRAM = "import sys\ndef main():\n    print('unstoppable', *sys.argv[1:])\n"
 
 
@@ -79,11 +81,12 @@ class Machine:
     def install(self, *options: str) -> subprocess.CompletedProcess[str]:
         return self.run("./install.sh", "--yes", *options, str(self.data))
 
-    def release(self, version: str, program: str = PROGRAM) -> None:
+    def release(self, version: str, program: str = PROGRAM, engines=(ANY,)) -> None:
         """Put another release into dist/."""
         for path in self.dist.iterdir():
             path.unlink()
-        wheel(self.dist, "unstoppable_engine", "", version)
+        for tag in engines:
+            wheel(self.dist, "unstoppable_engine", "", version, tag)
         wheel(self.dist, "unstoppable_backups", program, version)
         self.sign()
 
@@ -92,14 +95,14 @@ class Machine:
         return sorted(path.name.partition("+")[0] for path in self.apps.glob("*+*"))
 
 
-def wheel(folder: Path, name: str, source: str, version: str = "0.1.0") -> None:
+def wheel(folder: Path, name: str, source: str, version: str = "0.1.0", tag: str = ANY) -> None:
     info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+    with zipfile.ZipFile(folder / f"{name}-{version}-{tag}.whl", "w") as archive:
         archive.writestr(f"{name}.py", source)
         archive.writestr(
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         )
-        tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        tags = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n"
         archive.writestr(f"{info}/WHEEL", tags)
         if source:
             entry = f"[console_scripts]\nunstoppable = {name}:main\n"
@@ -188,6 +191,21 @@ def test_a_release_signed_by_nobody_we_know_is_refused(machine):
 
     assert result.returncode == 1
     assert "not signed by a key" in result.stderr
+
+
+def test_of_several_engines_the_one_for_this_machine_is_taken(machine):
+    machine.release("0.1.0", engines=(OTHERS, OURS))
+
+    assert machine.install().returncode == 0
+
+
+def test_a_release_without_an_engine_for_this_machine_is_refused(machine):
+    machine.release("0.1.0", engines=(OTHERS,))
+
+    result = machine.install()
+
+    assert result.stderr.startswith(f"error: dist/ has no engine for {os.uname().machine}\n")
+    assert machine.installed() == []
 
 
 @pytest.mark.parametrize(

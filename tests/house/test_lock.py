@@ -24,7 +24,11 @@ def test_the_lock_names_public_registries_alone():
 
 @pytest.mark.parametrize(
     ("file", "selection"),
-    [("requirements.txt", "--no-dev"), ("build-requirements.txt", "--only-group=build")],
+    [
+        ("requirements.txt", "--no-dev"),
+        ("build-requirements.txt", "--only-group=build"),
+        ("release-requirements.txt", "--only-group=release"),
+    ],
 )
 def test_what_the_installer_fetches_is_what_the_lock_says(file, selection):
     export = ("uv", "export", "--quiet", "--format=requirements.txt", "--locked", selection)
