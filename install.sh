@@ -38,9 +38,12 @@ while [ $# -gt 0 ]; do
         --yes) may_ask= ;;
         --no-schedule) with_schedule= ;;
         --program-only | --uninstall) action=${1#--} ;;
-        --prefix=*) prefix=${1#--prefix=} ;;
-        --prefix)
-            [ $# -gt 1 ] || fail "--prefix names no folder" "$usage" 2
+        --prefix=?*) prefix=${1#--prefix=} ;;
+        --prefix | --prefix=)
+            # Never the installation without a prefix, where a variable was empty.
+            if [ "$1" != --prefix ] || [ -z "${2-}" ]; then
+                fail "--prefix names no folder" "$usage" 2
+            fi
             prefix=$2
             shift
             ;;
@@ -62,18 +65,31 @@ else
 fi
 
 # --- where everything goes ---
-if [ -n "$prefix" ]; then
-    case $prefix in
-        /*) ;;
-        *) prefix=$PWD/$prefix ;;
+absolute() { # absolute VALUE DEFAULT: as the program reads XDG variables
+    case $1 in
+        /*) printf '%s' "$1" ;;
+        *) printf '%s' "$2" ;;
     esac
+}
+
+if [ -n "$prefix" ]; then
+    prefix=$(realpath -m -- "$prefix")
     apps=$prefix/app links=$prefix/bin configuration=$prefix/etc data=$prefix/var
 elif [ "$(id -u)" -eq 0 ]; then
     apps=/opt/unstoppable links=/usr/local/bin configuration=/etc/unstoppable data=/var/lib/unstoppable
 else
     apps=$HOME/.local/share/unstoppable/app links=$HOME/.local/bin
-    configuration=${XDG_CONFIG_HOME:-$HOME/.config}/unstoppable
-    data=${XDG_DATA_HOME:-$HOME/.local/share}/unstoppable
+    configuration=$(absolute "${XDG_CONFIG_HOME-}" "$HOME/.config")/unstoppable
+    data=$(absolute "${XDG_DATA_HOME-}" "$HOME/.local/share")/unstoppable
+fi
+case $apps in
+    *[\&\|\[\*\?\\\'\"\$\`]* | *"
+"*) fail "$apps is no place for a program" "choose a folder without quotes and signs such as \$ & | * with --prefix" 2 ;;
+esac
+lock=$apps/.unstoppable.lock
+# Somebody else's folder of that name is not filled, and never emptied.
+if [ -e "$apps" ] && { [ -L "$lock" ] || [ ! -f "$lock" ]; } && [ -n "$(ls -A -- "$apps")" ]; then
+    fail "$apps is not ours: it holds something else" "choose another place with --prefix" 2
 fi
 program=$links/unstoppable
 installed=$(readlink -- "$program") || installed=
@@ -100,19 +116,47 @@ agree() { # agree TEXT: go on only if somebody says yes
     esac
 }
 
+lock_apps() { # one installer at a time
+    exec 9>>"$lock"
+    flock -n 9 || fail "another installation into $apps is going on" "wait for its end"
+    # What a killed one left.
+    rm -rf -- "$apps"/.new.*
+}
+
+take_away() { # take_away FOLDER: first its name, so that no half of it is ever taken for a whole
+    mv -T -- "$1" "$apps/.new.gone.$$"
+    rm -rf -- "$apps/.new.gone.$$"
+}
+
 # --- take it away ---
+someone_calls() { # the lines and units that call this program
+    crontab -l 2>/dev/null | grep -F -- "$program " || true
+    grep -lF -- "$program " /etc/systemd/system/unstoppable*.service 2>/dev/null || true
+}
+
 uninstall() {
     [ -d "$apps" ] || { say "nothing is installed in $apps"; return; }
     agree "This will remove the program in $apps and $program, and have nobody call the schedule.
 Backups in $data and settings, key and pins in $configuration stay."
-    if [ -x "$program" ]; then
-        case $("$program" status --json 2>/dev/null) in
+    lock_apps
+    for installed in "$program" "$apps"/*+*/bin/unstoppable; do
+        [ -x "$installed" ] || continue
+        case $("$installed" status --json 2>/dev/null) in
             *'"is_running": true'*) fail "a backup is going on" "wait for its end, or stop it with Ctrl-C or SIGTERM" ;;
         esac
-        "$program" schedule remove >&2 || fail "the schedule is still called" "see above, then try again"
-    fi
-    rm -rf -- "$apps"
+        "$installed" schedule remove >&2 ||
+            fail "the schedule is still called" "see above; if the program itself is broken, ./install.sh --program-only mends it"
+        break
+    done
+    calls=$(someone_calls)
+    [ -z "$calls" ] || fail "something else calls the program: $calls" \
+        "take it away first: $program --env-file FILE schedule remove"
     rm -f -- "$program"
+    for app in "$apps"/*+*; do
+        [ ! -d "$app" ] || take_away "$app"
+    done
+    rm -f -- "$lock"
+    rmdir -- "$apps" 2>/dev/null || say "note: $apps holds something that is not ours and stays"
     say "kept: settings, key and pins in $configuration"
     say "kept: backups in $data, unless $configuration/.env names other places"
 }
@@ -161,11 +205,8 @@ if [ "$action" = set-up ]; then
 fi
 agree "$plan"
 
-# --- one installer at a time; what a killed one left is removed ---
 mkdir -p "$apps" "$links"
-exec 9>"$apps/.lock"
-flock -n 9 || fail "another installation into $apps is going on" "wait for its end"
-rm -rf "$apps"/.new.*
+lock_apps
 work=$(mktemp -d "$apps/.new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -209,7 +250,13 @@ if [ -d "$root/dist" ]; then verify_release; else build_wheels; fi
 # --- the private environment, made aside and put in place by one rename ---
 cd "$work/wheels"
 version=$(echo unstoppable_backups-*.whl | cut -d - -f 2)
-app=$apps/$version+$(cat -- *.whl "$requirements" | sha256sum | cut -c 1-8)
+# An environment is bound to the Python that made it.
+maker=$(python3 -c 'import os, sys; print(sys.version, os.path.realpath(sys.executable))')
+app=$apps/$version+$({ cat -- *.whl "$requirements"; echo "$maker"; } | sha256sum | cut -c 1-8)
+if [ -d "$app" ] && ! "$app/bin/unstoppable" --version >/dev/null 2>&1; then
+    say "note: $app is broken and made anew"
+    take_away "$app"
+fi
 if [ ! -d "$app" ]; then
     say "installing into $app"
     new=$work/app
@@ -228,7 +275,7 @@ if [ "$installed" != "$app/bin/unstoppable" ]; then
     mv -T "$work/link" "$program"
     # The one before stays, because a backup may be going on with it.
     for old in "$apps"/*+*; do
-        [ "$old" = "$app" ] || [ "$old/bin/unstoppable" = "$installed" ] || rm -rf -- "$old"
+        [ "$old" = "$app" ] || [ "$old/bin/unstoppable" = "$installed" ] || take_away "$old"
     done
 fi
 case :$PATH: in

@@ -143,7 +143,7 @@ def test_installing_again_changes_nothing(machine):
 
     assert result.returncode == 0, result.stderr
     assert machine.link.resolve() == before
-    assert sorted(machine.apps.iterdir()) == [machine.apps / ".lock", before.parents[1]]
+    assert sorted(machine.apps.iterdir()) == [machine.apps / ".unstoppable.lock", before.parents[1]]
 
 
 def swap_a_wheel(dist: Path) -> None:
@@ -214,6 +214,9 @@ def test_a_release_without_an_engine_for_this_machine_is_refused(machine):
         ((), "no directory given"),
         (("--purge",), "unknown option --purge"),
         (("--prefix",), "--prefix names no folder"),
+        (("--prefix", "", "/etc"), "--prefix names no folder"),
+        (("--prefix=", "--uninstall"), "--prefix names no folder"),
+        (("--prefix", "/srv/R&D", "/etc"), "/srv/R&D/app is no place for a program"),
         (("/nowhere",), "/nowhere is not a directory"),
         (("/etc", "/usr"), "one directory, not /etc and /usr"),
         (("--uninstall", "/etc"), "--uninstall takes no directory"),
@@ -286,6 +289,62 @@ def test_everything_goes_beneath_a_prefix(machine):
     assert (app / "unstoppable-prefix").read_text() == str(prefix)
 
 
+def test_a_prefix_is_the_same_however_it_is_written(machine):
+    prefix = machine.home / "place"
+    machine.install("--prefix", f"{prefix}/")
+    relative = machine.run("./install.sh", "--yes", "--prefix", "../home/place", str(machine.data))
+
+    result = machine.run("./install.sh", "--yes", "--uninstall", f"--prefix={prefix}")
+
+    assert relative.returncode == 0, relative.stderr
+    assert result.returncode == 0, result.stderr
+    assert not (prefix / "app").exists()
+
+
+@pytest.mark.parametrize("action", ["--uninstall", "--program-only"])
+def test_a_folder_of_that_name_that_is_not_ours_is_left_alone(machine, action):
+    precious = machine.home / "place/app/precious"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("x")
+
+    result = machine.run("./install.sh", "--yes", action, "--prefix", str(machine.home / "place"))
+
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {precious.parent} is not ours")
+    assert precious.read_text() == "x"
+
+
+def test_a_program_that_does_not_start_is_made_anew(machine):
+    machine.install()
+    shutil.rmtree(machine.link.resolve().parents[1] / "lib")
+
+    refused = machine.run("./install.sh", "--yes", "--uninstall")
+    mended = machine.install()
+
+    assert refused.returncode == 1
+    assert "./install.sh --program-only mends it" in refused.stderr
+    assert mended.returncode == 0, mended.stderr
+    assert "is broken and made anew" in mended.stderr
+    assert machine.run("./install.sh", "--yes", "--uninstall").returncode == 0
+    assert not machine.apps.exists()
+
+
+def test_a_program_that_somebody_else_calls_is_not_taken_away(machine):
+    machine.install()
+    tools = machine.home / "tools"
+    tools.mkdir()
+    line = f"* * * * * {machine.link} --env-file /other/.env schedule tick"
+    (tools / "crontab").write_text(f"#!/bin/sh\necho '{line}'\n")
+    (tools / "crontab").chmod(0o755)
+    machine.path = f"{tools}:{machine.path}"
+
+    result = machine.run("./install.sh", "--yes", "--uninstall")
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-2] == f"error: something else calls the program: {line}"
+    assert machine.link.exists()
+
+
 def test_it_is_taken_away_and_what_is_worth_keeping_stays(machine):
     machine.install()
     settings = machine.home / ".config/unstoppable/.env"
@@ -330,7 +389,7 @@ def test_what_the_program_refuses_is_refused_before_the_installation(machine):
 
 def test_two_installations_do_not_meet(machine):
     machine.apps.mkdir(parents=True)
-    with (machine.apps / ".lock").open("w") as lock:
+    with (machine.apps / ".unstoppable.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = machine.install()
 

@@ -8,12 +8,12 @@ import time
 import pytest
 
 from tests.stories.world import Machine
-from unstoppable.cli.proof import prove
+from unstoppable.cli.backup import source_of
+from unstoppable.cli.proof import Proof, prove
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.domain.setup_errors import CameBackDifferent
 from unstoppable.engine import Cancel
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.run import Verdict
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_source_without_a_file_proves_nothing_and_says_so(root):
     result = machine.run("init", str(machine.data))
 
     assert result.returncode == 0, result.stderr
-    assert f"not proved: there was no file in {machine.data} to restore" in result.stdout
+    assert f"not proved: {machine.data} held no file to compare" in result.stdout
 
 
 @pytest.mark.parametrize("harm", ["content", "mode", "time"])
@@ -82,7 +82,7 @@ def test_a_file_that_comes_back_different_is_a_failure(alice, harm):
     alice.done("init", str(alice.data))
     configuration = load(alice.env_file).with_source(other)
 
-    found = prove(configuration, verdict_of(configuration), Cancel())
+    found = proof_of(configuration)
 
     assert found is not None
     assert isinstance(found.error, CameBackDifferent)
@@ -95,17 +95,52 @@ def test_a_backup_that_cannot_be_read_back_is_not_called_proved(alice):
     configuration = load(alice.env_file)
     shutil.rmtree(alice.repository / "data")
 
-    found = prove(configuration, verdict_of(configuration), Cancel())
+    found = proof_of(configuration)
 
     assert found is not None
     assert found.error is not None
     assert found.tell(is_json=True, is_verbose=False) == 1
 
 
-def verdict_of(configuration: Configuration) -> Verdict:
-    """Return the verdict on the last run."""
+def test_a_file_that_a_backup_lost_is_a_failure_too(alice):
+    other = alice.root / "other"
+    shutil.copytree(alice.data, other)
+    (other / "lost").write_text("x")
+    time.sleep(1)
+    alice.done("init", str(alice.data))
+
+    found = proof_of(load(alice.env_file).with_source(other))
+
+    assert found is not None
+    assert found.document["different"] == [str(other / "lost")]
+
+
+def test_a_proof_that_was_cancelled_says_so(well, capsys):
+    cancel = Cancel()
+    cancel.set()
+
+    found = proof_of(load(well.env_file), cancel)
+
+    assert found is not None
+    assert found.tell(is_json=False, is_verbose=False) == 130
+    assert capsys.readouterr().out.startswith("not proved: cancelled; ")
+
+
+def proof_of(configuration: Configuration, cancel: Cancel | None = None) -> Proof | None:
+    """Return the proof of the last run."""
     record = Journal(configuration.settings.state).runs(configuration.resource, limit=1)[0]
-    return Verdict(record=record, stored=None, error=None, unrecorded=None)
+    return prove(configuration, record, source_of(configuration), cancel or Cancel())
+
+
+def test_a_second_set_up_proves_again(alice):
+    alice.done("init", str(alice.data))
+    shutil.rmtree(alice.repository / "data")
+
+    result = alice.run("init", str(alice.data))
+
+    assert result.returncode == 1
+    assert result.stdout.startswith("set up already: ")
+    assert "no sample of it could be restored" in result.stderr
 
 
 def test_a_second_set_up_makes_no_other_backup(well):

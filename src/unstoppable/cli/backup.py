@@ -60,11 +60,11 @@ def run_now(
 
     The first one is proved by restoring a sample of it.
     """
-    source = _source(configuration, accept_shrink=accept_shrink)
+    source = source_of(configuration, accept_shrink=accept_shrink)
     with stoppable() as cancel:
         with showing("read", cancel, in_logs=slot_at is None) as watch:
             verdict = back_up(configuration.installation(), source, watch, slot_at=slot_at)
-        proof = prove(configuration, verdict, cancel) if is_first else None
+        proof = prove(configuration, verdict.record, source, cancel) if is_first else None
         # Signals still only wish: the verdict is told whole.
         more = {"proof": proof.document} if proof else {}
         code = records.tell(session, verdict, source=printable(str(source.folder)), more=more)
@@ -72,7 +72,8 @@ def run_now(
         return code or said
 
 
-def _source(configuration: Configuration, *, accept_shrink: bool) -> Source:
+def source_of(configuration: Configuration, *, accept_shrink: bool = False) -> Source:
+    """Return what is read, and how."""
     settings = configuration.settings
     return Source(
         folder=configuration.source,
@@ -88,7 +89,7 @@ def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: 
     pins = pins_file.require(installation.pins_file, installation.resource)
     places = installation.places(pins, uses_hot=False)
     Repository.open(places, installation.key.of_repository(places), pins, mode="read")
-    read = _source(configuration, accept_shrink=accept_shrink)
+    read = source_of(configuration, accept_shrink=accept_shrink)
     MountGuard(Journal(installation.state), installation.resource, read).check_source()
     try:
         next(source.iterdir(), None)

@@ -3,17 +3,18 @@
 import sys
 from pathlib import Path
 
-from unstoppable.cli import env_file
 from unstoppable.cli.settings import Configuration
 from unstoppable.domain.caller import Call
-from unstoppable.domain.setup_errors import PathUnfit, SettingsElsewhere
+from unstoppable.domain.setup_errors import SettingsElsewhere
 from unstoppable.runner.caller import Caller, callers
 
+_OF_ROOT = Path("/etc/unstoppable/.env")
+"""The one that is not beneath a prefix."""
 NOBODY = "nobody: `unstoppable schedule install`"
 
 
 def who_may_call(configuration: Configuration) -> tuple[Caller, ...]:
-    """Return what may call the schedule, the better one first, cron last; raises PathUnfit."""
+    """Return what may call the schedule, the better one first, cron last."""
     settings, path = configuration.settings, configuration.env_file
     call = Call(
         # As it was called, which is the link that an upgrade switches.
@@ -22,7 +23,7 @@ def who_may_call(configuration: Configuration) -> tuple[Caller, ...]:
         made=(str(settings.hot), str(settings.state)),
         written=(str(settings.hot), str(settings.cold), str(settings.state)),
     )
-    return callers(call, is_default=path == env_file.configuration_folder() / ".env")
+    return callers(call, is_default=path == _OF_ROOT)
 
 
 def install_caller(
@@ -61,8 +62,4 @@ def _require_complete(configuration: Configuration) -> None:
 
 def who_calls(configuration: Configuration) -> list[str]:
     """Return the names of those that call the schedule; none for nobody."""
-    try:
-        callers = who_may_call(configuration)
-    except PathUnfit:
-        return []
-    return [caller.title for caller in callers if caller.is_installed()]
+    return [caller.title for caller in who_may_call(configuration) if caller.is_installed()]

@@ -8,10 +8,10 @@ from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import Configuration
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import KEPT, ExitCode
+from unstoppable.domain.run import RunRecord
 from unstoppable.domain.setup_errors import CameBackDifferent, NotProved
 from unstoppable.domain.text import count, printable, size
-from unstoppable.engine import Cancel
-from unstoppable.runner.run import Verdict
+from unstoppable.engine import Cancel, Source
 from unstoppable.runner.sample import Sample, restore_sample
 
 
@@ -42,38 +42,35 @@ class Proof:
             return self.error.exit_code
         if self.sample is not None and not is_json:
             output.data(_sentence(self.sample, self.source))
-        return ExitCode.SUCCEEDED
+        is_cancelled = self.sample is not None and self.sample.is_cancelled
+        return ExitCode.CANCELLED if is_cancelled else ExitCode.SUCCEEDED
 
 
-def prove(configuration: Configuration, verdict: Verdict, cancel: Cancel) -> Proof | None:
+def prove(
+    configuration: Configuration, record: RunRecord, source: Source, cancel: Cancel
+) -> Proof | None:
     """Restore a sample of what a run stored, from cold alone; None where it stored no backup."""
-    if verdict.record.outcome not in KEPT:
+    if record.outcome not in KEPT:
         return None
-    source, sample = configuration.source, None
+    resource, sample = configuration.resource, None
     error: UnstoppableError | None = None
     try:
-        sample = restore_sample(
-            open_to_read(configuration),
-            verdict.record,
-            source,
-            chance=SystemRandom(),
-            cancel=cancel,
-        )
+        repository = open_to_read(configuration)
+        sample = restore_sample(repository, record, source, chance=SystemRandom(), cancel=cancel)
     except UnstoppableError as cause:
-        error = NotProved(resource=configuration.resource, cause=cause)
+        error = NotProved(resource=resource, cause=cause)
         error.__cause__ = cause
     if sample is not None and sample.different:
-        error = CameBackDifferent(
-            resource=configuration.resource,
-            path=sample.different[0],
-            count=count(len(sample.different), "file"),
-            files=sample.files,
-        )
-    return Proof(source=printable(str(source)), sample=sample, error=error)
+        found = count(len(sample.different), "file")
+        first = sample.different[0]
+        error = CameBackDifferent(resource=resource, path=first, count=found, files=sample.files)
+    return Proof(source=printable(str(source.folder)), sample=sample, error=error)
 
 
 def _sentence(sample: Sample, source: str) -> str:
+    if sample.is_cancelled:
+        return "not proved: cancelled; the backup is stored, and `unstoppable init` proves it again"
     if not sample.files:
-        return f"not proved: there was no file in {source} to restore as a sample"
+        return f"not proved: {source} held no file to compare that is small and did not change"
     amount = f"{count(sample.files, 'file')}, {size(sample.size_bytes)}"
     return f"proved: a random sample of {source} came back from cold unchanged ({amount})"

@@ -1,9 +1,12 @@
 """What a set-up says at its end."""
 
 from unstoppable.cli import output, records, sheet_state
+from unstoppable.cli.backup import source_of
 from unstoppable.cli.calling import who_calls
 from unstoppable.cli.command import Session
+from unstoppable.cli.proof import prove
 from unstoppable.cli.settings import Configuration
+from unstoppable.cli.watch import stoppable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
@@ -17,16 +20,23 @@ def last_backup(configuration: Configuration) -> RunRecord | None:
 
 
 def tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:
-    """Tell that everything was there; returns the exit code."""
+    """Tell that everything was there, and prove the last backup; returns the exit code.
+
+    The proof of the first one may have failed, or never have been made.
+    """
+    with stoppable() as cancel:
+        proof = prove(configuration, backup, source_of(configuration), cancel)
     if session.is_json:
-        output.document({**records.as_document(backup), "proof": None})
+        document = records.as_document(backup)
+        output.document({**document, "proof": proof.document if proof else None})
     else:
         when, source = output.local(backup.run.started_at), printable(str(configuration.source))
         output.data(
             f"set up already: {source} was backed up at {when}; nothing was changed, "
             "`unstoppable backup` makes another"
         )
-    return ExitCode.SUCCEEDED
+    told = proof.tell(is_json=session.is_json, is_verbose=session.is_verbose) if proof else None
+    return told or ExitCode.SUCCEEDED
 
 
 def say_next(configuration: Configuration) -> None:

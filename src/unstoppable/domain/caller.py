@@ -20,19 +20,21 @@ class Call:
     written: tuple[str, ...]
     """Folders that a run writes, those in `made` included."""
 
-    def __post_init__(self) -> None:
+    def require_fit(self) -> None:
+        """Raise PathUnfit where a path cannot be written down so that it is read as it is."""
         for path in (self.program, self.env_file, *self.written):
             if not path.isprintable() or any(character in path for character in _REFUSED):
                 raise PathUnfit(path=path)
 
 
 def service_unit(call: Call) -> str:
-    """Return the systemd service that runs what is due.
+    """Return the systemd service that runs what is due; raises PathUnfit.
 
     It may read everything, because anything may be a source, and hide nothing from the run: with
     `PrivateTmp`, `PrivateDevices` or `ProtectKernelModules` a backup of /tmp, / or /usr would
     hold something else than the machine does, and with `RestrictSUIDSGID` there is no openat2.
     """
+    call.require_fit()
     made = " ".join(map(_word, call.made))
     written = " ".join(f"-{_word(path)}" for path in call.written)
     return f"""\
@@ -44,7 +46,7 @@ Description=Unstoppable backups: run what is due
 Type=oneshot
 # Outside of what is allowed below: the cache and the journal may have been deleted.
 ExecStartPre=+/bin/mkdir -p -m 700 -- {made}
-ExecStart={_word(call.program)} --env-file {_word(call.env_file)} schedule tick
+ExecStart={_word(call.program)} {_arguments(call)}
 # Another run of the customer, or one that was stopped and keeps what it has, is no failure.
 SuccessExitStatus=11 130
 TimeoutStartSec=infinity
@@ -75,6 +77,11 @@ SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landl
 """
 
 
+def is_of(service_unit: str, call: Call) -> bool:
+    """Return whether a service runs what is due of this installation."""
+    return f"{_arguments(call)}\n" in service_unit
+
+
 def timer_unit() -> str:
     """Return the systemd timer that starts the service every minute."""
     return """\
@@ -97,7 +104,11 @@ def mark(call: Call) -> str:
 
 
 def crontab_line(call: Call) -> str:
-    """Return the line for a crontab; cron mails what goes to stderr, which is what went wrong."""
+    """Return the line for a crontab; raises PathUnfit.
+
+    Cron mails what goes to stderr, which is what went wrong.
+    """
+    call.require_fit()
     words = map(shlex.quote, (call.program, "--env-file", call.env_file, "schedule", "tick"))
     return f"* * * * * {_for_cron(' '.join(words))} >/dev/null {mark(call)}"
 
@@ -112,8 +123,12 @@ def with_line(crontab: str, call: Call) -> str:
 
 def without_line(crontab: str, call: Call) -> str:
     """Return a crontab without the line of this installation."""
-    lines = crontab.splitlines(keepends=True)
-    return "".join(line for line in lines if not line.rstrip("\n").endswith(mark(call)))
+    lines = crontab.split("\n")
+    return "\n".join(line for line in lines if not line.endswith(mark(call)))
+
+
+def _arguments(call: Call) -> str:
+    return f"--env-file {_word(call.env_file)} schedule tick"
 
 
 def _word(text: str) -> str:

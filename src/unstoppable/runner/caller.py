@@ -32,28 +32,43 @@ class Systemd:
     def files(self) -> dict[str, str]:
         """What is written where."""
         return {
-            f"{_UNITS}/{self.name}.service": caller.service_unit(self.call),
+            str(self._service): caller.service_unit(self.call),
             f"{_UNITS}/{self.name}.timer": caller.timer_unit(),
         }
 
     def is_installed(self) -> bool:
         """Return whether the timer is there and will be started with the system."""
         wanted = _UNITS / f"timers.target.wants/{self.name}.timer"
-        return wanted.is_symlink() and all(Path(path).is_file() for path in self.files)
+        return wanted.is_symlink() and self._is_ours()
 
     def is_current(self) -> bool:
         """Return whether to install it would change nothing."""
         return self.is_installed() and not self._changed()
 
+    def _is_ours(self) -> bool:
+        text = _read(self._service)
+        return text is not None and caller.is_of(text, self.call)
+
+    @property
+    def _service(self) -> Path:
+        return _UNITS / f"{self.name}.service"
+
     def install(self) -> bool:
         """Write the units and start the timer; returns whether anything changed."""
         changed = self._changed()
+        if self._service.exists() and not self._is_ours():
+            cause = f"{self._service} is of another installation"
+            way_out = "remove it with that one's `unstoppable schedule remove`, or use --cron"
+            raise CallerUnusable(what=self.title, cause=cause, way_out=way_out)
         try:
             for path in changed:
                 replace(path, self.files[str(path)].encode(), mode=0o644)
         except OSError as error:
-            cause, way_out = error.strerror, f"may this user write {_UNITS}? `--cron` needs no unit"
-            raise CallerUnusable(what=self.title, cause=cause, way_out=way_out) from error
+            raise CallerUnusable(
+                what=self.title,
+                cause=error.strerror,
+                way_out=f"may this user write {_UNITS}? `--cron` needs no unit",
+            ) from error
         was_installed = self.is_installed()
         if changed:
             self._systemctl("daemon-reload")
@@ -62,11 +77,13 @@ class Systemd:
 
     def remove(self) -> bool:
         """Stop the timer and delete the units; a backup that is going on ends by itself."""
-        found = [path for path in map(Path, self.files) if path.exists()]
-        if not found:
+        if not self._is_ours():
             return False
-        self._systemctl("disable", "--now", f"{self.name}.timer")
-        for path in found:
+        timer = _UNITS / f"{self.name}.timer"
+        if timer.exists():
+            self._systemctl("disable", "--now", timer.name)
+        # The service last: by it the next one knows that they are ours.
+        for path in (timer, self._service):
             path.unlink(missing_ok=True)
         self._systemctl("daemon-reload")
         return True
@@ -164,7 +181,7 @@ def callers(call: Call, *, is_default: bool) -> tuple[Caller, ...]:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except OSError:
         return None
 
@@ -175,17 +192,18 @@ def _run(
     try:
         done = subprocess.run(
             argv,
-            input=given,
+            # Bytes: what others wrote into a crontab comes back to them as it was.
+            input=given.encode(errors="surrogateescape"),
             env={**os.environ, "LC_ALL": "C"},
             capture_output=True,
-            text=True,
             timeout=_PATIENCE_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         cause = f"{argv[0]}: {error.strerror if isinstance(error, OSError) else 'no answer'}"
         raise CallerUnusable(what=what, cause=cause, way_out=way_out) from error
+    stdout, stderr = (text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr))
     if done.returncode and not may_fail:
-        cause = " ".join(done.stderr.split()) or f"{argv[0]} ended with {done.returncode}"
+        cause = " ".join(stderr.split()) or f"{argv[0]} ended with {done.returncode}"
         raise CallerUnusable(what=what, cause=cause, way_out=way_out)
-    return done
+    return subprocess.CompletedProcess(argv, done.returncode, stdout, stderr)

@@ -11,8 +11,9 @@ from random import Random
 
 from unstoppable.domain.entry import Entry
 from unstoppable.domain.errors import Refused
+from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
-from unstoppable.engine import Cancel, Repository
+from unstoppable.engine import Cancel, Repository, Source
 
 _MOST_FILES = 20
 _MOST_TRIES = 400
@@ -29,41 +30,59 @@ class Sample:
     files: int
     size_bytes: int
     different: tuple[str, ...]
-    """Paths that came back as something else."""
+    """Paths that came back as something else, or not at all."""
+    is_cancelled: bool
 
 
 def restore_sample(
-    repository: Repository,
-    record: RunRecord,
-    source: Path,
-    *,
-    chance: Random,
-    cancel: Cancel,
+    repository: Repository, record: RunRecord, source: Source, *, chance: Random, cancel: Cancel
 ) -> Sample:
-    """Restore some files of the snapshot that a run has just made, and compare them.
+    """Restore some files of the snapshot that a run has made, and compare them.
 
-    Nothing is written: each is compared as it comes. What changed since the run started, is
-    excluded or may not be read says nothing and is left out, and so are large files. It ends
+    Nothing is written: each is compared as it comes. What changed since the run started, is not
+    of the backup or may not be read says nothing and is left out, and so are large files. It ends
     early when it takes long or is cancelled. Raises StorageFailed or RepositoryDamaged.
     """
     files, size_bytes, different = 0, 0, []
-    started_at_seconds, snapshot_id = record.run.started_at.timestamp(), record.snapshot_id or ""
     deadline = time.monotonic() + _MOST_SECONDS
-    for path in _choose(source, chance):
+    for path, before in _eligible(source, record, chance):
         if files == _MOST_FILES or time.monotonic() > deadline or cancel.is_set():
             break
-        before = _state(path)
-        if before is None or before.st_ctime >= started_at_seconds:
-            continue
+        stored = os.fsencode(path.relative_to(source.folder))
         try:
-            is_same = _is_same(repository, snapshot_id, os.fsencode(path.relative_to(source)), path)
-        except (Refused, OSError):  # excluded, or not to be read any more
+            is_same = _is_same(repository, record.snapshot_id or "", stored, path)
+        except Refused:  # it is not there
+            if source.exclude or record.outcome is not Outcome.SUCCEEDED:
+                continue
+            is_same = False
+        except OSError:  # it may not be read, which the backup told
             continue
         after = _state(path)
         if after is not None and after.st_ctime_ns == before.st_ctime_ns:
             files, size_bytes = files + 1, size_bytes + before.st_size
             different += [] if is_same else [str(path)]
-    return Sample(files=files, size_bytes=size_bytes, different=tuple(different))
+    return Sample(
+        files=files,
+        size_bytes=size_bytes,
+        different=tuple(different),
+        is_cancelled=cancel.is_set(),
+    )
+
+
+def _eligible(
+    source: Source, record: RunRecord, chance: Random
+) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield files that the run must have stored as they are now."""
+    device = source.folder.stat().st_dev
+    for path in _choose(source.folder, chance):
+        found = _state(path)
+        # What is mounted there may be left out for reasons of its own.
+        if found is None or found.st_dev != device:
+            continue
+        is_old = found.st_ctime < record.run.started_at.timestamp()
+        is_own = any(path.is_relative_to(folder) for folder in source.own_folders)
+        if is_old and not is_own:
+            yield path, found
 
 
 def _is_same(repository: Repository, snapshot_id: str, stored: bytes, path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import configparser
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -85,5 +86,22 @@ def test_a_line_that_moved_is_replaced():
 
 @pytest.mark.parametrize("path", ['/a"b', "/a\\b", "/a\nb", "/a$b", "/a'b", "/a`b"])
 def test_a_path_that_both_would_read_in_their_own_way_is_refused(path):
-    with pytest.raises(PathUnfit):
-        Call(program="/unstoppable", env_file=path, made=(), written=())
+    call = Call(program="/unstoppable", env_file=path, made=(), written=())
+
+    for write in (caller.service_unit, caller.crontab_line):
+        with pytest.raises(PathUnfit):
+            write(call)
+    assert caller.without_line(OTHERS, call) == OTHERS, "what stands there can be taken away"
+
+
+def test_a_unit_of_another_installation_is_told_from_ours():
+    other = replace(CALL, env_file="/srv/other/etc/.env")
+
+    assert caller.is_of(caller.service_unit(CALL), CALL)
+    assert not caller.is_of(caller.service_unit(other), CALL)
+
+
+def test_what_others_wrote_stays_byte_for_byte():
+    odd = "# a\rb\x0c\x85\n# M\udcfcller\n"
+
+    assert caller.without_line(caller.with_line(odd, CALL), CALL) == odd
