@@ -52,7 +52,7 @@ def restore_sample(
         try:
             is_same = _is_same(repository, record.snapshot_id or "", stored, path)
         except Refused:  # it is not there
-            if source.exclude or record.outcome is not Outcome.SUCCEEDED:
+            if not _is_missed(path, source, record):
                 continue
             is_same = False
         except OSError:  # it may not be read, which the backup told
@@ -73,16 +73,23 @@ def _eligible(
     source: Source, record: RunRecord, chance: Random
 ) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield files that the run must have stored as they are now."""
-    device = source.folder.stat().st_dev
     for path in _choose(source.folder, chance):
         found = _state(path)
-        # What is mounted there may be left out for reasons of its own.
-        if found is None or found.st_dev != device:
+        if found is None:
             continue
         is_old = found.st_ctime < record.run.started_at.timestamp()
         is_own = any(path.is_relative_to(folder) for folder in source.own_folders)
         if is_old and not is_own:
             yield path, found
+
+
+def _is_missed(path: Path, source: Source, record: RunRecord) -> bool:
+    """Return whether nothing explains that a file is not in the snapshot."""
+    if source.exclude or record.outcome is not Outcome.SUCCEEDED:
+        return False
+    # What is mounted there may be left out for reasons of its own.
+    above = list(path.parents)
+    return not any(map(os.path.ismount, above[: above.index(source.folder)]))
 
 
 def _is_same(repository: Repository, snapshot_id: str, stored: bytes, path: Path) -> bool:
