@@ -67,9 +67,9 @@ class Booted:
         return result.stdout
 
     def runs(self, user: str) -> list[dict[str, Any]]:
-        """Return the runs that a slot was served by, newest first."""
+        """Return the runs that a slot was served by and that ended, newest first."""
         found: list[dict[str, Any]] = json.loads(self.done(PROGRAM, "runs", "--json", user=user))
-        return [run for run in found if run["slot"] is not None]
+        return [run for run in found if run["slot"] is not None and run["outcome"] is not None]
 
     def called_by(self, user: str) -> list[str]:
         found: dict[str, list[str]] = json.loads(
