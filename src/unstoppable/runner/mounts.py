@@ -1,6 +1,7 @@
 """The guard for a mount that is not there: without it an unmounted disk looks like deletion."""
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,9 @@ class MountGuard:
         there = mounts.needed(self._before, self._scope) | mounts.needed(after, self._scope)
         # Over single files services put theirs. Only what the backup went into is asked: a file
         # system that does not answer would hold the run for ever.
-        self._remember(frozenset(filter(os.path.isdir, there)).union(lacking))
+        # One that does not answer at all is still expected.
+        kept = {point for point in there if point in self._remembered or not _is_file(point)}
+        self._remember(frozenset(kept.union(lacking)))
         issues = tuple(
             Issue(kind=UNMOUNTED, path=self._scope.below(point), message=_MESSAGE, is_note=False)
             for point in lacking
@@ -87,6 +90,13 @@ class MountGuard:
                 self._journal.remember_mounts(self._resource, points)
             except (JournalUnusable, FolderUnusable) as error:
                 self.failure = error
+
+
+def _is_file(point: bytes) -> bool:
+    try:
+        return not stat.S_ISDIR(os.lstat(point).st_mode)
+    except OSError:
+        return False
 
 
 def _mounted() -> dict[bytes, str]:

@@ -72,6 +72,40 @@ def test_what_could_not_be_read_is_told_and_not_replaced(journal, source, tmp_pa
     assert journal.mounts(ALICE) == before | {bytes(other)}
 
 
+def test_a_mount_that_does_not_answer_is_still_expected(journal, source, tmp_path, monkeypatch):
+    # Nothing can be asked of what lies in a circle, as of a mount whose server is dead.
+    (source.folder / "circle").symlink_to("circle")
+    silent, other = source.folder / "circle/a", source.folder / "circle/b"
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        "20 1 8:1 / / rw - ext4 x rw\n"
+        f"21 20 8:2 / {silent} rw - nfs y rw\n22 20 8:3 / {other} rw - nfs z rw\n"
+    )
+    monkeypatch.setattr("unstoppable.runner.mounts.MOUNTINFO", table)
+    journal.remember_mounts(ALICE, [bytes(silent)])
+    guard = MountGuard(journal, ALICE, source)
+    guard.check_source()
+
+    assert guard.judge(STORED) == STORED
+
+    assert journal.mounts(ALICE) == {bytes(silent), bytes(other)}
+
+
+def test_a_single_file_is_not_expected(journal, source, tmp_path, monkeypatch):
+    (source.folder / "file").touch()
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        f"20 1 8:1 / / rw - ext4 x rw\n21 20 8:2 /f {source.folder}/file rw - ext4 y rw\n"
+    )
+    monkeypatch.setattr("unstoppable.runner.mounts.MOUNTINFO", table)
+    journal.remember_mounts(ALICE, [])
+    guard = MountGuard(journal, ALICE, source)
+    guard.check_source()
+    guard.judge(STORED)
+
+    assert journal.mounts(ALICE) == frozenset()
+
+
 def test_what_could_not_be_written_is_told(journal, source):
     guard = MountGuard(journal, ALICE, source)
     journal.remember_mounts(ALICE, [bytes(source.folder.parent / "elsewhere")])
