@@ -12,3 +12,12 @@ class SourceUnmounted(UnstoppableError):
     )
     hint_form = "mount it; if it is gone for good, `unstoppable backup --accept-shrink`"
     is_permanent = False
+
+
+class MountsUnknown(UnstoppableError):
+    """The kernel's table of what is mounted cannot be read."""
+
+    sentence_form = "what is mounted is not known: {path} cannot be used: {cause}"
+    hint_form = (
+        "a disk that is not mounted goes unnoticed: is /proc mounted, and may this user read it?"
+    )

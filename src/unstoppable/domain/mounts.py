@@ -105,7 +105,9 @@ def seen(mountinfo: bytes) -> dict[bytes, str]:
     Neither one that another mount hides, nor a folder that is mounted onto itself: that makes a
     service's view of the machine, and shows what is there anyway. Raises ValueError.
     """
-    mounts = {mount.id: mount for mount in map(Mount.parse, mountinfo.splitlines())}
+    # A name may hold whatever else ends a line.
+    lines = filter(None, mountinfo.split(b"\n"))
+    mounts = {mount.id: mount for mount in map(Mount.parse, lines)}
     on_top = {(mount.parent, mount.point): mount for mount in mounts.values()}
     found = {}
     for point in {mount.point for mount in mounts.values()}:

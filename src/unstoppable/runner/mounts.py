@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unstoppable.domain import mounts
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
-from unstoppable.domain.mount_errors import SourceUnmounted
+from unstoppable.domain.mount_errors import MountsUnknown, SourceUnmounted
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import INCOMPLETE
 from unstoppable.domain.snapshot import Issue, Stored
@@ -32,17 +32,18 @@ class MountGuard:
     def __init__(self, journal: Journal, resource: ResourceName, source: Source) -> None:
         self._journal, self._resource, self.source = journal, resource, source
         self._remembered: frozenset[bytes] = frozenset()
+        self._looks: list[Mapping[bytes, str]] = []
         self.failure: UnstoppableError | None = None
         """Why it is not known what should be mounted, or will not be next time; None if it is."""
 
     def check_source(self) -> None:
         """Look what is mounted; raises SourceUnmounted where what the source lay on is not."""
-        self._scope, self._before = _scope(self.source), _mounted()
+        self._scope, before = _scope(self.source), self._look()
         try:
             self._remembered = self._journal.mounts(self._resource)
         except JournalUnusable as error:
             self.failure = error
-        for point in sorted(self._missing(self._before)):
+        for point in sorted(self._missing(before)):
             if mounts.is_within(self._scope.folder, point):
                 place = "was a mount point"
                 if point != self._scope.folder:
@@ -59,10 +60,10 @@ class MountGuard:
         """
         if INCOMPLETE in stored.tags:
             return stored
-        after = _mounted()
-        missing = {*self._missing(self._before), *self._missing(after)}
+        self._look()
+        missing = {point for look in self._looks for point in self._missing(look)}
         lacking = sorted(point for point in missing if self._scope.takes(point))
-        there = mounts.needed(self._before, self._scope) | mounts.needed(after, self._scope)
+        there = {point for look in self._looks for point in mounts.needed(look, self._scope)}
         # Over single files services put theirs. Only what the backup went into is asked: a file
         # system that does not answer would hold the run for ever.
         # One that does not answer at all is still expected.
@@ -78,8 +79,18 @@ class MountGuard:
             issue_count=stored.issue_count + len(issues),
         )
 
-    def _missing(self, points: Mapping[bytes, str]) -> frozenset[bytes]:
-        if self.source.max_shrink_percent is None:
+    def _look(self) -> Mapping[bytes, str] | None:
+        """Return what is mounted now, and keep it; None where that is not known."""
+        try:
+            look = mounts.seen(MOUNTINFO.read_bytes())
+        except (OSError, ValueError) as error:
+            self.failure = MountsUnknown(path=MOUNTINFO, cause=error)
+            return None
+        self._looks.append(look)
+        return look
+
+    def _missing(self, points: Mapping[bytes, str] | None) -> frozenset[bytes]:
+        if points is None or self.source.max_shrink_percent is None:
             return frozenset()
         return mounts.missing(self._remembered, points)
 
@@ -97,10 +108,6 @@ def _is_file(point: bytes) -> bool:
         return not stat.S_ISDIR(os.lstat(point).st_mode)
     except OSError:
         return False
-
-
-def _mounted() -> dict[bytes, str]:
-    return mounts.seen(MOUNTINFO.read_bytes())
 
 
 def _scope(source: Source) -> mounts.Scope:

@@ -48,6 +48,11 @@ def test_what_the_kernel_escapes_is_read_as_it_is_named():
     assert found == {b"/a b\tc\nd\\e", b"/#\xc3\xa9"}
 
 
+def test_a_name_may_hold_what_ends_a_line_elsewhere():
+    assert points("21 20 8:2 / /a\rb\x0bc\x85 ext4") == {"/a\rb\x0bc\x85".encode()}
+    assert seen(mountinfo(ROOT) + b"\n") == {b"/": "ext4"}
+
+
 def test_of_mounts_on_one_point_the_last_one_is_seen():
     both = ("21 20 8:2 / /srv xfs", "22 21 0:9 / /srv tmpfs")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unstoppable.domain.errors import JournalUnusable
-from unstoppable.domain.mount_errors import SourceUnmounted
+from unstoppable.domain.mount_errors import MountsUnknown, SourceUnmounted
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.snapshot import Stored
 from unstoppable.engine import Source
@@ -89,6 +89,32 @@ def test_a_mount_that_does_not_answer_is_still_expected(journal, source, tmp_pat
     assert guard.judge(STORED) == STORED
 
     assert journal.mounts(ALICE) == {bytes(silent), bytes(other)}
+
+
+@pytest.mark.parametrize("content", [None, "garbage\n"])
+def test_a_table_that_cannot_be_read_ends_no_run(journal, source, tmp_path, monkeypatch, content):
+    table = tmp_path / "mountinfo"
+    if content is not None:
+        table.write_text(content)
+    monkeypatch.setattr("unstoppable.runner.mounts.MOUNTINFO", table)
+    before = journal.mounts(ALICE)
+    guard = MountGuard(journal, ALICE, source)
+    guard.check_source()
+
+    assert guard.judge(STORED) == STORED
+
+    assert isinstance(guard.failure, MountsUnknown)
+    assert journal.mounts(ALICE) == before
+
+
+def test_what_was_missing_before_a_table_was_lost_is_told(journal, source, tmp_path, monkeypatch):
+    guard = MountGuard(journal, ALICE, source)
+    guard.check_source()
+    monkeypatch.setattr("unstoppable.runner.mounts.MOUNTINFO", tmp_path / "gone")
+
+    assert guard.judge(STORED).issue_count == 1
+
+    assert isinstance(guard.failure, MountsUnknown)
 
 
 def test_a_single_file_is_not_expected(journal, source, tmp_path, monkeypatch):
