@@ -130,7 +130,7 @@ class Journal:
 
     def mounts(self, resource: ResourceName) -> frozenset[bytes]:
         """Return the mount points that its next backup needs; raises JournalUnusable."""
-        if not self.path.exists():
+        if not self._is_there():
             return frozenset()
         with self._opened() as connection:
             query = "SELECT point FROM mounts WHERE customer = ? AND resource = ?"

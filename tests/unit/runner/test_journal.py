@@ -117,6 +117,15 @@ def test_a_state_folder_that_cannot_be_made_is_an_error(tmp_path):
         Journal(tmp_path / "file/state").write(record("r"))
 
 
+def test_a_state_folder_that_cannot_be_looked_into_is_an_error():
+    journal = Journal(Path("x" * 300))
+
+    with pytest.raises(JournalUnusable, match="File name too long"):
+        journal.runs(ALICE, limit=1)
+    with pytest.raises(JournalUnusable, match="File name too long"):
+        journal.mounts(ALICE)
+
+
 def test_what_is_to_be_mounted_is_kept_for_each_resource_whatever_its_name(journal):
     assert journal.mounts(ALICE) == frozenset()
     assert not journal.path.exists()
