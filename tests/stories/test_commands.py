@@ -86,6 +86,17 @@ def test_dry_runs_speak_json_too(alice):
     assert alice.asked("init", "--dry-run")["would_make"] == []
 
 
+def test_a_dry_run_of_a_backup_tells_a_journal_that_cannot_be_used_and_leaves_it(well):
+    journal = well.state / "journal.sqlite3"
+    journal.write_bytes(b"mallory was here" * 1000)
+
+    result = well.run("backup", "--dry-run")
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: the journal {journal} cannot be used: ")
+    assert journal.read_bytes() == b"mallory was here" * 1000
+
+
 def test_config_tells_each_value_and_its_origin(well):
     well.extra["UNSTOPPABLE_MAX_SHRINK"] = "30%"
 

@@ -90,11 +90,14 @@ def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: 
     places = installation.places(pins, uses_hot=False)
     Repository.open(places, installation.key.of_repository(places), pins, mode="read")
     read = source_of(configuration, accept_shrink=accept_shrink)
-    MountGuard(Journal(installation.state), installation.resource, read).check_source()
+    guard = MountGuard(Journal(installation.state), installation.resource, read)
+    guard.check_source()
     try:
         next(source.iterdir(), None)
     except OSError as error:
         raise SourceUnavailable(resource=installation.resource, cause=error) from error
+    if guard.failure is not None:
+        raise guard.failure
     if session.is_json:
         output.document({"resource": str(installation.resource), "source": str(source)})
     else:

@@ -129,10 +129,13 @@ class Journal:
         )
 
     def mounts(self, resource: ResourceName) -> frozenset[bytes]:
-        """Return the mount points that its next backup needs; raises JournalUnusable."""
+        """Return the mount points that its next backup needs; raises JournalUnusable.
+
+        Changes nothing: a dry run asks as well.
+        """
         if not self._is_there():
             return frozenset()
-        with self._opened() as connection:
+        with self._opened(end="ROLLBACK") as connection:
             query = "SELECT point FROM mounts WHERE customer = ? AND resource = ?"
             return frozenset(point for (point,) in connection.execute(query, _name(resource)))
 
@@ -176,8 +179,11 @@ class Journal:
             raise JournalUnusable(path=self.path, cause=error.strerror) from error
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; whatever is wrong with the file becomes JournalUnusable."""
+    def _opened(self, *, end: str = "COMMIT") -> Iterator[sqlite3.Connection]:
+        """One transaction; whatever is wrong with the file becomes JournalUnusable.
+
+        One that ends in ROLLBACK sees a journal of an older version as it would be now.
+        """
         try:
             with closing(sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None)) as opened:
                 opened.execute("PRAGMA journal_mode = WAL")
@@ -185,7 +191,7 @@ class Journal:
                 opened.execute("BEGIN IMMEDIATE")
                 _upgrade(opened)
                 yield opened
-                opened.execute("COMMIT")
+                opened.execute(end)
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
             raise JournalUnusable(path=self.path, cause=error) from error
 

@@ -145,8 +145,12 @@ def test_a_journal_before_mounts_were_remembered_is_taken_over(journal):
         opened.execute("PRAGMA user_version = 2")
         opened.commit()
 
+    before = journal.path.read_bytes()
+
     assert journal.mounts(ALICE) == frozenset()
+    assert journal.path.read_bytes() == before, "asking for mounts changes nothing"
     assert journal.runs(ALICE, limit=9) == [record("r")]
+    assert journal.path.read_bytes() != before
 
 
 def test_writers_wait_for_each_other(journal):
