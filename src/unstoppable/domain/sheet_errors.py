@@ -17,6 +17,16 @@ class SheetExists(UsageError):
     hint_form = "print it and run `unstoppable key sheet --confirm`, or delete it, or use --to"
 
 
+class SheetUnreadable(UnstoppableError):
+    """It is not known whether a sheet that was written lies there still."""
+
+    sentence_form = "what lies at {path} cannot be read: {cause}"
+    hint_form = (
+        "a sheet was written there: may this user read it, does what is mounted there answer? "
+        "nothing was confirmed or deleted"
+    )
+
+
 class GroupWrong(UnstoppableError):
     """What was typed from paper is not what the key says; neither is told."""
 

@@ -51,8 +51,13 @@ def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 def remove_drafts(path: Path) -> None:
     """Remove what a killed writer of `path` left beside it; only while nobody else writes it."""
-    for draft in path.parent.glob(f".{path.name}.draft-*"):
+    for draft in path.parent.glob(f"{draft_prefix(path)}*"):
         draft.unlink(missing_ok=True)
+
+
+def draft_prefix(path: Path) -> str:
+    """Return how the names of a file's drafts begin."""
+    return f".{path.name}.draft-"
 
 
 def sync_folder(folder: Path) -> None:
@@ -76,7 +81,7 @@ def _name(draft: Path, path: Path) -> None:
 
 
 def _write_draft(path: Path, chunks: Iterable[bytes]) -> Path:
-    draft = path.with_name(f".{path.name}.draft-{secrets.token_hex(8)}")
+    draft = path.with_name(draft_prefix(path) + secrets.token_hex(8))
     opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(opened, "wb") as file:

@@ -8,6 +8,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.sheet_errors import SheetExists, SheetRecordInvalid
+from unstoppable.domain.sheet_errors import SheetExists, SheetRecordInvalid, SheetUnreadable
 from unstoppable.domain.sheet_record import (
     RecordMalformed,
     SheetRecord,
@@ -67,17 +68,15 @@ def write(owner: Owner, folder: Path, contents: Mapping[str, str]) -> tuple[Path
 def confirm(owner: Owner, now: datetime) -> tuple[Path, ...]:
     """Remember that the key is on paper and delete its sheets; returns the files that went.
 
-    Raises FolderUnusable or SheetRecordInvalid.
+    Raises SheetUnreadable before anything is done, FolderUnusable or SheetRecordInvalid.
     """
     with _records(owner) as records:
         confirmed = replace(_of(owner, records), confirmed_at=now)
+        lying = _lying(owner, confirmed)
         records[owner.key_fingerprint] = confirmed
         _keep(owner.state, records)
-        lying = _lying(owner, confirmed)
         for path in lying:
             _delete(path)
-        for folder in confirmed.folders:
-            _remove_drafts(Path(folder))
         # A folder that is not there now, on a disk that was taken out say, may come back.
         elsewhere = tuple(name for name in confirmed.folders if not Path(name).is_dir())
         records[owner.key_fingerprint] = replace(confirmed, folders=elsewhere)
@@ -86,9 +85,9 @@ def confirm(owner: Owner, now: datetime) -> tuple[Path, ...]:
 
 
 def look(owner: Owner) -> tuple[SheetRecord, tuple[Path, ...]]:
-    """Return what is remembered, and the files of sheets that lie there; raises SheetRecordInvalid.
+    """Return what is remembered, and the files of sheets that lie there, whole or begun.
 
-    Changes nothing.
+    Changes nothing; raises SheetUnreadable or SheetRecordInvalid.
     """
     record = _of(owner, _read(owner.state))
     return record, _lying(owner, record)
@@ -99,10 +98,12 @@ def _of(owner: Owner, records: Mapping[str, SheetRecord]) -> SheetRecord:
 
 
 def _missing(owner: Owner, record: SheetRecord, folder: Path) -> tuple[Path, ...]:
-    """Return what is still to be written: a writer may have been killed between two files."""
+    """Return what is still to be written: a writer may have been killed before or in a file."""
     paths = tuple(folder / name for name in FILE_NAMES)
-    there = [path for path in paths if os.path.lexists(path)]
-    is_ours = str(folder) in record.folders and all(_is_of(path, owner) for path in there)
+    is_known = str(folder) in record.folders
+    begun = [path for path in paths if is_known and _content(path) == b""]
+    there = [path for path in paths if os.path.lexists(path) and path not in begun]
+    is_ours = is_known and all(_is_of(path, owner) for path in there)
     if there and (not is_ours or len(there) == len(paths)):
         raise SheetExists(path=there[0])
     return tuple(path for path in paths if path not in there)
@@ -110,22 +111,54 @@ def _missing(owner: Owner, record: SheetRecord, folder: Path) -> tuple[Path, ...
 
 def _lying(owner: Owner, record: SheetRecord) -> tuple[Path, ...]:
     places = [Path(folder, name) for folder in record.folders for name in FILE_NAMES]
-    return tuple(path for path in places if _is_of(path, owner))
+    return tuple(
+        path
+        for place in places
+        for path in (place, *_drafts(place))
+        if path != place or _is_of(place, owner)
+    )
 
 
 def _is_of(path: Path, owner: Owner) -> bool:
-    """Return whether a file is a sheet of this key."""
+    """Return whether a file, where a sheet of this key was written, is one, or one begun.
+
+    A file system without hard links has an empty one when its writer is killed.
+    """
+    content = _content(path)
+    return content is not None and (not content or owner.key_fingerprint.encode() in content)
+
+
+def _content(path: Path) -> bytes | None:
+    """Return what a file holds, None where none is; raises SheetUnreadable."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(opened, "rb") as file:
-            return owner.key_fingerprint.encode() in file.read(_LARGEST_FILE_BYTES)
-    except OSError:
-        return False
+            return file.read(_LARGEST_FILE_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SheetUnreadable(path=path, cause=error.strerror) from error
+
+
+def _drafts(path: Path) -> list[Path]:
+    """Return what killed writers left of a file: it may hold the secret."""
+    try:
+        there = sorted(path.parent.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise SheetUnreadable(path=path.parent, cause=error.strerror) from error
+    start = files.draft_prefix(path)
+    return [draft for draft in there if draft.name.startswith(start)]
 
 
 def _write(path: Path, content: str) -> None:
     try:
         files.remove_drafts(path)
+        if _content(path) == b"":
+            path.unlink()
         files.write_new(path, [content.encode()])
     except FileExistsError as error:
         raise SheetExists(path=path) from error
@@ -139,15 +172,6 @@ def _delete(path: Path) -> None:
         files.sync_folder(path.parent)
     except OSError as error:
         raise FolderUnusable(path=path, cause=error.strerror) from error
-
-
-def _remove_drafts(folder: Path) -> None:
-    """Remove what a killed writer left: it may hold the secret."""
-    for name in FILE_NAMES:
-        try:
-            files.remove_drafts(folder / name)
-        except OSError as error:
-            raise FolderUnusable(path=folder / name, cause=error.strerror) from error
 
 
 @contextmanager

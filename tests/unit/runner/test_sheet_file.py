@@ -7,7 +7,7 @@ import pytest
 
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.sheet_errors import SheetExists, SheetRecordInvalid
+from unstoppable.domain.sheet_errors import SheetExists, SheetRecordInvalid, SheetUnreadable
 from unstoppable.runner import files, sheet_file
 from unstoppable.runner.sheet_file import FILE_NAMES, Owner
 
@@ -89,14 +89,57 @@ def test_a_confirmation_is_remembered_and_the_files_go(alice, folder, tmp_path):
         *sheet_file.write(alice, folder, CONTENTS),
         *sheet_file.write(alice, tmp_path / "stick", CONTENTS),
     )
-    (folder / ".recovery-sheet.txt.draft-0123").write_text("half of the sec")
+    draft = folder / ".recovery-sheet.txt.draft-0123"
+    draft.write_text("half of the sec")
     (folder / ".env").write_text("stays")
+    assert sheet_file.look(alice)[1] == (*paths[:2], draft, *paths[2:])
 
-    assert sheet_file.confirm(alice, NOW) == paths
+    assert sheet_file.confirm(alice, NOW) == (*paths[:2], draft, *paths[2:])
 
     record, lying = sheet_file.look(alice)
     assert (record.confirmed_at, record.folders, lying) == (NOW, (), ())
     assert names(folder) == {".env"}
+
+
+def test_what_cannot_be_read_is_told_before_anything_is_confirmed(alice, folder, tmp_path):
+    sheet_file.write(alice, folder, CONTENTS)
+    sheet_file.write(alice, tmp_path / "stick", CONTENTS)
+    # As what is mounted there and answers nothing.
+    for path in (tmp_path / "stick").iterdir():
+        path.unlink()
+    (tmp_path / "stick").rmdir()
+    (tmp_path / "stick").symlink_to("stick")
+
+    with pytest.raises(SheetUnreadable, match="stick cannot be read: "):
+        sheet_file.look(alice)
+    with pytest.raises(SheetUnreadable):
+        sheet_file.confirm(alice, NOW)
+
+    assert names(folder) == set(FILE_NAMES)
+    (tmp_path / "stick").unlink()
+    record, lying = sheet_file.look(alice)
+    assert (record.confirmed_at, len(record.folders), len(lying)) == (None, 2, 2)
+
+
+def test_an_empty_file_is_a_sheet_begun_where_one_was_written(alice, folder):
+    page, text = sheet_file.write(alice, folder, CONTENTS)
+    page.write_text("")
+    assert sheet_file.missing(alice, folder) == (page,)
+
+    sheet_file.write(alice, folder, CONTENTS)
+    assert page.read_text() == text.read_text()
+    page.write_text("")
+
+    assert sheet_file.confirm(alice, NOW) == (page, text)
+    assert names(folder) == set()
+
+
+def test_an_empty_file_elsewhere_is_somebodys(alice, folder):
+    folder.mkdir()
+    (folder / FILE_NAMES[0]).touch()
+
+    with pytest.raises(SheetExists):
+        sheet_file.write(alice, folder, CONTENTS)
 
 
 def test_a_stick_that_comes_back_is_not_forgotten(alice, tmp_path):
