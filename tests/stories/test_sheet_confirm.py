@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stories.sheets import paper, sheets
+from tests.stories.sheets import NAMES, paper, sheets
 from tests.stories.world import DEADLINE_SECONDS, Machine, contents
 
 
@@ -167,3 +167,24 @@ def test_a_sheet_that_was_printed_again_still_lies_there(well):
     )
     assert well.asked("status")["is_sheet_confirmed"] is True
     assert json.loads(confirm(well, on_paper.__getitem__, "--json")[1])["deleted"] == told["files"]
+
+
+def test_status_waits_for_no_mount_and_a_confirmation_tells_one_that_is_dead(apart):
+    machine = apart.machine
+    machine.done("init", str(machine.data))
+    stick = machine.root / "stick"
+    machine.done("key", "sheet", "--to", str(stick))
+    server = os.open("/dev/fuse", os.O_RDWR)  # nobody reads what the kernel asks there
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0"
+    mount = ("mount", "-i", "-t", "fuse", "-o", options, "silent", str(stick))
+    subprocess.run((*machine.entered, *mount), check=True, pass_fds=[server])
+
+    lying = machine.asked("status")["sheet_files"]
+    os.close(server)
+    dead = machine.run("key", "sheet", "--confirm")
+
+    assert lying == [str(path) for path in (*sheets(machine), *map(stick.joinpath, NAMES))]
+    assert (dead.returncode, dead.stdout) == (1, "")
+    assert dead.stderr.startswith(f"error: what lies at {stick}")
+    assert "cannot be read: Transport endpoint is not connected\n" in dead.stderr
+    assert (machine.asked("status")["is_sheet_confirmed"], len(sheets(machine))) == (False, 2)

@@ -17,7 +17,7 @@ class SheetState:
 
     record: SheetRecord
     files: tuple[Path, ...]
-    """Those that lie on this machine."""
+    """Those that lie on this machine; on a mount that may be silent, those written there."""
 
     @property
     def is_confirmed(self) -> bool:
@@ -57,7 +57,7 @@ def look(configuration: Configuration) -> SheetState:
             resource=resource,
             key_fingerprint=pins.key_fingerprint,
         )
-        record, files = sheet_file.look(owner)
+        record, files = sheet_file.likely(owner)
     except UnstoppableError:
         # Whoever needs the pins or the record tells what is wrong with them.
         record, files = SheetRecord(resource=resource), ()

@@ -38,6 +38,35 @@ KERNEL_FILE_SYSTEMS = frozenset(
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 """What is not mounted any more is gone, and nobody can mount it again; sessions and services come
 and go with them."""
+_ANSWERING = frozenset(
+    {
+        "bcachefs",
+        "btrfs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "hfsplus",
+        "iso9660",
+        "jffs2",
+        "jfs",
+        "msdos",
+        "nilfs2",
+        "ntfs3",
+        "overlay",
+        "ramfs",
+        "reiserfs",
+        "rootfs",
+        "tmpfs",
+        "ubifs",
+        "udf",
+        "vfat",
+        "xfs",
+        "zfs",
+    }
+)
+"""What the machine itself reads: a failing disk is an error, where a network is silence."""
 _WAITING = "autofs"
 """A place where the kernel mounts as soon as somebody goes there."""
 _ROOT = b"/"
@@ -135,6 +164,15 @@ def needed(points: Mapping[bytes, str], scope: Scope) -> frozenset[bytes]:
         if scope.takes(point) and not any(is_within(point, folder) for folder in unentered)
     }
     return frozenset(point for point in taken | {under} - {_ROOT} if _lasts(points[point]))
+
+
+def answers(path: bytes, points: Mapping[bytes, str]) -> bool:
+    """Return whether who opens a path is sure to get an answer, be it an error.
+
+    Files of a server, or of a program as with fuse, hold whoever asks for them while it is silent.
+    """
+    above = (point for point in points if is_within(path, point))
+    return points.get(max(above, default=_ROOT, key=len)) in _ANSWERING
 
 
 def missing(remembered: Iterable[bytes], points: Mapping[bytes, str]) -> frozenset[bytes]:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from unstoppable.domain.errors import FolderUnusable
+from unstoppable.domain.mounts import answers, seen
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.sheet_errors import SheetExists, SheetRecordInvalid, SheetUnreadable
 from unstoppable.domain.sheet_record import (
@@ -25,6 +26,7 @@ from unstoppable.domain.sheet_record import (
     write_records,
 )
 from unstoppable.runner import files
+from unstoppable.runner.mounts import MOUNTINFO
 
 FILE_NAMES = ("recovery-sheet.html", "recovery-sheet.txt")
 RECORD_NAME = "recovery-sheets.json"
@@ -91,6 +93,30 @@ def look(owner: Owner) -> tuple[SheetRecord, tuple[Path, ...]]:
     """
     record = _of(owner, _read(owner.state))
     return record, _lying(owner, record)
+
+
+def likely(owner: Owner) -> tuple[SheetRecord, tuple[Path, ...]]:
+    """Return what is remembered, and the whole files that lie there as far as that is known.
+
+    It waits for nobody: where a server or a program would have to answer, and where nothing can be
+    read, the files are taken to be there. Changes nothing; raises SheetRecordInvalid.
+    """
+    record = _of(owner, _read(owner.state))
+    try:
+        points = seen(MOUNTINFO.read_bytes())
+    except (OSError, ValueError):
+        points = {}
+    places = [Path(folder, name) for folder in record.folders for name in FILE_NAMES]
+    return record, tuple(path for path in places if _is_likely(path, owner, points))
+
+
+def _is_likely(path: Path, owner: Owner, points: Mapping[bytes, str]) -> bool:
+    if not answers(os.fsencode(path), points):
+        return True
+    try:
+        return owner.key_fingerprint.encode() in (_content(path) or b"")
+    except SheetUnreadable:
+        return True
 
 
 def _of(owner: Owner, records: Mapping[str, SheetRecord]) -> SheetRecord:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from unstoppable.domain.mounts import (
     KERNEL_FILE_SYSTEMS,
     Scope,
+    answers,
     is_within,
     missing,
     needed,
@@ -169,6 +170,25 @@ def test_what_is_no_mount_point_any_more_is_missing():
 
 def test_what_is_mounted_when_somebody_goes_there_is_not_missing():
     assert missing([b"/srv/later"], {b"/srv/later": "autofs"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("path", "is_sure"),
+    [
+        (b"/etc/x", True),
+        (b"/net/x", False),
+        (b"/net", False),
+        (b"/network", True),
+        (b"/net/disk/x", True),
+        (b"/fuse/x", False),
+        (b"/later/x", False),
+    ],
+)
+def test_disks_answer_and_servers_and_programs_may_not(path, is_sure):
+    table = {b"/": "ext4", b"/net": "nfs4", b"/net/disk": "xfs", b"/fuse": "fuse.sshfs"}
+
+    assert answers(path, table | {b"/later": "autofs"}) is is_sure
+    assert answers(path, {}) is False
 
 
 def test_the_engine_enters_no_other_file_systems():

@@ -121,6 +121,33 @@ def test_what_cannot_be_read_is_told_before_anything_is_confirmed(alice, folder,
     assert (record.confirmed_at, len(record.folders), len(lying)) == (None, 2, 2)
 
 
+def test_a_mount_that_may_be_silent_is_not_asked(alice, folder, tmp_path, monkeypatch):
+    paths = sheet_file.write(alice, folder, CONTENTS)
+    table = tmp_path / "mountinfo"
+    monkeypatch.setattr("unstoppable.runner.sheet_file.MOUNTINFO", table)
+
+    def likely(kind: str) -> tuple[Path, ...]:
+        table.write_text(f"20 1 8:1 / / rw - ext4 x rw\n21 20 0:9 / {folder} rw - {kind} y rw\n")
+        return sheet_file.likely(alice)[1]
+
+    assert likely("ext4") == likely("nfs4") == paths
+    for path in paths:
+        path.unlink()
+        os.mkfifo(path)
+    assert (likely("ext4"), likely("nfs4"), likely("fuse.sshfs")) == ((), paths, paths)
+    table.unlink()
+    assert sheet_file.likely(alice)[1] == paths
+
+
+def test_what_cannot_be_read_may_lie_there(alice, folder, tmp_path):
+    paths = sheet_file.write(alice, folder, CONTENTS)
+    folder.rename(tmp_path / "away")
+    assert sheet_file.likely(alice)[1] == ()
+    folder.symlink_to(folder.name)
+
+    assert sheet_file.likely(alice)[1] == paths
+
+
 def test_an_empty_file_is_a_sheet_begun_where_one_was_written(alice, folder):
     page, text = sheet_file.write(alice, folder, CONTENTS)
     page.write_text("")
