@@ -124,6 +124,7 @@ def test_who_types_nothing_cancels(well):
     ("typed", "code", "sentence"),
     [
         (b"1234 5678 9a\n", 1, "error: group"),
+        (b"1234\xff\n", 1, "error: group"),
         (b"\x04", 130, "error: cancelled"),
         (b"\x03", 130, "error: cancelled"),
     ],

@@ -186,6 +186,8 @@ def _ask(prompt: str) -> str:
             return getpass(prompt, stream=sys.stderr)
         except EOFError as error:
             raise click.Abort from error
+        except UnicodeDecodeError:
+            return ""  # no group is anything like it
     output.say(prompt.rstrip())
     line = sys.stdin.buffer.readline(_LONGEST_ANSWER_BYTES)
     if not line:
