@@ -243,7 +243,7 @@ def test_links_within_the_document_lead_to_its_headings():
 
 
 WRONG = [
-    ("`UNSTOPPABLE_KEY is not a key`", 2, {"UNSTOPPABLE_KEY": "with a blank"}),
+    ("`UNSTOPPABLE_KEY is not a key`", 2, {"UNSTOPPABLE_KEY": "cut short"}),
     ("`… is not safe`", 2, {"UNSTOPPABLE_KEY_FILE": "readable"}),
     ("`there is no repository in …`", 10, {"UNSTOPPABLE_COLD": "/mnt/nothing"}),
     ("`there is no repository in …`", 10, {"UNSTOPPABLE_CUSTOMER": "alicia"}),
@@ -258,7 +258,7 @@ def test_what_can_go_wrong_is_told_as_the_table_says(lost, says, code, wrong):
     digits = lost.secret
     theirs = {
         "readable": str(readable),
-        "with a blank": f"{digits[:32]} {digits[32:]}",
+        "cut short": f"{digits[:32]} {digits[32:-1]}",
         "mistyped": digits[::-1],
     }
     wrong = {name: theirs.get(value, value) for name, value in wrong.items()}

@@ -55,8 +55,15 @@ def compact(typed: str) -> str:
 
 
 def is_in_groups(text: str, digits: int) -> bool:
-    """Return whether a secret of so many digits was written in groups, and not as digits alone."""
-    return ":" in text or len(text.split()) > 1 or len(text) == digits // _DIGITS * _TYPED
+    """Return whether a secret of so many digits was written in groups, and not as digits alone.
+
+    Its length tells: groups have their check digits too. What has neither is read as what it
+    looks like, so that an error names a group.
+    """
+    if ":" in text:
+        return True
+    length = len(compact(text))
+    return length != digits and (len(text.split()) > 1 or length == digits // _DIGITS * _TYPED)
 
 
 def is_group(typed: str, group: str) -> bool:

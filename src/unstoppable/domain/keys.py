@@ -23,6 +23,7 @@ def parse_key(text: str, kind: KeyKind, *, name: str) -> bytes:
     digits = kind.value * 2
     if groups.is_in_groups(text, digits):
         text = _from_groups(text, digits, name)
+    text = groups.compact(text)
     if len(text) != digits:
         reason = f"it has {len(text)} characters"
         raise KeyInvalid(name=name, reason=reason, digits=digits)

@@ -22,6 +22,15 @@ def test_a_key_in_the_groups_of_its_sheet_is_read(kind):
         assert parse_key(text, kind, name="UNSTOPPABLE_KEY") == key
 
 
+@pytest.mark.parametrize("kind", KeyKind)
+def test_blanks_among_plain_digits_change_nothing(kind):
+    key = bytes(range(kind.value))
+    text = key.hex(" ", 4)
+
+    assert parse_key(text, kind, name="UNSTOPPABLE_KEY") == key
+    assert parse_key(f"{text[:17]}\n\t{text[17:]}", kind, name="UNSTOPPABLE_KEY") == key
+
+
 def test_a_mistyped_group_is_named():
     first, second, *rest = split(bytes(range(32)).hex())
     text = "\n".join([first, second.replace("0", "8", 1), *rest])
