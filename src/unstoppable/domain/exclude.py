@@ -5,6 +5,7 @@ The engine leaves out while it walks and is the truth; a test compares the two.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 _TOKEN = re.compile(rb"\A\*\*/|/\*\*/|/\*\*\Z|\*+|\?|\[[!^]?\]?[^\]]*\]|\\.|[{}]|.", re.DOTALL)
@@ -43,12 +44,18 @@ def is_left_out(folder: bytes, patterns: tuple[str, ...]) -> bool:
 
     `folder` is relative to the source; `patterns` are those that the engine took.
     """
-    rules = [_Pattern.of(line) for line in patterns if not line.startswith("#")]
+    rules = _rules(patterns)
     names = folder.split(b"/")
     return any(_matches(b"/".join(names[:depth]), rules) for depth in range(1, len(names) + 1))
 
 
-def _matches(path: bytes, rules: list[_Pattern]) -> bool:
+@lru_cache(maxsize=1)
+def _rules(patterns: tuple[str, ...]) -> tuple[_Pattern, ...]:
+    """Return the patterns as they are asked: one source has thousands of mounts, say."""
+    return tuple(_Pattern.of(line) for line in patterns if not line.startswith("#"))
+
+
+def _matches(path: bytes, rules: tuple[_Pattern, ...]) -> bool:
     """Return what the last pattern that fits says; nothing below a folder can be brought back."""
     fitting = [rule for rule in rules if rule.expression.fullmatch(path)]
     return bool(fitting) and not fitting[-1].brings_back

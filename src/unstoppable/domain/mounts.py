@@ -138,9 +138,10 @@ def seen(mountinfo: bytes) -> dict[bytes, str]:
     lines = filter(None, mountinfo.split(b"\n"))
     mounts = {mount.id: mount for mount in map(Mount.parse, lines)}
     on_top = {(mount.parent, mount.point): mount for mount in mounts.values()}
+    roots = {mount.parent for mount in mounts.values()} - mounts.keys()
     found = {}
     for point in {mount.point for mount in mounts.values()}:
-        mount = _reached(point, mounts, on_top)
+        mount = _reached(point, roots, on_top)
         while mount is not None and _shows_the_same(mount, above := mounts.get(mount.parent)):
             mount = above if above is not None and above.point == point else None
         if mount is not None and mount.point == point:
@@ -153,16 +154,9 @@ def needed(points: Mapping[bytes, str], scope: Scope) -> frozenset[bytes]:
     under = max(
         (point for point in points if is_within(scope.folder, point)), default=_ROOT, key=len
     )
-    unentered = [
-        point
-        for point, kind in points.items()
-        if kind in KERNEL_FILE_SYSTEMS and scope.takes(point)
-    ]
-    taken = {
-        point
-        for point in points
-        if scope.takes(point) and not any(is_within(point, folder) for folder in unentered)
-    }
+    inside = set(filter(scope.takes, points))
+    unentered = {point for point in inside if points[point] in KERNEL_FILE_SYSTEMS}
+    taken = {point for point in inside if unentered.isdisjoint(_way(point))}
     return frozenset(point for point in taken | {under} - {_ROOT} if _lasts(points[point]))
 
 
@@ -186,11 +180,11 @@ def _lasts(kind: str) -> bool:
 
 
 def _reached(
-    point: bytes, mounts: Mapping[int, Mount], on_top: Mapping[tuple[int, bytes], Mount]
+    point: bytes, roots: Iterable[int], on_top: Mapping[tuple[int, bytes], Mount]
 ) -> Mount | None:
     """Return the mount that who goes to a path from the root arrives in."""
     here = None
-    for root in {mount.parent for mount in mounts.values()} - mounts.keys():
+    for root in roots:
         at = root
         for path in _way(point):
             while (mount := on_top.get((at, path))) is not None:

@@ -1,6 +1,7 @@
 """What is mounted, read as the kernel tells it, and what of it a backup needs."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,18 @@ def test_the_view_of_a_confined_service_needs_what_the_machine_needs():
 
     assert needed(seen(mountinfo(ROOT, *machine, disk)), whole) == {b"/srv"}
     assert needed(seen(mountinfo(*service)), whole) == {b"/srv"}
+
+
+def test_a_machine_with_thousands_of_mounts_is_understood_in_a_moment():
+    count = 8000
+    lines = (f"{100 + n} 20 0:{n} / /srv/{n} {'proc' if n % 2 else 'xfs'}" for n in range(count))
+    scope = Scope(folder=b"/srv", exclude=tuple(f"*.{name}" for name in range(30)))
+    table = mountinfo(ROOT, *lines)
+    begun = time.process_time()
+
+    assert len(needed(seen(table), scope)) == count / 2
+
+    assert time.process_time() - begun < 5, "for each mount it went through all"
 
 
 def test_what_is_no_mount_point_any_more_is_missing():
