@@ -5,6 +5,7 @@ Made by root, on a file system that knows attributes and ACLs.
 
 import fcntl
 import os
+import re
 import socket
 import stat
 import struct
@@ -15,6 +16,7 @@ from tests.stories.rows import plain, row, set_up
 
 CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
 """cap_net_bind_service, effective, as the kernel keeps it."""
+SERVICE = Path(__file__).parents[2] / "src/unstoppable/domain/caller.py"
 GET_FLAGS, SET_FLAGS, NO_DUMP = 0x80086601, 0x40086602, 0x40
 
 
@@ -102,6 +104,21 @@ def test_attributes_of_the_system_come_back_exactly_alone(alice, told):
     assert attributes(back / "photo.bin") == attributes(back / "link") == {}
     assert attributes(exact / "photo.bin") == system
     assert attributes(exact / "link") == {"trusted.link": b"1"}
+
+
+def test_what_is_trusted_takes_a_capability_that_the_confined_service_has_not(alice):
+    allowed = re.search(r"^CapabilityBoundingSet=(.+)$", SERVICE.read_text(), re.MULTILINE)
+    assert allowed
+    names = allowed[1].lower().replace("cap_", "+").split(" ")
+    os.setxattr(alice.data / "photo.bin", "trusted.a", b"1")
+    os.setxattr(alice.data / "photo.bin", "security.capability", CAPABILITY)
+    alice.entered = ("setpriv", f"--bounding-set=-all,{','.join(names)}")
+
+    result = set_up(alice)
+
+    assert (result.returncode, "issue" in result.stderr) == (0, False)
+    alice.entered = ()
+    assert attributes(alice.restored() / "photo.bin") == {"security.capability": CAPABILITY}
 
 
 @row("attributes whose names are no text")
