@@ -3,6 +3,7 @@
 import pytest
 
 pytest_plugins = [
+    "tests.house.installing",
     "tests.stories.world",
     "tests.stories.lost",
     "tests.stories.mounting",
