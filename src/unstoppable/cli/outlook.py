@@ -131,13 +131,9 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
 
 
 def _notes(found: Outlook) -> Iterator[str]:
-    try:
-        found.callers = who_calls(found.configuration)
-    except UnstoppableError as error:
-        yield f"it is not known who calls the schedule: {printable(str(error))}"
-    else:
-        if not found.callers:
-            yield "nobody is known to call the schedule here, see `unstoppable schedule install`"
+    found.callers = who_calls(found.configuration)
+    if not found.callers:
+        yield "nobody is known to call the schedule here, see `unstoppable schedule install`"
     if found.configuration.has_file and found.configuration.only_in_environment:
         names = ", ".join(found.configuration.only_in_environment)
         yield f"of this environment alone, which a timer or cron does not have: {names}"

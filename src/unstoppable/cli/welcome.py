@@ -7,6 +7,7 @@ from unstoppable.cli.command import Session
 from unstoppable.cli.proof import prove
 from unstoppable.cli.settings import Configuration
 from unstoppable.cli.watch import stoppable
+from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
@@ -22,8 +23,12 @@ def last_backup(configuration: Configuration) -> RunRecord | None:
 def tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:
     """Tell that everything was there, and prove the last backup; returns the exit code.
 
-    The proof of the first one may have failed, or never have been made.
+    The proof of the first one may have failed, or never have been made. Raises SourceUnavailable.
     """
+    try:
+        next(configuration.source.iterdir(), None)
+    except OSError as error:
+        raise SourceUnavailable(resource=configuration.resource, cause=error) from error
     with stoppable() as cancel:
         proof = prove(configuration, backup, source_of(configuration), cancel)
     if session.is_json:
