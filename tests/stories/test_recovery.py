@@ -136,7 +136,7 @@ def test_the_settings_are_written_anew(story, sections):
 
     assert story.machine.run("backup").returncode == 0
     assert story.machine.last_run()["outcome"] == "succeeded"
-    assert len(story.machine.asked("runs")) == 4
+    assert len(story.machine.asked("runs")) == 3
 
 
 @follows("5.4 Hot")
