@@ -9,6 +9,7 @@ import pytest
 
 from tests.stories.world import Machine
 from unstoppable.cli.backup import source_of
+from unstoppable.cli.command import Session
 from unstoppable.cli.proof import Proof, prove
 from unstoppable.cli.settings import Configuration, load
 from unstoppable.domain.setup_errors import CameBackDifferent
@@ -87,7 +88,7 @@ def test_a_file_that_comes_back_different_is_a_failure(alice, harm):
     assert found is not None
     assert isinstance(found.error, CameBackDifferent)
     assert found.document["different"] == [str(photo)]
-    assert found.tell(is_json=False, is_verbose=False) == 1
+    assert found.tell(Session()) == 1
 
 
 def test_a_backup_that_cannot_be_read_back_is_not_called_proved(alice):
@@ -99,7 +100,7 @@ def test_a_backup_that_cannot_be_read_back_is_not_called_proved(alice):
 
     assert found is not None
     assert found.error is not None
-    assert found.tell(is_json=True, is_verbose=False) == 1
+    assert found.tell(Session(is_json=True)) == 1
 
 
 def test_a_file_that_a_backup_lost_is_a_failure_too(alice):
@@ -122,7 +123,7 @@ def test_a_proof_that_was_cancelled_says_so(well, capsys):
     found = proof_of(load(well.env_file), cancel)
 
     assert found is not None
-    assert found.tell(is_json=False, is_verbose=False) == 130
+    assert found.tell(Session()) == 130
     assert capsys.readouterr().out.startswith("not proved: cancelled; ")
 
 

@@ -68,7 +68,7 @@ def run_now(
         # Signals still only wish: the verdict is told whole.
         more = {"proof": proof.document} if proof else {}
         code = records.tell(session, verdict, source=printable(str(source.folder)), more=more)
-        said = proof.tell(is_json=session.is_json, is_verbose=session.is_verbose) if proof else 0
+        said = proof.tell(session) if proof else 0
         return code or said
 
 
@@ -84,6 +84,14 @@ def source_of(configuration: Configuration, *, accept_shrink: bool = False) -> S
     )
 
 
+def require_listable(configuration: Configuration) -> None:
+    """Raise SourceUnavailable where the source's own folder cannot be listed."""
+    try:
+        next(configuration.source.iterdir(), None)
+    except OSError as error:
+        raise SourceUnavailable(resource=configuration.resource, cause=error) from error
+
+
 def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: bool) -> int:
     installation, source = configuration.installation(), configuration.source
     pins = pins_file.require(installation.pins_file, installation.resource)
@@ -92,10 +100,7 @@ def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: 
     read = source_of(configuration, accept_shrink=accept_shrink)
     guard = MountGuard(Journal(installation.state), installation.resource, read)
     guard.check_source()
-    try:
-        next(source.iterdir(), None)
-    except OSError as error:
-        raise SourceUnavailable(resource=installation.resource, cause=error) from error
+    require_listable(configuration)
     if guard.failure is not None:
         raise guard.failure
     if session.is_json:

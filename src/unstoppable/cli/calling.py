@@ -39,8 +39,8 @@ def install_caller(
     if dry_run:
         return chosen, not chosen.is_current()
     is_changed = chosen.install()
-    for other in callers:
-        if other is not chosen and other.is_installed():
+    for other in installed_callers(configuration):
+        if other != chosen:
             other.remove()
     return chosen, is_changed
 
@@ -62,4 +62,9 @@ def _require_complete(configuration: Configuration) -> None:
 
 def who_calls(configuration: Configuration) -> list[str]:
     """Return the names of those that call the schedule; none for nobody."""
-    return [caller.title for caller in who_may_call(configuration) if caller.is_installed()]
+    return [caller.title for caller in installed_callers(configuration)]
+
+
+def installed_callers(configuration: Configuration) -> list[Caller]:
+    """Return those that call the schedule."""
+    return [caller for caller in who_may_call(configuration) if caller.is_installed()]

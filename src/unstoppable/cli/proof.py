@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from random import SystemRandom
 
 from unstoppable.cli import output
+from unstoppable.cli.command import Session
 from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import Configuration
 from unstoppable.domain.errors import UnstoppableError
@@ -35,12 +36,12 @@ class Proof:
             "error": str(self.error) if self.error else None,
         }
 
-    def tell(self, *, is_json: bool, is_verbose: bool) -> ExitCode:
+    def tell(self, session: Session) -> ExitCode:
         """Tell it in one sentence; returns the exit code that follows from it."""
         if self.error is not None:
-            output.complain(self.error, is_verbose=is_verbose)
+            output.complain(self.error, is_verbose=session.is_verbose)
             return self.error.exit_code
-        if self.sample is not None and not is_json:
+        if self.sample is not None and not session.is_json:
             output.data(_sentence(self.sample, self.source))
         is_cancelled = self.sample is not None and self.sample.is_cancelled
         return ExitCode.CANCELLED if is_cancelled else ExitCode.SUCCEEDED

@@ -11,8 +11,8 @@ from unstoppable.cli.calling import (
     NOBODY,
     calling_sentence,
     install_caller,
+    installed_callers,
     who_calls,
-    who_may_call,
 )
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
 from unstoppable.cli.settings import Configuration, load
@@ -147,7 +147,7 @@ def remove(session: Session, *, dry_run: bool) -> int:
       0 removed, or there was nothing    1 failed    2 wrong usage
     """
     configuration = load(session.env_file)
-    found = [caller for caller in who_may_call(configuration) if caller.is_installed()]
+    found = installed_callers(configuration)
     for caller in () if dry_run else found:
         caller.remove()
     names = [caller.title for caller in found]

@@ -1,13 +1,12 @@
 """What a set-up says at its end."""
 
 from unstoppable.cli import output, records, sheet_state
-from unstoppable.cli.backup import source_of
+from unstoppable.cli.backup import require_listable, source_of
 from unstoppable.cli.calling import who_calls
 from unstoppable.cli.command import Session
 from unstoppable.cli.proof import prove
 from unstoppable.cli.settings import Configuration
 from unstoppable.cli.watch import stoppable
-from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
@@ -25,10 +24,7 @@ def tell_ready(session: Session, configuration: Configuration, backup: RunRecord
 
     The proof of the first one may have failed, or never have been made. Raises SourceUnavailable.
     """
-    try:
-        next(configuration.source.iterdir(), None)
-    except OSError as error:
-        raise SourceUnavailable(resource=configuration.resource, cause=error) from error
+    require_listable(configuration)
     with stoppable() as cancel:
         proof = prove(configuration, backup, source_of(configuration), cancel)
     if session.is_json:
@@ -40,8 +36,7 @@ def tell_ready(session: Session, configuration: Configuration, backup: RunRecord
             f"set up already: {source} was backed up at {when}; nothing was changed, "
             "`unstoppable backup` makes another"
         )
-    told = proof.tell(is_json=session.is_json, is_verbose=session.is_verbose) if proof else None
-    return told or ExitCode.SUCCEEDED
+    return proof.tell(session) if proof else ExitCode.SUCCEEDED
 
 
 def say_next(configuration: Configuration) -> None:
