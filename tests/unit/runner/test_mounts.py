@@ -6,29 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.runner.summaries import stored
 from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.mount_errors import MountsUnknown, SourceUnmounted
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.snapshot import Stored
 from unstoppable.engine import Source
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
 
 ALICE = ResourceName(customer="alice", resource="www")
-STORED = Stored(
-    snapshot_id="f" * 64,
-    tags=(),
-    issues=(),
-    issue_count=0,
-    note_count=0,
-    files_total=1,
-    files_new=1,
-    files_changed=0,
-    files_unchanged=0,
-    bytes_total=1,
-    bytes_read=1,
-    bytes_added=1,
-)
+STORED = stored()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.runner.summaries import stored
 from unstoppable.domain import errors
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
@@ -19,23 +20,6 @@ ALICE = ResourceName(customer="alice", resource="www")
 RUN = Run(
     id="R", resource=ALICE, slot_at=None, started_at=datetime(2026, 11, 24, tzinfo=UTC), pid=1
 )
-
-
-def stored(*tags: str, issues: tuple[Issue, ...] = (), issue_count: int = 0) -> Stored:
-    return Stored(
-        snapshot_id="f" * 64,
-        tags=tags,
-        issues=issues,
-        issue_count=issue_count,
-        note_count=0,
-        files_total=1,
-        files_new=1,
-        files_changed=0,
-        files_unchanged=0,
-        bytes_total=1,
-        bytes_read=1,
-        bytes_added=1,
-    )
 
 
 def attempt(error: Exception) -> Verdict:
