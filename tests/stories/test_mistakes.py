@@ -90,6 +90,17 @@ def test_a_settings_file_that_lacks_a_setting_is_completed_by_hand(alice):
     alice.done("init", str(alice.data))
 
 
+@pytest.mark.parametrize("command", ["init", "backup", "config check"])
+def test_a_lost_key_is_typed_from_the_recovery_sheet_and_never_replaced(well, command):
+    settings = well.env_file.read_text()
+    well.env_file.write_text(re.sub(r"(?m)^UNSTOPPABLE_KEY=.*\n", "", settings))
+
+    result = well.run(*command.split())
+
+    assert result.returncode == 2
+    assert "hint: type it from the recovery sheet into" in told(result)
+
+
 def test_a_user_without_a_home_is_told_what_to_name(root):
     stranger = Machine(root, user=STRANGER)
     stranger.write("letter")

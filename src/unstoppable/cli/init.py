@@ -139,6 +139,7 @@ def _source(before: Configuration, directory: Path | None) -> Path:
 
 def _new_key(before: Configuration) -> Key:
     """Return a fresh key, which has to go into a new settings file: an old one is never changed."""
+    before.refuse_lost_key()
     if before.has_file:
         remedy = "write UNSTOPPABLE_KEY=… there, made by `openssl rand -hex 32`"
         raise SettingsIncomplete(name="UNSTOPPABLE_KEY", env_file=before.env_file, remedy=remedy)

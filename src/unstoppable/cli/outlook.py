@@ -11,6 +11,7 @@ from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.outlook_errors import ScheduleRare
+from unstoppable.domain.setup_errors import KeyLost
 from unstoppable.domain.text import printable
 from unstoppable.runner import faults
 from unstoppable.runner.journal import Journal
@@ -99,7 +100,7 @@ def _look_at_repository(found: Outlook, _reading: Reading, moment: datetime) -> 
     configuration = found.configuration
     try:
         installation = configuration.installation()
-    except errors.SettingMissing as error:
+    except (errors.SettingMissing, KeyLost) as error:
         found.faults += faults.of_pins(configuration.pins_file, configuration.resource)
         found.faults.append(error)
         return

@@ -6,6 +6,7 @@ from typing import Any
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
+from unstoppable.domain.mount_errors import MountsUnknown
 from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
@@ -43,7 +44,8 @@ def tell(
     if verdict.error is not None:
         output.complain(verdict.error, is_verbose=session.is_verbose)
     if verdict.unrecorded is not None:
-        output.say("error: this run could not be recorded")
+        if not isinstance(verdict.unrecorded, MountsUnknown):
+            output.say("error: this run could not be recorded")
         output.complain(verdict.unrecorded, is_verbose=session.is_verbose)
     if session.is_json:
         output.document({**as_document(verdict.record), **more})

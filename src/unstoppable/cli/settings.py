@@ -13,6 +13,8 @@ from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.schedule import Schedule
+from unstoppable.domain.setup_errors import KeyLost
+from unstoppable.runner import pins_file
 from unstoppable.runner.plan import Installation, Key
 from unstoppable.secrets.reference import InFile, Literal, Secret, read_private
 
@@ -100,13 +102,19 @@ class Configuration:
             and self.given[key.name].origin != _ENVIRONMENT
         )
 
+    def refuse_lost_key(self) -> None:
+        """Raise KeyLost where pins tell that a repository was made with the key that is missing."""
+        if pins_file.find(self.pins_file, self.resource) is not None:
+            raise KeyLost(name="UNSTOPPABLE_KEY", env_file=self.env_file, resource=self.resource)
+
     def installation(self, key: Key | None = None) -> Installation:
         """Return what a run needs; `key` stands in for one that is not set.
 
-        Raises SettingMissing if there is no key.
+        Raises SettingMissing or KeyLost if there is no key.
         """
         key = self.key or key
         if key is None:
+            self.refuse_lost_key()
             raise errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=self.env_file)
         return Installation(
             resource=self.resource,

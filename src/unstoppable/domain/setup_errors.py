@@ -17,6 +17,13 @@ class CallerUnusable(UnstoppableError):
     hint_form = "{way_out}"
 
 
+class KeyLost(UsageError):
+    """No key for a repository that is pinned: another one would open nothing."""
+
+    sentence_form = "{name} is not set, and {resource} has a repository made with it"
+    hint_form = "type it from the recovery sheet into {env_file}; no other key opens what is stored"
+
+
 class SettingsElsewhere(UsageError):
     """Settings that a timer would not have."""
 

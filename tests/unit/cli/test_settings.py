@@ -9,6 +9,9 @@ from unstoppable.cli.settings import load, read
 from unstoppable.cli.settings_model import NAMES
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
+from unstoppable.domain.pins import Pins
+from unstoppable.domain.setup_errors import KeyLost
+from unstoppable.runner import pins_file
 
 KEY = bytes(range(100, 132)).hex()
 
@@ -290,6 +293,18 @@ def test_a_setting_that_is_needed_and_missing_is_told(path):
         _ = found.source
     with pytest.raises(errors.SettingMissing, match="UNSTOPPABLE_KEY is not set"):
         found.installation()
+
+
+def test_a_key_that_a_pinned_repository_was_made_with_is_typed_from_its_sheet(path):
+    pins = Pins(
+        repository_id="1" * 64, config_sha256="2" * 64, key_fingerprint="3" * 64, generation=1
+    )
+    found = load(write(path))
+    pins_file.add(found.pins_file, found.resource, pins)
+
+    with pytest.raises(KeyLost, match="default/default has a repository made with it") as raised:
+        found.installation()
+    assert "type it from the recovery sheet" in raised.value.hint
 
 
 VALUES = st.text(
