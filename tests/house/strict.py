@@ -1,12 +1,18 @@
 """What ./check asks of pytest beyond a developer's run; loaded with `-p tests.house.strict`.
 
-A skipped test is a failure, and the hypothesis profile `full` searches three times longer.
+A skipped test is a failure, a slow machine is none, and the hypothesis profile `full` searches
+three times longer.
 """
 
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("full", max_examples=300, deadline=None)
+_ANY_MACHINE = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("check", _ANY_MACHINE)
+hypothesis.settings.register_profile("full", _ANY_MACHINE, max_examples=300)
+hypothesis.settings.load_profile("check")
 
 _skipped: list[str] = []
 
