@@ -344,8 +344,8 @@ fn write(cold: &Path, files: u64, blobs_per_file: u64) -> Result<ObjectId> {
     let birth = Birth::new("bench", "data", 1)?;
     let root = RootSecret::from_bytes(&ObjectId::of(b"unstoppable bench").0)?;
     let key = root.repository_key(&birth)?;
-    let places = Places { cold: cold.to_owned(), hot: None };
-    create(&places, &key, &birth, CREATED_AT_SECONDS)?;
+    let places = Places { cold: cold.to_owned().into(), hot: None };
+    create(&places, &key, &birth, CREATED_AT_SECONDS, &std::sync::Arc::default())?;
     let mut writer = Writer::new(cold, Seal::new(&key));
     let mut tree = writer.files(0..files, blobs_per_file)?;
     for name in [birth.resource(), birth.customer()] {

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind},
     issue::{IssueKind, Issues, KEPT_ISSUES},
     known::Known,
-    object::{Object, ObjectId},
+    object::{Object, ObjectId, ObjectKind},
     workers::lock,
 };
 
@@ -21,8 +21,21 @@ use crate::{
 pub struct Distrust {
     known: Arc<Known>,
     issues: Arc<Issues>,
-    /// With the kind of what is wrong.
-    met: Mutex<BTreeMap<ObjectId, ErrorKind>>,
+    met: Mutex<BTreeMap<ObjectId, Met>>,
+}
+
+/// What was met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Met {
+    kind: ObjectKind,
+    error: ErrorKind,
+}
+
+impl Met {
+    /// Whether nothing is wrong: who may only write cannot read what hot lost.
+    fn is_out_of_reach(self) -> bool {
+        self.error == ErrorKind::Denied
+    }
 }
 
 impl Distrust {
@@ -33,11 +46,27 @@ impl Distrust {
 
     /// From now on the run goes without the object; told when it is met first.
     pub fn add(&self, object: &Object, error: &Error) {
-        let Object::Hashed(_, id) = *object else { return };
-        if let Entry::Vacant(new) = lock(&self.met).entry(id) {
-            new.insert(error.kind());
-            self.tell(object, id, error);
+        let Object::Hashed(kind, id) = *object else { return };
+        let mut all = lock(&self.met);
+        let is_first_out_of_reach = !all.values().any(|met| met.is_out_of_reach());
+        if let Entry::Vacant(new) = all.entry(id) {
+            let met = *new.insert(Met { kind, error: error.kind() });
+            match met.is_out_of_reach() {
+                false => self.tell(object, id, error),
+                true if is_first_out_of_reach => self.tell_out_of_reach(object, error),
+                true => {}
+            }
         }
+    }
+
+    /// Told once: it may be true of all there is.
+    fn tell_out_of_reach(&self, object: &Object, error: &Error) {
+        let message = format!(
+            "hot lacks metadata that this credential may not read, so it is stored anew; \
+             `unstoppable hot rebuild` with one that may read mends that: {}",
+            error.chain()
+        );
+        self.issues.add(IssueKind::HotIncomplete, object.path(), message);
     }
 
     fn tell(&self, object: &Object, id: ObjectId, error: &Error) {
@@ -60,7 +89,12 @@ impl Distrust {
 
     /// Whether something was met that no earlier run told.
     pub fn holds_news(&self) -> bool {
-        lock(&self.met).keys().any(|id| !self.known.is_damaged(*id))
+        let is_news = |(id, met): (&ObjectId, &Met)| match met.is_out_of_reach() {
+            // What an index lists that cannot be looked at is stored anew, this time as any other.
+            true => met.kind == ObjectKind::Pack && !self.known.is_damaged(*id),
+            false => !self.known.is_damaged(*id),
+        };
+        lock(&self.met).iter().any(is_news)
     }
 
     /// How many objects were met.
@@ -69,10 +103,15 @@ impl Distrust {
     }
 
     /// Remember what was met: a snapshot stands that does without it. What could only not be read
-    /// just now is met again or is right.
+    /// just now is met again or is right; a pack that nobody here may read is looked at each time,
+    /// because hot may have been made whole.
     pub fn settle(&self) {
         let met = lock(&self.met);
-        let damaged = met.iter().filter(|(_, kind)| **kind == ErrorKind::Damaged);
+        let damaged = met.iter().filter(|(_, met)| match met.error {
+            ErrorKind::Damaged => true,
+            ErrorKind::Denied => met.kind == ObjectKind::Pack,
+            _ => false,
+        });
         self.known.set_damaged(damaged.map(|(id, _)| *id).take(KEPT_ISSUES));
     }
 }
@@ -87,7 +126,6 @@ mod tests {
         format::seal::Seal,
         key::RootSecret,
         known::sealed,
-        object::ObjectKind,
         storage::local::{LocalDirectory, Maintain},
     };
 

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     SourceUnavailable,
     /// Storage answered with an error.
     Storage,
+    /// Storage refuses the credential.
+    Denied,
     /// Storage has no room left.
     StorageFull,
     /// Bytes in the repository are not what their name or their key says.

@@ -146,6 +146,11 @@ impl Object {
         }
     }
 
+    /// Whether the object is named by the SHA-256 of its bytes.
+    pub fn is_hashed(&self) -> bool {
+        matches!(self, Self::Hashed(..))
+    }
+
     /// True unless the object is named by a hash that differs from the bytes' own.
     pub fn is_named_rightly(&self, content: &[u8]) -> bool {
         match self {

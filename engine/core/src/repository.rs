@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt::Display, path::PathBuf, sync::Arc};
 
 use crate::{
     birth::{Birth, BirthCertificate, Pins},
+    control::Control,
     error::{Error, ErrorKind, Result},
     format::{
         config::{Config, LARGEST_CONFIG_BYTES},
@@ -18,8 +19,9 @@ use crate::{
     rustic::open::new_config,
     storage::{
         AppendStorage, ReadStorage,
+        cold::{Cold, ColdPlace},
         hot::Hot,
-        local::{Append, LocalDirectory, Maintain, ReadOnly},
+        local::{LocalDirectory, Maintain},
         tiered::Tiered,
     },
 };
@@ -32,7 +34,7 @@ const LARGEST_BIRTH_BYTES: u64 = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct Places {
     /// Everything.
-    pub cold: PathBuf,
+    pub cold: ColdPlace,
     /// A cache of the metadata; the repository works without.
     pub hot: Option<PathBuf>,
 }
@@ -75,16 +77,18 @@ pub fn create(
     key: &RepositoryKey,
     birth: &Birth,
     created_at_seconds: i64,
+    control: &Arc<Control>,
 ) -> Result<Pins> {
     process::check()?;
-    let cold = LocalDirectory::<Append>::new(&places.cold);
+    let cold = places.cold.open(control)?.append;
+    let cold = cold.as_ref();
     let hot = places.hot.as_ref().map(LocalDirectory::<Maintain>::new);
-    refuse_existing(&cold, hot.as_ref())?;
+    refuse_existing(cold, hot.as_ref())?;
 
     let mut config = new_config(key)?;
     cold.create_folders()?;
     let certificate = BirthCertificate::new(birth, Config::parse(&config)?.id, created_at_seconds);
-    let id = register_birth(&cold, birth, &certificate, key)?;
+    let id = register_birth(cold, birth, &certificate, key)?;
     // Only now, when cold has its certificate, it shows if hot is the same place under another name.
     hot.as_ref().map_or(Ok(()), refuse_repository)?;
     set(&mut config, "id", id.to_hex().into());
@@ -121,10 +125,7 @@ pub(crate) fn refuse_repository(hot: &LocalDirectory<Maintain>) -> Result<()> {
     }
 }
 
-fn refuse_existing(
-    cold: &LocalDirectory<Append>,
-    hot: Option<&LocalDirectory<Maintain>>,
-) -> Result<()> {
+fn refuse_existing(cold: &dyn AppendStorage, hot: Option<&LocalDirectory<Maintain>>) -> Result<()> {
     let places: [Option<&dyn ReadStorage>; 2] =
         [Some(cold), hot.map(|hot| hot as &dyn ReadStorage)];
     for storage in places.into_iter().flatten() {
@@ -140,7 +141,7 @@ fn refuse_existing(
 
 /// Write `unstoppable.json`, or take the id from the one an interrupted creation left.
 fn register_birth(
-    cold: &LocalDirectory<Append>,
+    cold: &dyn AppendStorage,
     birth: &Birth,
     certificate: &BirthCertificate,
     key: &RepositoryKey,
@@ -174,18 +175,18 @@ impl Repository {
         key: &RepositoryKey,
         expected: &Expected,
         mode: Mode,
+        control: &Arc<Control>,
     ) -> Result<Self> {
         process::check()?;
         expected.pins.as_ref().map_or(Ok(()), |pins| pins.check_key(key))?;
-        let read = LocalDirectory::<ReadOnly>::new(&places.cold);
-        let config = read_config(&read)?;
-        let (birth, found) = identify(&read, key, &config, expected)?;
+        let Cold { read, append } = places.cold.open(control)?;
+        let config = read_config(read.as_ref())?;
+        let (birth, found) = identify(read.as_ref(), key, &config, expected)?;
         let issues = Arc::<Issues>::default();
-        let hot = open_hot(&read, places.hot.as_ref(), key, &config, &issues)?;
+        let hot = open_hot(read.as_ref(), places.hot.as_ref(), key, &config, &issues)?;
         Ok(Self {
-            tiered: Arc::new(Tiered::new(Arc::new(read), hot)),
-            append: (mode == Mode::Append)
-                .then(|| Arc::new(LocalDirectory::<Append>::new(&places.cold)) as _),
+            tiered: Arc::new(Tiered::new(read, hot)),
+            append: (mode == Mode::Append).then_some(append),
             known_place: places.hot.as_ref().map(LocalDirectory::new),
             key: key.clone(),
             config,
@@ -198,6 +199,17 @@ impl Repository {
     /// Who the repository was made for.
     pub fn birth(&self) -> &Birth {
         &self.birth
+    }
+
+    /// From now on wait for nothing that may come later once `control` was cancelled.
+    pub fn attend(&self, control: &Arc<Control>) {
+        self.tiered.cold().attend(control);
+    }
+
+    /// Reads through the cache, for the work of `control`.
+    pub fn reader_for(&self, control: &Arc<Control>) -> Reader {
+        self.attend(control);
+        self.reader()
     }
 
     /// Reads through the cache.

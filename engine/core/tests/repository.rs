@@ -3,6 +3,11 @@
 // Clippy knows only functions marked as tests, not the helpers beside them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
 use unstoppable_engine_core::{
     birth::{Birth, Pins},
     error::{ErrorKind, Result},
@@ -24,6 +29,7 @@ fn key(seed: u8) -> RepositoryKey {
 
 struct Scene {
     _folder: tempfile::TempDir,
+    cold: PathBuf,
     places: Places,
     birth: Birth,
 }
@@ -31,21 +37,24 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let places = Places {
-            cold: folder.path().join("cold/acme/www/g1"),
-            hot: Some(folder.path().join("hot/acme/www/g1")),
-        };
-        Self { _folder: folder, places, birth: Birth::new("acme", "www", 1).unwrap() }
+        let cold = folder.path().join("cold/acme/www/g1");
+        let places =
+            Places { cold: cold.clone().into(), hot: Some(folder.path().join("hot/acme/www/g1")) };
+        Self { _folder: folder, cold, places, birth: Birth::new("acme", "www", 1).unwrap() }
+    }
+
+    fn cold(&self) -> &Path {
+        &self.cold
     }
 
     fn create(&self) -> Result<Pins> {
-        create(&self.places, &key(1), &self.birth, 1_700_000_000)
+        create(&self.places, &key(1), &self.birth, 1_700_000_000, &Arc::default())
     }
 
     fn open(&self, key: &RepositoryKey, pins: Option<&Pins>) -> Result<Repository> {
         let birth = Some(self.birth.clone());
         let expected = Expected { pins: pins.cloned(), birth };
-        Repository::open(&self.places, key, &expected, Mode::Append)
+        Repository::open(&self.places, key, &expected, Mode::Append, &Arc::default())
     }
 
     fn refused(&self, key: &RepositoryKey, pins: Option<&Pins>) -> ErrorKind {
@@ -62,7 +71,7 @@ fn what_was_created_opens_with_its_key_and_pins() {
 
     assert_eq!(opened.pins(), &pins);
     assert_eq!(opened.birth(), &scene.birth);
-    let keys = LocalDirectory::<ReadOnly>::new(&scene.places.cold).list(ObjectKind::Key);
+    let keys = LocalDirectory::<ReadOnly>::new(scene.cold()).list(ObjectKind::Key);
     assert!(keys.unwrap().is_empty());
 }
 
@@ -78,7 +87,7 @@ fn a_second_creation_is_refused() {
 fn a_creation_that_was_interrupted_before_its_config_goes_on() {
     let scene = Scene::new();
     let pins = scene.create().unwrap();
-    std::fs::remove_file(scene.places.cold.join("config")).unwrap();
+    std::fs::remove_file(scene.cold().join("config")).unwrap();
     std::fs::remove_dir_all(scene.places.hot.as_ref().unwrap()).unwrap();
 
     let again = scene.create().unwrap();
@@ -100,7 +109,7 @@ fn a_wrong_key_is_called_so_with_and_without_pins() {
 fn mallory_swapping_the_whole_repository_breaks_the_pin() {
     let scene = Scene::new();
     let pins = scene.create().unwrap();
-    std::fs::remove_dir_all(&scene.places.cold).unwrap();
+    std::fs::remove_dir_all(scene.cold()).unwrap();
     std::fs::remove_dir_all(scene.places.hot.as_ref().unwrap()).unwrap();
     scene.create().unwrap();
 
@@ -111,7 +120,7 @@ fn mallory_swapping_the_whole_repository_breaks_the_pin() {
 fn a_birth_certificate_of_another_repository_breaks_the_pin() {
     let scene = Scene::new();
     let pins = scene.create().unwrap();
-    let path = scene.places.cold.join("unstoppable.json");
+    let path = scene.cold().join("unstoppable.json");
     let swapped = std::fs::read_to_string(&path).unwrap().replace("www", "bobs");
     std::fs::write(&path, swapped).unwrap();
 
@@ -132,7 +141,7 @@ fn hot_of_another_repository_is_replaced_and_never_believed() {
     let scene = Scene::new();
     let pins = scene.create().unwrap();
     let other = Scene::new();
-    create(&other.places, &key(2), &other.birth, 0).unwrap();
+    create(&other.places, &key(2), &other.birth, 0, &Arc::default()).unwrap();
     let hot = scene.places.hot.clone().unwrap();
     std::fs::remove_dir_all(&hot).unwrap();
     std::fs::rename(other.places.hot.as_ref().unwrap(), &hot).unwrap();
@@ -149,7 +158,7 @@ fn hot_of_another_repository_is_replaced_and_never_believed() {
 fn a_hostile_birth_certificate_breaks_the_pin() {
     let scene = Scene::new();
     let pins = scene.create().unwrap();
-    let path = scene.places.cold.join("unstoppable.json");
+    let path = scene.cold().join("unstoppable.json");
     let good = std::fs::read_to_string(&path).unwrap();
 
     let huge = format!("{good}{}", " ".repeat(100_000));
@@ -163,11 +172,13 @@ fn a_hostile_birth_certificate_breaks_the_pin() {
 fn a_repository_is_never_used_as_the_cache_of_another() {
     let (alice, bob) = (Scene::new(), Scene::new());
     let pins = alice.create().unwrap();
-    let bobs = create(&bob.places, &key(2), &bob.birth, 0).unwrap();
+    let bobs = create(&bob.places, &key(2), &bob.birth, 0, &Arc::default()).unwrap();
 
-    let mistyped = Places { hot: Some(bob.places.cold.clone()), ..alice.places.clone() };
+    let mistyped = Places { hot: Some(bob.cold().to_owned()), ..alice.places.clone() };
     let expected = Expected { pins: Some(pins), birth: None };
-    let refused = Repository::open(&mistyped, &key(1), &expected, Mode::Append).err().unwrap();
+    let refused = Repository::open(&mistyped, &key(1), &expected, Mode::Append, &Arc::default())
+        .err()
+        .unwrap();
 
     assert_eq!(refused.kind(), ErrorKind::InvalidInput);
     bob.open(&key(2), Some(&bobs)).unwrap();
@@ -176,13 +187,13 @@ fn a_repository_is_never_used_as_the_cache_of_another() {
 #[test]
 fn hot_that_is_cold_under_another_name_is_refused_before_a_config_is_written() {
     let scene = Scene::new();
-    std::fs::create_dir_all(&scene.places.cold).unwrap();
+    std::fs::create_dir_all(scene.cold()).unwrap();
     let hot = scene.places.hot.clone().unwrap();
     std::fs::create_dir_all(hot.parent().unwrap()).unwrap();
-    std::os::unix::fs::symlink(&scene.places.cold, &hot).unwrap();
+    std::os::unix::fs::symlink(scene.cold(), &hot).unwrap();
 
     assert_eq!(scene.create().unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert!(!scene.places.cold.join("config").exists());
+    assert!(!scene.cold().join("config").exists());
 
     std::fs::remove_file(&hot).unwrap();
     scene.create().unwrap();

@@ -1,18 +1,19 @@
 //! What a snapshot holds, given while it is read.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    sync::Arc,
+};
 
 use crossbeam_channel::Sender;
 use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
     browse::{self, ListOptions, MOST_ENTRIES, SearchOptions},
     error::{Error, ErrorKind, Result},
-    format::{
-        reader::Reader,
-        tree::{Node, NodeKind},
-    },
+    format::tree::{Node, NodeKind},
     issue::{Collected, Issues},
     object::ObjectId,
+    repository::Repository,
 };
 
 use crate::{
@@ -143,9 +144,9 @@ impl Entries {
 }
 
 impl Entries {
-    pub fn list(reader: Reader, snapshot: ObjectId, path: Vec<u8>) -> PyResult<Self> {
+    pub fn list(repository: Arc<Repository>, snapshot: ObjectId, path: Vec<u8>) -> PyResult<Self> {
         Stream::start(MOST_ENTRIES_AHEAD, move |control, sender| {
-            let issues = Issues::default();
+            let (reader, issues) = (repository.reader_for(control), Issues::default());
             let options = ListOptions::below(path);
             browse::list(&reader, snapshot, &options, &issues, control, |path, node| {
                 send(&sender, Entry::new(snapshot, path, node))
@@ -155,9 +156,13 @@ impl Entries {
         .map(Self)
     }
 
-    pub fn search(reader: Reader, pattern: String, snapshots: Vec<ObjectId>) -> PyResult<Self> {
+    pub fn search(
+        repository: Arc<Repository>,
+        pattern: String,
+        snapshots: Vec<ObjectId>,
+    ) -> PyResult<Self> {
         Stream::start(MOST_ENTRIES_AHEAD, move |control, sender| {
-            let issues = Issues::default();
+            let (reader, issues) = (repository.reader_for(control), Issues::default());
             let options = SearchOptions { pattern, snapshots, most_entries: MOST_ENTRIES };
             browse::search(&reader, &options, &issues, control, |snapshot, path, node| {
                 send(&sender, Entry::new(snapshot, path, node))
@@ -197,10 +202,10 @@ impl Content {
 }
 
 impl Content {
-    pub fn dump(reader: Reader, snapshot: ObjectId, path: Vec<u8>) -> PyResult<Self> {
+    pub fn dump(repository: Arc<Repository>, snapshot: ObjectId, path: Vec<u8>) -> PyResult<Self> {
         Stream::start(MOST_CHUNKS_AHEAD, move |control, sender| {
             let mut output = BufWriter::with_capacity(LEAST_CHUNK_BYTES, Chunks(sender));
-            let issues = Issues::default();
+            let (reader, issues) = (repository.reader_for(control), Issues::default());
             browse::dump(&reader, snapshot, &path, &mut output, &issues, control)?;
             Ok(issues.collected())
         })

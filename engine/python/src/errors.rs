@@ -10,6 +10,7 @@ create_exception!(unstoppable_engine, NoRepository, EngineError, "There is no re
 create_exception!(unstoppable_engine, RepositoryExists, EngineError, "There is one already.");
 create_exception!(unstoppable_engine, SourceUnavailable, EngineError, "The source is missing.");
 create_exception!(unstoppable_engine, StorageError, EngineError, "Storage failed.");
+create_exception!(unstoppable_engine, StorageDenied, StorageError, "The credential may not.");
 create_exception!(unstoppable_engine, StorageFull, StorageError, "Storage is full.");
 create_exception!(unstoppable_engine, RepositoryDamaged, EngineError, "Bytes are not right.");
 create_exception!(unstoppable_engine, Cancelled, EngineError, "Cancelled; nothing to report.");
@@ -27,6 +28,7 @@ pub fn to_python(error: &Error) -> PyErr {
         ErrorKind::RepositoryExists => RepositoryExists::new_err(text),
         ErrorKind::SourceUnavailable => SourceUnavailable::new_err(text),
         ErrorKind::Storage => StorageError::new_err(text),
+        ErrorKind::Denied => StorageDenied::new_err(text),
         ErrorKind::StorageFull => StorageFull::new_err(text),
         ErrorKind::Damaged => RepositoryDamaged::new_err(text),
         ErrorKind::Cancelled => Cancelled::new_err(text),

@@ -7,6 +7,7 @@ mod browse;
 mod call;
 mod errors;
 mod memory;
+mod place;
 mod repository;
 mod values;
 
@@ -23,9 +24,10 @@ mod _engine {
         call::Cancel,
         errors::{
             Cancelled, EngineBug, EngineError, InvalidInput, NoRepository, PinBroken,
-            RepositoryDamaged, RepositoryExists, SourceUnavailable, StorageError, StorageFull,
-            TargetOccupied, WrongKey,
+            RepositoryDamaged, RepositoryExists, SourceUnavailable, StorageDenied, StorageError,
+            StorageFull, TargetOccupied, WrongKey,
         },
+        place::S3,
         repository::{
             Repository, claim_name, claimed_snapshot, create_repository, derive_repository_key,
             fingerprint, generate_root_secret,

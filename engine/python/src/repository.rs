@@ -17,6 +17,7 @@ use crate::{
     call::{Cancel, Watch, run},
     errors::{InvalidInput, to_python},
     memory::{self, GiveBack},
+    place::ColdArgument,
     values::{
         BackupSummary, Birth, CheckSummary, HotSummary, Issue, PathArgument, Pins, RestorePlan,
         RestoreSummary, Snapshot, issue_list,
@@ -66,16 +67,17 @@ pub fn claimed_snapshot(name: PathArgument) -> Option<String> {
 #[pyo3(signature = (*, cold, hot, key, birth, created_at_seconds))]
 pub fn create_repository(
     py: Python<'_>,
-    cold: PathBuf,
+    cold: ColdArgument,
     hot: Option<PathBuf>,
     key: &[u8],
     birth: &Birth,
     created_at_seconds: i64,
 ) -> PyResult<Pins> {
     let (key, birth) = (self::key(key)?, birth.0.clone());
+    let places = Places { cold: cold.into(), hot };
     let unwatched = Watch { progress: None, cancel: None };
-    run(py, &unwatched, move |_| {
-        repository::create(&Places { cold, hot }, &key, &birth, created_at_seconds)
+    run(py, &unwatched, move |control| {
+        repository::create(&places, &key, &birth, created_at_seconds, control)
     })
     .map(Pins)
 }
@@ -97,7 +99,7 @@ impl Repository {
     #[pyo3(signature = (*, cold, hot, key, pins, mode, birth=None))]
     fn open(
         py: Python<'_>,
-        cold: PathBuf,
+        cold: ColdArgument,
         hot: Option<PathBuf>,
         key: &[u8],
         pins: Option<&Pins>,
@@ -109,9 +111,10 @@ impl Repository {
             birth: birth.map(|birth| birth.0.clone()),
         };
         let (key, mode) = (self::key(key)?, mode_of(mode)?);
+        let places = Places { cold: cold.into(), hot };
         let unwatched = Watch { progress: None, cancel: None };
-        let opened = run(py, &unwatched, move |_| {
-            repository::Repository::open(&Places { cold, hot }, &key, &expected, mode)
+        let opened = run(py, &unwatched, move |control| {
+            repository::Repository::open(&places, &key, &expected, mode, control)
         })?;
         Ok(Self { opened: Arc::new(opened) })
     }
@@ -166,7 +169,8 @@ impl Repository {
     fn snapshots(&self, py: Python<'_>) -> PyResult<(Vec<Snapshot>, Vec<Issue>)> {
         let opened = self.opened.clone();
         let unwatched = Watch { progress: None, cancel: None };
-        let (snapshots, issues) = run(py, &unwatched, move |_| opened.reader().snapshots())?;
+        let (snapshots, issues) =
+            run(py, &unwatched, move |control| opened.reader_for(control).snapshots())?;
         Ok((snapshots.into_iter().map(Snapshot::from).collect(), issue_list(issues)))
     }
 
@@ -192,7 +196,7 @@ impl Repository {
         memory::tune(GiveBack::Late);
         let (opened, target) = (self.opened.clone(), self::path(target));
         run(py, &Watch { progress, cancel }, move |control| {
-            restore::restore(&opened.reader(), id, &target, &options, control)
+            restore::restore(&opened.reader_for(control), id, &target, &options, control)
         })
         .map(RestoreSummary::from)
     }
@@ -213,7 +217,7 @@ impl Repository {
         let options = RestoreOptions { path, exact, ..RestoreOptions::default() };
         let opened = self.opened.clone();
         run(py, &Watch { progress, cancel }, move |control| {
-            restore::plan(&opened.reader(), id, &options, control)
+            restore::plan(&opened.reader_for(control), id, &options, control)
         })
         .map(RestorePlan::from)
     }
@@ -222,19 +226,19 @@ impl Repository {
     #[pyo3(signature = (snapshot_id, *, path=None))]
     fn entries(&self, snapshot_id: &str, path: Option<PathArgument>) -> PyResult<Entries> {
         let path = path.map(PathArgument::into_bytes).unwrap_or_default();
-        Entries::list(self.opened.reader(), object_id(snapshot_id)?, path)
+        Entries::list(self.opened.clone(), object_id(snapshot_id)?, path)
     }
 
     /// Give every version of a path that matches, in batches, with the first snapshot it is in.
     fn search(&self, pattern: String, snapshot_ids: Vec<String>) -> PyResult<Entries> {
         let snapshots =
             snapshot_ids.into_iter().map(|id| object_id(&id)).collect::<PyResult<_>>()?;
-        Entries::search(self.opened.reader(), pattern, snapshots)
+        Entries::search(self.opened.clone(), pattern, snapshots)
     }
 
     /// Give the content of the file at `path`, or of the folder there as a tar archive.
     fn dump(&self, snapshot_id: &str, path: PathArgument) -> PyResult<Content> {
-        Content::dump(self.opened.reader(), object_id(snapshot_id)?, path.into_bytes())
+        Content::dump(self.opened.clone(), object_id(snapshot_id)?, path.into_bytes())
     }
 
     /// Check every snapshot, tree and index entry; with `read_data`, a part's number and count,
@@ -252,6 +256,7 @@ impl Repository {
         memory::tune(GiveBack::Late);
         let opened = self.opened.clone();
         run(py, &Watch { progress, cancel }, move |control| {
+            opened.attend(control);
             check::check(&opened.cold_reader(), part, control)
         })
         .map(CheckSummary::from)
@@ -269,6 +274,7 @@ impl Repository {
     ) -> PyResult<HotSummary> {
         let opened = self.opened.clone();
         run(py, &Watch { progress, cancel }, move |control| {
+            opened.attend(control);
             opened.rebuild_hot(&hot, dry_run, control)
         })
         .map(HotSummary::from)

@@ -78,6 +78,7 @@ impl Repository {
     /// Store a folder as a new snapshot and prove that it is in cold.
     pub fn backup(&self, options: &BackupOptions, control: &Arc<Control>) -> Result<BackupSummary> {
         process::check()?;
+        self.attend(control);
         let place = self.known_place.clone();
         let known = Known::load(place, Seal::new(&self.key), self.issues.clone());
         Run::new(self, options, control, Arc::new(known))?.store(true, true)

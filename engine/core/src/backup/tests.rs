@@ -90,7 +90,7 @@ impl Scene {
         let birth = Birth::new("acme", "www", 1).unwrap();
         let key = RootSecret::generate().unwrap().repository_key(&birth).unwrap();
         let scene = Self { folder, key };
-        create(&scene.places(), &scene.key, &birth, STARTED_AT_SECONDS).unwrap();
+        create(&scene.places(), &scene.key, &birth, STARTED_AT_SECONDS, &Arc::default()).unwrap();
         for number in 0..200 {
             scene.write(&format!("{number}"), number);
         }
@@ -98,7 +98,7 @@ impl Scene {
     }
 
     fn places(&self) -> Places {
-        Places { cold: self.path("cold"), hot: None }
+        Places { cold: self.path("cold").into(), hot: None }
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -113,9 +113,14 @@ impl Scene {
 
     /// A run whose storage panics at the first `reads` and `writes` of packs; None when it hangs.
     fn run(&self, reads: i64, writes: i64) -> Option<Result<BackupSummary>> {
-        let mut repository =
-            Repository::open(&self.places(), &self.key, &Expected::default(), Mode::Append)
-                .unwrap();
+        let mut repository = Repository::open(
+            &self.places(),
+            &self.key,
+            &Expected::default(),
+            Mode::Append,
+            &Arc::default(),
+        )
+        .unwrap();
         let trap = Arc::new(Trap {
             inner: LocalDirectory::new(self.path("cold")),
             reads: reads.into(),

@@ -22,7 +22,7 @@ use crate::{
     known::Known,
     object::{Object, ObjectId, ObjectKind},
     source::tracked::Ledger,
-    storage::{AppendStorage, ReadStorage, tiered::Tiered},
+    storage::{AppendStorage, ReadStorage, tiered::Tiered, uploads::Uploads},
     workers::lock,
 };
 
@@ -56,7 +56,8 @@ pub struct Backend {
     index: BelievedIndex,
     holds_snapshots: AtomicBool,
     /// The first write or listing that failed.
-    failure: Mutex<Option<Error>>,
+    failure: Arc<Mutex<Option<Error>>>,
+    uploads: Uploads,
 }
 
 impl Backend {
@@ -69,7 +70,9 @@ impl Backend {
             parts.distrust.clone(),
             parts.control.clone(),
         );
-        Self { parts, index, holds_snapshots: AtomicBool::new(true), failure: Mutex::default() }
+        let uploads = Uploads::new(parts.append.writers());
+        let holds_snapshots = AtomicBool::new(true);
+        Self { parts, index, holds_snapshots, failure: Arc::default(), uploads }
     }
 
     /// From now on snapshots are written: the run was judged.
@@ -84,6 +87,7 @@ impl Backend {
 
     /// The first write or listing that failed. `rustic_core` only logs some of them and goes on.
     pub fn take_failure(&self) -> Option<Error> {
+        self.uploads.drain();
         lock(&self.failure).take()
     }
 
@@ -97,6 +101,11 @@ impl Backend {
     }
 
     fn write(&self, object: Object, is_metadata: bool, content: BytesList) -> Result<()> {
+        let is_pack = matches!(object, Object::Hashed(ObjectKind::Pack, _));
+        if !is_pack {
+            // An index names packs and a snapshot needs them: they must be there before it.
+            self.uploads.drain();
+        }
         if let Some(failure) = &*lock(&self.failure) {
             return Err(Error::new(failure.kind(), format!("an earlier write failed: {failure}")));
         }
@@ -110,12 +119,27 @@ impl Backend {
         {
             self.tell_unreadable(id, &parts)?;
         }
-        // Cold first: hot must hold nothing that cold does not name.
-        self.parts.append.create(&object, &parts)?;
-        if is_metadata {
-            self.parts.tiered.keep(&object, &parts);
+        let (append, tiered) = (self.parts.append.clone(), self.parts.tiered.clone());
+        let written = self.parts.written.clone();
+        let write = move || {
+            // Cold first: hot must hold nothing that cold does not name.
+            append.create(&object, &parts)?;
+            if is_metadata {
+                tiered.keep(&object, &parts);
+            }
+            lock(&written).push((object, size));
+            Ok(())
+        };
+        if !is_pack {
+            return write();
         }
-        lock(&self.parts.written).push((object, size));
+        let (failure, control) = (self.failure.clone(), self.parts.control.clone());
+        self.uploads.start(size, write, move |ended| {
+            if let Err(error) = ended {
+                lock(&failure).get_or_insert(error);
+                control.give_up();
+            }
+        });
         Ok(())
     }
 

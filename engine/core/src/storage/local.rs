@@ -17,17 +17,16 @@ use bytes::Bytes;
 use rustix::fs::OFlags;
 
 use super::{
-    AppendStorage, MaintainStorage, ReadStorage,
+    AppendStorage, LARGEST_OBJECT_BYTES, MaintainStorage, ReadStorage,
     entries::{each_entry, each_in},
     files::{self, make_chain, make_folder, read_at, sync_folder},
+    is_same,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
 };
 
-/// The largest object that is read whole; packs stay far below it.
-const LARGEST_OBJECT_BYTES: u64 = 512 * 1024 * 1024;
 /// Enough for somebody to see what happened.
 const MOST_ASIDE_BYTES: u64 = 256 * 1024 * 1024;
 /// The least that a file takes on disk.
@@ -165,15 +164,7 @@ impl<Mode: Send + Sync> ReadStorage for LocalDirectory<Mode> {
 impl<Mode: MayAppend> LocalDirectory<Mode> {
     fn accept_same(&self, object: &Object, content: &[Bytes]) -> Result<()> {
         let existing = self.read(object)?.unwrap_or_default();
-        let mut rest: &[u8] = &existing;
-        let is_same = content.iter().all(|part| match rest.strip_prefix(part.as_ref()) {
-            Some(after) => {
-                rest = after;
-                true
-            }
-            None => false,
-        });
-        if is_same && rest.is_empty() {
+        if is_same(&existing, content.iter().cloned()) {
             return Ok(());
         }
         Err(Error::new(

@@ -9,18 +9,27 @@
 //! remover(&LocalDirectory::<Append>::new("/srv/cold"));
 //! ```
 
+pub mod cold;
 mod entries;
 pub(crate) mod files;
 pub mod hot;
 pub mod local;
+pub mod s3;
 pub mod tiered;
+pub mod uploads;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::{
+    control::Control,
     error::Result,
     object::{Object, ObjectId, ObjectKind},
 };
+
+/// The largest object that is read whole; packs stay far below it.
+const LARGEST_OBJECT_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Reads a repository.
 pub trait ReadStorage: Send + Sync {
@@ -46,6 +55,10 @@ pub trait ReadStorage: Send + Sync {
 
     /// The object's size in bytes, or None where there is none.
     fn size(&self, object: &Object) -> Result<Option<u64>>;
+
+    /// From now on wait for nothing that may come later, such as a server that is away, once the
+    /// work of `control` was cancelled.
+    fn attend(&self, _control: &Arc<Control>) {}
 }
 
 /// Adds objects; never deletes and never overwrites one.
@@ -57,10 +70,29 @@ pub trait AppendStorage: ReadStorage {
     /// One that exists with the same bytes is a success (a repeated request), with other bytes
     /// an error; it is never changed.
     fn create(&self, object: &Object, content: &[Bytes]) -> Result<()>;
+
+    /// How many objects may well be written at a time; more than one where each waits for a
+    /// network.
+    fn writers(&self) -> usize {
+        1
+    }
 }
 
 /// Removes and replaces objects as well.
 pub trait MaintainStorage: AppendStorage {
     /// Remove an object; one that is missing is a success.
     fn remove(&self, object: &Object) -> Result<()>;
+}
+
+/// Whether `parts`, one after the other, are `whole`.
+fn is_same(whole: &[u8], parts: impl IntoIterator<Item = Bytes>) -> bool {
+    let mut rest = whole;
+    let begins = parts.into_iter().all(|part| match rest.strip_prefix(part.as_ref()) {
+        Some(after) => {
+            rest = after;
+            true
+        }
+        None => false,
+    });
+    begins && rest.is_empty()
 }

@@ -26,7 +26,7 @@ fn stored() -> Scene {
 }
 
 fn objects(scene: &Scene, kind: ObjectKind) -> Vec<PathBuf> {
-    let mut waiting = vec![scene.places.cold.join(kind.folder())];
+    let mut waiting = vec![scene.cold().join(kind.folder())];
     let mut found = Vec::new();
     while let Some(folder) = waiting.pop() {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -106,7 +106,7 @@ fn flip(path: &Path, place: usize) {
 fn tree_packs(scene: &Scene) -> Vec<PathBuf> {
     let packs = objects(scene, ObjectKind::Pack).into_iter();
     packs
-        .filter(|pack| scene.hot().join(pack.strip_prefix(&scene.places.cold).unwrap()).exists())
+        .filter(|pack| scene.hot().join(pack.strip_prefix(scene.cold()).unwrap()).exists())
         .collect()
 }
 
@@ -241,7 +241,7 @@ fn an_index_sealed_with_the_key_that_is_none_stops_no_run() {
     let mut scene = stored();
     for json in ["[]", r#"{"packs":5}"#] {
         let sealed = Seal::new(&scene.key).seal(json.as_bytes()).unwrap();
-        let path = scene.places.cold.join("index").join(ObjectId::of(&sealed).to_hex());
+        let path = scene.cold().join("index").join(ObjectId::of(&sealed).to_hex());
         fs::write(&path, &sealed).unwrap();
 
         the_next_run_makes_up_for_it(&mut scene);
@@ -252,7 +252,7 @@ fn an_index_sealed_with_the_key_that_is_none_stops_no_run() {
 #[test]
 fn junk_of_any_size_is_not_read() {
     let mut scene = stored();
-    let path = scene.places.cold.join("index").join("a".repeat(64));
+    let path = scene.cold().join("index").join("a".repeat(64));
     fs::File::create(path).unwrap().set_len(1 << 40).unwrap();
 
     the_next_run_makes_up_for_it(&mut scene);

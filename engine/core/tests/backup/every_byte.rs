@@ -24,7 +24,7 @@ fn scene() -> Scene {
         scene.run();
     }
     scene.places.hot = None;
-    for folder in fs::read_dir(scene.places.cold.join("data")).unwrap() {
+    for folder in fs::read_dir(scene.cold().join("data")).unwrap() {
         // Only those without packs can be removed: thousands of checks need not list them.
         let _ = fs::remove_dir(folder.unwrap().path());
     }
@@ -32,7 +32,7 @@ fn scene() -> Scene {
 }
 
 fn objects(scene: &Scene) -> Vec<PathBuf> {
-    let mut waiting = vec![scene.places.cold.clone()];
+    let mut waiting = vec![scene.cold().to_owned()];
     let mut found = Vec::new();
     while let Some(folder) = waiting.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -55,7 +55,7 @@ fn findings(scene: &Scene) -> Vec<String> {
 }
 
 fn assert_named(scene: &Scene, path: &Path, what: &str) {
-    let name = path.strip_prefix(&scene.places.cold).unwrap().to_str().unwrap();
+    let name = path.strip_prefix(scene.cold()).unwrap().to_str().unwrap();
     let found = findings(scene);
     let is_named = found.iter().any(|finding| {
         finding == name || !name.contains('/') && finding.contains(&format!("{name} "))

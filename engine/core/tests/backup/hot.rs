@@ -67,7 +67,8 @@ fn aside(scene: &Scene) -> usize {
 fn rebuild(scene: &Scene, is_rehearsal: bool) -> HotSummary {
     let places = Places { hot: None, ..scene.places.clone() };
     let expected = Expected { pins: Some(scene.pins.clone()), birth: None };
-    let opened = Repository::open(&places, &scene.key, &expected, Mode::Read).unwrap();
+    let opened =
+        Repository::open(&places, &scene.key, &expected, Mode::Read, &Arc::default()).unwrap();
     opened.rebuild_hot(scene.hot(), is_rehearsal, &Control::default()).unwrap()
 }
 
@@ -168,9 +169,9 @@ fn a_rebuilt_cache_leaves_a_backup_nothing_to_read_from_cold() {
     assert_eq!(rehearsed.filled, rebuilt.filled);
     assert_eq!((rebuilt.kept, rebuilt.set_aside, rebuilt.issues.problem_count), (0, 0, 0));
     // What lies in cold can still be listed, but not read.
-    for (below, bytes) in files(&scene.places.cold) {
+    for (below, bytes) in files(scene.cold()) {
         if below.components().count() > 1 {
-            fs::write(scene.places.cold.join(below), vec![0; bytes.len()]).unwrap();
+            fs::write(scene.cold().join(below), vec![0; bytes.len()]).unwrap();
         }
     }
     scene.options.started_at_seconds += 86_400;
@@ -204,9 +205,9 @@ fn a_rebuild_keeps_what_is_right_and_sets_the_rest_aside() {
 #[test]
 fn a_rebuild_tells_what_is_damaged_in_cold_and_goes_on() {
     let scene = stored();
-    let snapshots = files(&scene.places.cold.join("snapshots"));
+    let snapshots = files(&scene.cold().join("snapshots"));
     let (damaged, bytes) = snapshots.first_key_value().unwrap();
-    fs::write(scene.places.cold.join("snapshots").join(damaged), vec![7; bytes.len()]).unwrap();
+    fs::write(scene.cold().join("snapshots").join(damaged), vec![7; bytes.len()]).unwrap();
     fs::remove_dir_all(scene.hot()).unwrap();
 
     let rehearsed = rebuild(&scene, true);
@@ -223,9 +224,9 @@ fn a_rebuild_tells_what_is_damaged_in_cold_and_goes_on() {
 #[test]
 fn only_what_was_stored_is_called_filled() {
     let mut scene = stored();
-    let snapshots = files(&scene.places.cold.join("snapshots"));
+    let snapshots = files(&scene.cold().join("snapshots"));
     let (damaged, bytes) = snapshots.first_key_value().unwrap();
-    fs::write(scene.places.cold.join("snapshots").join(damaged), vec![7; bytes.len()]).unwrap();
+    fs::write(scene.cold().join("snapshots").join(damaged), vec![7; bytes.len()]).unwrap();
     fs::remove_dir_all(scene.hot().join("snapshots")).unwrap();
     scene.options.started_at_seconds += 86_400;
 

@@ -63,14 +63,14 @@ fn runs_that_are_cut_again_and_again_come_to_an_end() {
 fn a_run_cancelled_before_it_began_stores_nothing() {
     let scene = Scene::new();
     scene.write("file", b"x");
-    let before = content(&scene.places.cold);
+    let before = content(scene.cold());
     let control = Arc::<Control>::default();
     control.cancel();
 
     let cancelled = scene.try_run(&control).unwrap_err();
 
     assert_eq!(cancelled.kind(), ErrorKind::Cancelled);
-    assert_eq!(content(&scene.places.cold), before);
+    assert_eq!(content(scene.cold()), before);
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn the_run_after_one_with_too_much_metadata_is_no_success() {
     for is_snapshot_lost in [false, true] {
         scene.options.started_at_seconds += 60;
         if is_snapshot_lost {
-            let snapshots = scene.places.cold.join("snapshots");
+            let snapshots = scene.cold().join("snapshots");
             fs::read_dir(snapshots)
                 .unwrap()
                 .for_each(|one| fs::remove_file(one.unwrap().path()).unwrap());

@@ -31,6 +31,7 @@ pub const STARTED_AT_SECONDS: i64 = 1_795_521_600;
 pub struct Scene {
     _folder: TempDir,
     pub source: PathBuf,
+    cold: PathBuf,
     pub places: Places,
     pub key: RepositoryKey,
     pub pins: Pins,
@@ -50,10 +51,10 @@ impl Scene {
         let [source, cold, hot] =
             ["source", "cold/acme/www/g1", "hot"].map(|name| folder.path().join(name));
         fs::create_dir(&source).unwrap();
-        let places = Places { cold, hot: Some(hot) };
+        let places = Places { cold: cold.clone().into(), hot: Some(hot) };
         let birth = Birth::new("acme", "www", 1).unwrap();
         let key = RootSecret::generate().unwrap().repository_key(&birth).unwrap();
-        let pins = create(&places, &key, &birth, STARTED_AT_SECONDS).unwrap();
+        let pins = create(&places, &key, &birth, STARTED_AT_SECONDS, &Arc::default()).unwrap();
         let options = BackupOptions {
             source: source.clone(),
             run_id: "run-1".to_owned(),
@@ -63,7 +64,7 @@ impl Scene {
             one_file_system: false,
             max_shrink_percent: Some(50),
         };
-        Self { _folder: folder, source, places, key, pins, options }
+        Self { _folder: folder, source, cold, places, key, pins, options }
     }
 
     pub fn hot(&self) -> &Path {
@@ -89,11 +90,16 @@ impl Scene {
 
     pub fn open(&self) -> Result<Repository> {
         let expected = Expected { pins: Some(self.pins.clone()), birth: None };
-        Repository::open(&self.places, &self.key, &expected, Mode::Append)
+        Repository::open(&self.places, &self.key, &expected, Mode::Append, &Arc::default())
     }
 
     pub fn try_run(&self, control: &Arc<Control>) -> Result<BackupSummary> {
         self.open()?.backup(&self.options, control)
+    }
+
+    /// The folder of its repository.
+    pub fn cold(&self) -> &Path {
+        &self.cold
     }
 
     /// A run that stores a snapshot, after which cold is sound.
@@ -132,7 +138,7 @@ impl Scene {
     }
 
     pub fn snapshot_count(&self) -> usize {
-        fs::read_dir(self.places.cold.join("snapshots")).unwrap().count()
+        fs::read_dir(self.cold().join("snapshots")).unwrap().count()
     }
 
     pub fn restored(&self, id: ObjectId) -> Content {

@@ -22,7 +22,7 @@ fn junk_in_cold_is_told_and_stops_no_run() {
     scene.run();
     let junk = [ObjectKind::Index, ObjectKind::Snapshot].map(|kind| {
         let path = format!("{}/{}", kind.folder(), ObjectId::of(b"?").to_hex());
-        fs::write(scene.places.cold.join(&path), "?").unwrap();
+        fs::write(scene.cold().join(&path), "?").unwrap();
         path
     });
 
@@ -35,7 +35,7 @@ fn junk_in_cold_is_told_and_stops_no_run() {
     assert_eq!(summary.tags, [""; 0]);
     assert_eq!(scene.found(), junk.clone().map(|path| (IssueKind::Damaged, path)));
     for path in junk {
-        fs::remove_file(scene.places.cold.join(path)).unwrap();
+        fs::remove_file(scene.cold().join(path)).unwrap();
     }
     assert_eq!(scene.found(), []);
     assert_eq!(scene.restored(summary.snapshot_id), content(&scene.source));
@@ -47,13 +47,13 @@ fn cold_that_may_not_be_written_fails_the_run_and_stays_as_it_is() {
     scene.write("file", b"before");
     scene.run();
     scene.write("file", b"after");
-    let before = content(&scene.places.cold);
+    let before = content(scene.cold());
 
     disk.remount("ro");
     let failed = scene.try_run(&Arc::default()).unwrap_err();
 
     assert_eq!(failed.kind(), ErrorKind::Storage, "{failed}");
-    assert_eq!(content(&scene.places.cold), before);
+    assert_eq!(content(scene.cold()), before);
     disk.remount("rw");
     assert_eq!(scene.run().tags, [""; 0]);
 }
@@ -63,14 +63,14 @@ fn cold_without_room_fails_the_run_and_keeps_what_it_holds() {
     let (scene, disk) = scene_on_disk("size=3m");
     scene.write("small", b"fits");
     let small = scene.run();
-    let before = content(&scene.places.cold);
+    let before = content(scene.cold());
     scene.write("large", &noise(1, 8_000_000));
 
     let failed = scene.try_run(&Arc::default()).unwrap_err();
 
     assert_eq!(failed.kind(), ErrorKind::StorageFull, "{failed}");
     assert_eq!(scene.snapshot_count(), 1);
-    assert_eq!(files_of(&before), kept(&before, &scene.places.cold));
+    assert_eq!(files_of(&before), kept(&before, scene.cold()));
     assert_eq!(scene.found(), []);
     assert_eq!(scene.restored(small.snapshot_id).len(), 2);
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
+    sync::Arc,
 };
 
 use unstoppable_engine_core::{
@@ -106,11 +107,11 @@ fn a_run_needs_the_pinned_key_and_the_right_to_add() {
     let scene = Scene::new();
     let other = Scene::new();
     let expected = Expected { pins: Some(scene.pins.clone()), birth: None };
-    let open = |key, mode| Repository::open(&scene.places, key, &expected, mode);
+    let open = |key, mode| Repository::open(&scene.places, key, &expected, mode, &Arc::default());
 
     assert_eq!(open(&other.key, Mode::Append).err().unwrap().kind(), ErrorKind::WrongKey);
     let reader = open(&scene.key, Mode::Read).unwrap();
-    let refused = reader.backup(&scene.options, &std::sync::Arc::default()).unwrap_err();
+    let refused = reader.backup(&scene.options, &Arc::default()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidInput);
     assert_eq!(scene.snapshot_count(), 0);
 }

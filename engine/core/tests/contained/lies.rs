@@ -88,10 +88,10 @@ fn an_index_with_numbers_beyond_reason() {
 
 /// A source that will hold `content`, which an index of mallory's calls stored already.
 fn promised(scene: &Scene, content: &[u8]) {
-    let fixture = Fixture::load(&scene.key, &scene.places.cold);
+    let fixture = Fixture::load(&scene.key, scene.cold());
     let sealed = fixture.seal.seal(&noise(9, content.len())).unwrap();
     fixture.put_pack(&[("data", ObjectId::of(content), sealed, content.len())]);
-    fixture.save(&scene.places.cold);
+    fixture.save(scene.cold());
     scene.write("promised", content);
 }
 
@@ -136,9 +136,9 @@ fn a_snapshot_that_lies_about_a_file_that_did_not_change_is_no_parent() {
     scene.write("file", b"x");
     settle();
     let good = scene.run().snapshot_id;
-    let fixture = Fixture::load(&scene.key, &scene.places.cold);
+    let fixture = Fixture::load(&scene.key, scene.cold());
     fixture.forge_changed("file", "content");
-    fixture.save(&scene.places.cold);
+    fixture.save(scene.cold());
     scene.options.started_at_seconds += 120;
 
     let summary = scene.try_run(&Arc::default()).unwrap();
@@ -153,9 +153,9 @@ fn an_index_of_another_machine_is_believed_once_all_it_lists_was_read() {
     scene.write("file", b"x");
     scene.run();
     let stored = noise(4, 300_000);
-    let fixture = Fixture::load(&scene.key, &scene.places.cold);
+    let fixture = Fixture::load(&scene.key, scene.cold());
     fixture.put_blobs(&[("data", &stored)]);
-    fixture.save(&scene.places.cold);
+    fixture.save(scene.cold());
     scene.write("file", &stored);
 
     let summary = scene.try_run(&Arc::default()).unwrap();

@@ -121,7 +121,7 @@ impl Row {
 /// Run this test in a process of its own, which forges and does nothing else: what it takes for
 /// that must not be mistaken for what the cells take. Returns the snapshots.
 fn forge_apart(test: &str, scene: &Scene) -> Vec<ObjectId> {
-    let cold = &scene.places.cold;
+    let cold = scene.cold();
     fs::write(cold.join(KEY), scene.key.as_bytes()).unwrap();
     let done = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test])

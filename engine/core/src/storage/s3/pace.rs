@@ -1,0 +1,89 @@
+//! How fast bytes may move, and how long to wait before a request is made again.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use crate::workers::lock;
+
+/// What is waited after the first attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// What is waited at most, unless the server asks for more.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Lets a number of bytes pass per second, shared by all requests.
+#[derive(Debug)]
+pub struct Pace {
+    bytes_per_second: Option<u64>,
+    /// When the bytes that were let through so far will have had their time.
+    free_at: Mutex<Instant>,
+}
+
+impl Pace {
+    /// As many bytes per second, or as many as possible.
+    pub fn new(bytes_per_second: Option<u64>) -> Self {
+        Self { bytes_per_second, free_at: Mutex::new(Instant::now()) }
+    }
+
+    /// Whether bytes ever wait.
+    pub fn is_bounded(&self) -> bool {
+        self.bytes_per_second.is_some()
+    }
+
+    /// How long these bytes have to wait; they are counted at once.
+    pub fn take(&self, bytes: usize, now: Instant) -> Duration {
+        let Some(bytes_per_second) = self.bytes_per_second else { return Duration::ZERO };
+        let takes = Duration::from_nanos(
+            (bytes as u128 * 1_000_000_000 / u128::from(bytes_per_second.max(1)))
+                .try_into()
+                .unwrap_or(u64::MAX),
+        );
+        let mut free_at = lock(&self.free_at);
+        let begin = now.max(*free_at);
+        *free_at = begin + takes;
+        begin - now
+    }
+}
+
+/// How long to wait before attempt number `next`, counted from 1: twice as long each time, and
+/// never the same for all who were refused at one moment.
+pub fn pause(next: u32) -> Duration {
+    let longest = FIRST_PAUSE.saturating_mul(1 << next.saturating_sub(1).min(16));
+    let longest = longest.min(LONGEST_PAUSE);
+    let mut random = [0; 2];
+    // Without a random number all wait for the longest time, which harms nobody.
+    let share = match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX),
+        Err(_) => 1.0,
+    };
+    longest.mul_f64(0.5 + share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_pass_at_the_pace_however_many_ask() {
+        let pace = Pace::new(Some(1000));
+        let now = Instant::now();
+
+        assert_eq!(pace.take(500, now), Duration::ZERO);
+        assert_eq!(pace.take(2000, now), Duration::from_millis(500));
+        assert_eq!(pace.take(1, now), Duration::from_millis(2500));
+        assert_eq!(pace.take(1, now + Duration::from_secs(9)), Duration::ZERO);
+        assert_eq!(Pace::new(None).take(usize::MAX, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn pauses_grow_differ_and_end_growing() {
+        for (next, least, most) in
+            [(1, 100, 200), (2, 200, 400), (4, 800, 1600), (99, 10_000, 20_000)]
+        {
+            let pauses: Vec<_> = (0..50).map(|_| pause(next).as_millis()).collect();
+            assert!(pauses.iter().all(|pause| (least..=most).contains(pause)), "{pauses:?}");
+            assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+        }
+    }
+}

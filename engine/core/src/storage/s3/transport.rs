@@ -1,0 +1,251 @@
+//! Sends requests: one answer, whole and bounded, or why there is none.
+//!
+//! The library above signs requests and reads what listings say; how long anything may take, how
+//! much an answer may hold, and what is tried again is decided here alone. A signature is good for
+//! a quarter of an hour, so that a request is sent again as it is.
+
+use std::{
+    result::Result as Either,
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use opendal::{Buffer, HttpBody, HttpTransport};
+use reqwest::{Body, Certificate, Client, redirect::Policy};
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{
+    address::{Limits, S3Address},
+    body::PacedBody,
+    fault::{Fault, Refusal},
+    pace::{self, Pace},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    storage::LARGEST_OBJECT_BYTES,
+    workers::lock,
+};
+
+/// A page of a listing holds a thousand names of at most 1024 bytes, each escaped.
+const LARGEST_PAGE_BYTES: u64 = 16 * 1024 * 1024;
+/// What is read of the words that come with a refusal.
+const LARGEST_REFUSAL_BYTES: u64 = 64 * 1024;
+/// How often a wait looks whether the work was cancelled.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Whether the work was cancelled, so that nothing is waited for any more.
+pub type Hurry = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What sends requests to one server.
+#[derive(Clone)]
+pub struct Transport(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    limits: Limits,
+    slots: Semaphore,
+    pace: Arc<Pace>,
+    first_sent: OnceLock<Instant>,
+    /// When the server gave its last answer of any kind; None before its first.
+    answered: Mutex<Option<Instant>>,
+    hurry: Mutex<Option<Hurry>>,
+}
+
+impl Transport {
+    /// Reach the server of `address`.
+    pub fn new(address: &S3Address, limits: Limits) -> Result<Self> {
+        // One provider for the whole process; a second call finds the first one there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .user_agent(concat!("unstoppable/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.idle)
+            .pool_max_idle_per_host(limits.connections);
+        if let Some(content) = address.certificates()? {
+            builder = builder.tls_certs_only(certificates(address, &content)?);
+        }
+        let client = builder.build().map_err(|error| {
+            Error::caused_by(ErrorKind::InvalidInput, "cannot make TLS connections", error)
+        })?;
+        Ok(Self(Arc::new(Shared {
+            client,
+            limits,
+            slots: Semaphore::new(limits.connections.max(1)),
+            pace: Arc::new(Pace::new(limits.bytes_per_second)),
+            first_sent: OnceLock::new(),
+            answered: Mutex::default(),
+            hurry: Mutex::default(),
+        })))
+    }
+
+    /// From now on ask `hurry` before anything is waited for.
+    pub fn attend(&self, hurry: Hurry) {
+        *lock(&self.0.hurry) = Some(hurry);
+    }
+}
+
+fn certificates(address: &S3Address, content: &[u8]) -> Result<Vec<Certificate>> {
+    let refused = |what: String| {
+        let message = format!("the certificates for {address:?} cannot be used: {what}");
+        Error::new(ErrorKind::InvalidInput, message)
+    };
+    let found =
+        Certificate::from_pem_bundle(content).map_err(|error| refused(error.to_string()))?;
+    match found.is_empty() {
+        true => Err(refused("it holds no certificate".to_owned())),
+        false => Ok(found),
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let (parts, content) = self.0.answer(&request).await.map_err(as_opendal)?.into_parts();
+        let size = content.len() as u64;
+        let content = futures_util::stream::iter([Ok(content)]);
+        Ok(Response::from_parts(parts, HttpBody::new(content, Some(size))))
+    }
+}
+
+/// The library hands it on with the fault inside.
+fn as_opendal(fault: Fault) -> opendal::Error {
+    opendal::Error::new(opendal::ErrorKind::Unexpected, "no answer").set_source(fault)
+}
+
+impl Shared {
+    /// The answer to a request that may be made more than once.
+    async fn answer(&self, request: &Request<Buffer>) -> Either<Response<Buffer>, Fault> {
+        let began = Instant::now();
+        self.first_sent.get_or_init(Instant::now);
+        for next in 1.. {
+            let fault = match self.attempt(request).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let pause = fault
+                .retry_after()
+                .map_or_else(|| pace::pause(next), |asked| asked.max(pace::pause(next)));
+            if !fault.may_pass() || !self.has_patience(began, pause) || self.wait(pause).await {
+                return Err(fault);
+            }
+        }
+        unreachable!()
+    }
+
+    /// Whether to try again after a pause.
+    fn has_patience(&self, began: Instant, pause: Duration) -> bool {
+        let next = Instant::now() + pause;
+        let (since, patience) = match *lock(&self.answered) {
+            Some(answered) => (began.min(answered), self.limits.patience),
+            None => (*self.first_sent.get_or_init(Instant::now), self.limits.first_patience),
+        };
+        next < since + patience
+    }
+
+    /// Wait; true as soon as there is no use in waiting because the work was cancelled.
+    async fn wait(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        loop {
+            if lock(&self.hurry).as_ref().is_some_and(|is_cancelled| is_cancelled()) {
+                return true;
+            }
+            let rest = until.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return false;
+            }
+            tokio::time::sleep(rest.min(TICK)).await;
+        }
+    }
+
+    /// Send the request once and take the whole answer.
+    async fn attempt(&self, request: &Request<Buffer>) -> Either<Response<Buffer>, Fault> {
+        let _slot = self.slots.acquire().await;
+        let uploads = request.body().len() as u64;
+        let most_bytes = most_answered(request);
+        let limit = self.limits.attempt_for(uploads.max(request_range(request).unwrap_or(0)));
+        let exchange = self.exchange(request, most_bytes);
+        let answer = timeout(limit, exchange).await.map_err(|_| Fault::TooSlow(limit))??;
+        if answer.status().is_success() {
+            return match is_listing(request) && !is_whole_listing(answer.body()) {
+                true => Err(Fault::CutOff("the listing ends in the middle".to_owned())),
+                false => Ok(answer),
+            };
+        }
+        let body = answer.body().to_bytes();
+        Err(Fault::Refused(Refusal::new(answer.status(), answer.headers(), &body)))
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request<Buffer>,
+        most_bytes: u64,
+    ) -> Either<Response<Buffer>, Fault> {
+        let mut sent = self
+            .client
+            .request(request.method().clone(), request.uri().to_string())
+            .headers(request.headers().clone());
+        if request.method() == Method::PUT {
+            sent = sent.body(Body::wrap(PacedBody::new(request.body().clone(), self.pace.clone())));
+        }
+        let mut response = sent.send().await.map_err(|error| Fault::of(&error))?;
+        *lock(&self.answered) = Some(Instant::now());
+        let most_bytes = match response.status().is_success() {
+            true => most_bytes,
+            false => LARGEST_REFUSAL_BYTES,
+        };
+        let mut content = Vec::new();
+        let mut size_bytes = 0;
+        while let Some(chunk) = response.chunk().await.map_err(|error| Fault::of(&error))? {
+            size_bytes += chunk.len() as u64;
+            if size_bytes > most_bytes {
+                return Err(Fault::TooLarge(most_bytes));
+            }
+            tokio::time::sleep(self.pace.take(chunk.len(), Instant::now())).await;
+            content.push(chunk);
+        }
+        Ok(whole(response.status(), response.headers(), content))
+    }
+}
+
+fn whole(status: StatusCode, headers: &HeaderMap, content: Vec<Bytes>) -> Response<Buffer> {
+    let mut answer = Response::new(Buffer::from(content));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers.clone();
+    answer
+}
+
+/// The bytes that a request asks for by their range.
+fn request_range(request: &Request<Buffer>) -> Option<u64> {
+    let range = request.headers().get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
+    let (first, last) = range.split_once('-')?;
+    last.parse::<u64>().ok()?.checked_sub(first.parse().ok()?)?.checked_add(1)
+}
+
+fn is_listing(request: &Request<Buffer>) -> bool {
+    request.uri().query().is_some_and(|query| query.contains("list-type="))
+}
+
+/// Whether a page has its end; under load servers give parts of one.
+fn is_whole_listing(page: &Buffer) -> bool {
+    page.to_bytes().trim_ascii_end().ends_with(b"</ListBucketResult>")
+}
+
+/// How many bytes an answer to this request may hold.
+fn most_answered(request: &Request<Buffer>) -> u64 {
+    match (is_listing(request), request.method() == Method::GET) {
+        (true, _) => LARGEST_PAGE_BYTES,
+        (false, true) => request_range(request).unwrap_or(LARGEST_OBJECT_BYTES),
+        (false, false) => LARGEST_REFUSAL_BYTES,
+    }
+}
+
+impl Limits {
+    /// How long an attempt may take that moves this many bytes.
+    fn attempt_for(&self, bytes: u64) -> Duration {
+        let slowest = self.bytes_per_second.unwrap_or(u64::MAX).min(self.slowest_bytes_per_second);
+        self.attempt + Duration::from_secs(bytes / slowest.max(1))
+    }
+}

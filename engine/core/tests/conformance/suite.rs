@@ -1,0 +1,182 @@
+//! The suite: a directory and a bucket keep to the same.
+
+use std::{fs, path::PathBuf};
+
+use bytes::Bytes;
+use unstoppable_engine_core::{
+    error::ErrorKind,
+    object::{Object, ObjectId, ObjectKind},
+    storage::{
+        AppendStorage,
+        local::{Append, LocalDirectory},
+        s3::Connection,
+    },
+};
+
+use super::server::{Server, short_limits};
+
+/// A storage, and the folder where what it holds lies as files.
+struct Storage {
+    append: Box<dyn AppendStorage>,
+    folder: PathBuf,
+    _kept: Box<dyn std::any::Any>,
+}
+
+fn directory() -> Storage {
+    let kept = tempfile::tempdir().unwrap();
+    let folder = kept.path().join("g1");
+    let append = Box::new(LocalDirectory::<Append>::new(&folder));
+    Storage { append, folder, _kept: Box::new(kept) }
+}
+
+fn bucket() -> Storage {
+    let server = Server::start();
+    let folder = server.bucket("acme").join("www/g1");
+    let place = server.place("acme", server.address);
+    let append = Box::new(Connection::new(&place, short_limits()).unwrap().open::<Append>());
+    Storage { append, folder, _kept: Box::new(server) }
+}
+
+/// Do the same with each storage.
+fn each(test: impl Fn(&dyn AppendStorage, &Storage)) {
+    for make in [directory, bucket] {
+        let storage = make();
+        storage.append.create_folders().unwrap();
+        test(storage.append.as_ref(), &storage);
+    }
+}
+
+fn object(kind: ObjectKind, content: &[u8]) -> Object {
+    Object::Hashed(kind, ObjectId::of(content))
+}
+
+fn create(storage: &dyn AppendStorage, kind: ObjectKind, content: &'static str) -> Object {
+    let object = object(kind, content.as_bytes());
+    storage.create(&object, &[Bytes::from(content)]).unwrap();
+    object
+}
+
+#[test]
+fn what_was_created_is_listed_and_read() {
+    each(|storage, _| {
+        let object = object(ObjectKind::Pack, b"alice");
+
+        storage.create(&object, &[Bytes::from("al"), Bytes::from("ice")]).unwrap();
+
+        assert_eq!(storage.list(ObjectKind::Pack).unwrap(), [(ObjectId::of(b"alice"), 5)]);
+        assert_eq!(storage.read(&object).unwrap().unwrap(), "alice");
+        assert_eq!(storage.read_range(&object, 1, 3).unwrap(), "lic");
+        assert_eq!(storage.read_range(&object, 0, 0).unwrap(), "");
+        assert_eq!(storage.size(&object).unwrap(), Some(5));
+    });
+}
+
+#[test]
+fn config_and_birth_lie_beside_the_folders() {
+    each(|storage, _| {
+        for (object, content) in [(Object::Config, "config"), (Object::Birth, "{}")] {
+            assert_eq!(storage.read(&object).unwrap(), None);
+            assert_eq!(storage.size(&object).unwrap(), None);
+            storage.create(&object, &[Bytes::from(content)]).unwrap();
+            assert_eq!(storage.read(&object).unwrap().unwrap(), content);
+            assert_eq!(storage.size(&object).unwrap(), Some(content.len() as u64));
+        }
+    });
+}
+
+#[test]
+fn nothing_is_there_before_it_was_created() {
+    each(|storage, _| {
+        for kind in ObjectKind::ALL {
+            assert_eq!(storage.list(kind).unwrap(), []);
+            assert_eq!(storage.read(&object(kind, b"alice")).unwrap(), None);
+            assert_eq!(storage.size(&object(kind, b"alice")).unwrap(), None);
+            assert!(storage.read_range(&object(kind, b"alice"), 0, 1).is_err());
+        }
+    });
+}
+
+#[test]
+fn creating_the_same_again_succeeds_and_other_bytes_are_refused() {
+    each(|storage, _| {
+        let object = create(storage, ObjectKind::Index, "alice");
+
+        storage.create(&object, &[Bytes::from("alice")]).unwrap();
+        for other in ["mallory", "alic", "alicea", ""] {
+            let error = storage.create(&object, &[Bytes::from(other)]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged);
+        }
+
+        assert_eq!(storage.read(&object).unwrap().unwrap(), "alice");
+    });
+}
+
+#[test]
+fn a_range_beyond_the_end_is_refused_before_memory_is_taken() {
+    each(|storage, _| {
+        let object = create(storage, ObjectKind::Pack, "alice");
+
+        assert!(storage.read_range(&object, 0, usize::MAX).is_err());
+        assert!(storage.read_range(&object, u64::MAX, 1).is_err());
+        assert!(storage.read_range(&object, 3, 3).is_err());
+        assert!(storage.read_range(&object, 5, 1).is_err());
+    });
+}
+
+#[test]
+fn what_is_no_object_is_not_listed_but_told() {
+    each(|storage, found| {
+        create(storage, ObjectKind::Pack, "alice");
+        create(storage, ObjectKind::Index, "alice");
+        let elsewhere = format!("data/00/{}", "f".repeat(64));
+        for stray in ["index/note.txt", &elsewhere, "data/x"] {
+            let path = found.folder.join(stray);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+
+        assert_eq!(storage.list(ObjectKind::Index).unwrap(), [(ObjectId::of(b"alice"), 5)]);
+        assert_eq!(storage.list(ObjectKind::Pack).unwrap(), [(ObjectId::of(b"alice"), 5)]);
+        assert_eq!(storage.strays(ObjectKind::Index, 9).unwrap(), ["index/note.txt"]);
+        let mut strays = storage.strays(ObjectKind::Pack, 9).unwrap();
+        strays.sort();
+        assert_eq!(strays, [elsewhere.as_str(), "data/x"]);
+        assert_eq!(storage.strays(ObjectKind::Pack, 1).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn all_of_a_long_listing_comes() {
+    each(|storage, found| {
+        let mut ids = Vec::new();
+        for number in 0..2500_u32 {
+            let id = ObjectId::of(&number.to_le_bytes());
+            for kind in [ObjectKind::Snapshot, ObjectKind::Pack] {
+                let path = found.folder.join(Object::Hashed(kind, id).path());
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "x").unwrap();
+            }
+            ids.push((id, 1));
+        }
+        ids.sort_unstable();
+
+        for kind in [ObjectKind::Snapshot, ObjectKind::Pack] {
+            let mut listed = storage.list(kind).unwrap();
+            listed.sort_unstable();
+            assert_eq!(listed, ids);
+        }
+    });
+}
+
+#[test]
+fn a_large_object_comes_back_in_parts_and_whole() {
+    each(|storage, _| {
+        let content: Vec<u8> = (0..20_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        let object = object(ObjectKind::Pack, &content);
+
+        storage.create(&object, &[Bytes::from(content.clone())]).unwrap();
+
+        assert_eq!(storage.read_range(&object, 77_777_777, 9).unwrap(), content[77_777_777..][..9]);
+        assert!(object.is_named_rightly(&storage.read(&object).unwrap().unwrap()));
+    });
+}

@@ -1,0 +1,78 @@
+//! Where cold lies, as Python says it.
+
+use std::{path::PathBuf, time::Duration};
+
+use pyo3::prelude::*;
+use unstoppable_engine_core::storage::{
+    cold::ColdPlace,
+    s3::{Limits, S3Address},
+};
+
+/// A part of a bucket, and the credential to use there.
+#[pyclass(module = "unstoppable_engine", frozen, from_py_object)]
+#[derive(Clone)]
+pub struct S3(Box<(S3Address, Limits)>);
+
+#[pymethods]
+impl S3 {
+    /// A place; nothing is looked at yet.
+    #[new]
+    #[pyo3(signature = (
+        *, endpoint, region, bucket, prefix, access_key_id, secret_access_key, virtual_host=false,
+        ca_file=None, connections=None, bytes_per_second=None, patience_seconds=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
+    fn new(
+        endpoint: String,
+        region: String,
+        bucket: String,
+        prefix: String,
+        access_key_id: String,
+        secret_access_key: String,
+        virtual_host: bool,
+        ca_file: Option<PathBuf>,
+        connections: Option<usize>,
+        bytes_per_second: Option<u64>,
+        patience_seconds: Option<u64>,
+    ) -> Self {
+        let usual = Limits::default();
+        let address = S3Address {
+            endpoint,
+            region,
+            bucket,
+            prefix,
+            access_key_id,
+            secret_access_key: secret_access_key.into(),
+            is_virtual_host: virtual_host,
+            ca_file,
+        };
+        let limits = Limits {
+            connections: connections.unwrap_or(usual.connections),
+            bytes_per_second,
+            patience: patience_seconds.map_or(usual.patience, Duration::from_secs),
+            ..usual
+        };
+        Self(Box::new((address, limits)))
+    }
+
+    /// Without the credential.
+    fn __repr__(&self) -> String {
+        format!("S3({:?})", self.0.0)
+    }
+}
+
+/// A directory, or a part of a bucket.
+#[derive(FromPyObject)]
+pub enum ColdArgument {
+    Bucket(S3),
+    Directory(PathBuf),
+}
+
+impl From<ColdArgument> for ColdPlace {
+    fn from(argument: ColdArgument) -> Self {
+        match argument {
+            ColdArgument::Bucket(S3(place)) => Self::S3(Box::new(place.0), place.1),
+            ColdArgument::Directory(path) => path.into(),
+        }
+    }
+}
