@@ -97,6 +97,11 @@ impl Distrust {
         lock(&self.met).iter().any(is_news)
     }
 
+    /// Whether something was met that this credential may not read.
+    pub fn lacks_rights(&self) -> bool {
+        lock(&self.met).values().any(|met| met.is_out_of_reach())
+    }
+
     /// How many objects were met.
     pub fn count(&self) -> usize {
         lock(&self.met).len()

@@ -8,6 +8,8 @@ mod judge;
 mod parents;
 mod proof;
 #[cfg(test)]
+mod strict;
+#[cfg(test)]
 mod tests;
 
 use std::{

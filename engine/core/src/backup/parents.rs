@@ -2,7 +2,7 @@
 
 use crate::{
     distrust::Distrust,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     format::{damaged, reader::Reader, snapshot::Snapshot},
     issue::{Issue, IssueKind, Issues},
     known::Known,
@@ -60,7 +60,12 @@ impl Parents {
             let is_usable = is_listed(parent.tree);
             if !is_usable {
                 let object = Object::Hashed(ObjectKind::Snapshot, parent.id);
-                distrust.add(&object, &damaged("the index lacks its tree"));
+                // It may be listed in packs that nobody here may read.
+                let lacks = match distrust.lacks_rights() {
+                    true => Error::new(ErrorKind::Denied, "its tree may not be read"),
+                    false => damaged("the index lacks its tree"),
+                };
+                distrust.add(&object, &lacks);
             }
             is_usable
         });

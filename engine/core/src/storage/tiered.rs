@@ -4,7 +4,13 @@
 //! there. Hot is a local cache that holds nothing cold does not name; every byte read from it is
 //! checked against the object's name first, and what is missing or wrong is read from cold.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use bytes::Bytes;
 
@@ -18,12 +24,14 @@ use crate::{
 pub struct Tiered {
     cold: Arc<dyn ReadStorage>,
     hot: Option<Hot>,
+    /// This credential may not read packs; asking for each of them would take a while.
+    may_not_read_packs: AtomicBool,
 }
 
 impl Tiered {
     /// Cold with `hot` in front.
     pub fn new(cold: Arc<dyn ReadStorage>, hot: Option<Hot>) -> Self {
-        Self { cold, hot }
+        Self { cold, hot, may_not_read_packs: AtomicBool::default() }
     }
 
     /// The authority.
@@ -48,7 +56,13 @@ impl Tiered {
     /// Read a pack of trees from cold into hot; [`ErrorKind::Damaged`] unless all of it is right.
     fn take_tree_pack(&self, object: &Object) -> Result<()> {
         let missing = || Error::new(ErrorKind::Damaged, "it went away");
-        let content = self.cold.read(object)?.ok_or_else(missing)?;
+        if self.may_not_read_packs.load(Relaxed) {
+            return Err(Error::new(ErrorKind::Denied, format!("{object} may not be read")));
+        }
+        let content = self.cold.read(object).inspect_err(|error| {
+            self.may_not_read_packs.fetch_or(error.kind() == ErrorKind::Denied, Relaxed);
+        })?;
+        let content = content.ok_or_else(missing)?;
         if !object.is_named_rightly(&content) {
             return Err(Error::new(ErrorKind::Damaged, "its SHA-256 is not its name"));
         }
