@@ -60,11 +60,11 @@ impl Scene {
             fs::write(folder.join("snapshots").join(id.to_hex()), "x").unwrap();
         }
         let proxy = Proxy::before(server.address);
-        let place = server.place("acme", proxy.address);
+        let place = Server::place("acme", proxy.address);
         let storage = Connection::new(&place, short_limits()).unwrap().open::<Append>();
         let content: Bytes = (0..25_000_u32).flat_map(u32::to_le_bytes).collect();
         let pack = Object::Hashed(ObjectKind::Pack, ObjectId::of(&content));
-        storage.create(&pack, &[content.clone()]).unwrap();
+        storage.create(&pack, std::slice::from_ref(&content)).unwrap();
         Self { _server: server, proxy, folder, storage, pack, content }
     }
 
@@ -94,7 +94,7 @@ impl Scene {
                 getrandom(&mut random);
                 let content = Bytes::from(random.repeat(5000));
                 let object = Object::Hashed(ObjectKind::Index, ObjectId::of(&content));
-                storage.create(&object, &[content.clone()])?;
+                storage.create(&object, std::slice::from_ref(&content))?;
                 assert_eq!(fs::read(self.folder.join(object.path())).unwrap(), content);
             }
         }
@@ -315,7 +315,7 @@ fn what_will_not_pass_is_told_at_once_and_in_words() {
 #[test]
 fn a_missing_bucket_is_an_error_and_no_empty_repository() {
     let server = Server::start();
-    let place = server.place("nobodys", server.address);
+    let place = Server::place("nobodys", server.address);
     let storage = Connection::new(&place, short_limits()).unwrap().open::<Append>();
 
     for error in [
@@ -331,7 +331,7 @@ fn a_missing_bucket_is_an_error_and_no_empty_repository() {
 #[test]
 fn a_server_that_was_never_there_is_soon_told() {
     let server = Server::start();
-    let mut place = server.place("acme", server.address);
+    let mut place = Server::place("acme", server.address);
     for (endpoint, told) in [
         ("http://127.0.0.1:1", "the server cannot be reached"),
         ("https://127.0.0.1:1", "the server cannot be reached"),

@@ -78,12 +78,12 @@ impl Proxy {
             asked: Mutex::default(),
             is_closed: AtomicBool::default(),
         });
-        let served = shared.clone();
+        let shared_too = shared.clone();
         thread::spawn(move || {
-            for client in listener.incoming().take_while(|_| !served.is_closed.load(Relaxed)) {
-                let served = served.clone();
+            for client in listener.incoming().take_while(|_| !shared_too.is_closed.load(Relaxed)) {
+                let of_client = shared_too.clone();
                 // A connection that breaks is what the proxy is for.
-                thread::spawn(move || client.and_then(|client| serve(&client, &served)));
+                thread::spawn(move || client.and_then(|client| serve(&client, &of_client)));
             }
         });
         Self { address, shared }

@@ -62,7 +62,7 @@ impl Server {
     }
 
     /// A place in a bucket, reached at `socket`.
-    pub fn place(&self, bucket: &str, socket: SocketAddr) -> S3Address {
+    pub fn place(bucket: &str, socket: SocketAddr) -> S3Address {
         S3Address {
             endpoint: format!("http://{socket}"),
             region: "us-east-1".to_owned(),

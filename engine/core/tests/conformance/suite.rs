@@ -32,7 +32,7 @@ fn directory() -> Storage {
 fn bucket() -> Storage {
     let server = Server::start();
     let folder = server.bucket("acme").join("www/g1");
-    let place = server.place("acme", server.address);
+    let place = Server::place("acme", server.address);
     let append = Box::new(Connection::new(&place, short_limits()).unwrap().open::<Append>());
     Storage { append, folder, _kept: Box::new(server) }
 }

@@ -68,6 +68,9 @@ class SourceUnavailable(EngineError):
 class StorageError(EngineError):
     """Storage answered with an error."""
 
+class StorageDenied(StorageError):
+    """Storage refuses the credential."""
+
 class StorageFull(StorageError):
     """Storage has no room left."""
 
@@ -85,6 +88,31 @@ class InvalidInput(EngineError):
 
 class EngineBug(EngineError):
     """A fault of the engine itself, such as a panic."""
+
+@final
+class S3:
+    """A part of a bucket of an S3-compatible server, and the credential to use there.
+
+    The repository's `config` lies, or will lie, directly below `prefix`.  Nothing is read from the
+    environment or from files of other programs.  `bytes_per_second` bounds both directions
+    together; `patience_seconds` is how long a request is tried again, five minutes by default.
+    """
+
+    def __new__(
+        cls,
+        *,
+        endpoint: str,
+        region: str,
+        bucket: str,
+        prefix: str,
+        access_key_id: str,
+        secret_access_key: str,
+        virtual_host: bool = False,
+        ca_file: str | None = None,
+        connections: int | None = None,
+        bytes_per_second: int | None = None,
+        patience_seconds: int | None = None,
+    ) -> Self: ...
 
 @final
 class Cancel:
@@ -312,7 +340,7 @@ def claimed_snapshot(name: str | bytes) -> str | None:
     """Return the snapshot whose restore a file of this name says is not finished."""
 
 def create_repository(
-    *, cold: str, hot: str | None, key: bytes, birth: Birth, created_at_seconds: int
+    *, cold: str | S3, hot: str | None, key: bytes, birth: Birth, created_at_seconds: int
 ) -> Pins:
     """Create the repository in cold and an empty cache in hot; returns the pins to keep.
 
@@ -331,7 +359,7 @@ class Repository:
     @staticmethod
     def open(
         *,
-        cold: str,
+        cold: str | S3,
         hot: str | None,
         key: bytes,
         pins: Pins | None,
