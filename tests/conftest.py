@@ -4,6 +4,7 @@ import pytest
 
 pytest_plugins = [
     "tests.house.installing",
+    "tests.servers.s3",
     "tests.stories.world",
     "tests.stories.lost",
     "tests.stories.mounting",

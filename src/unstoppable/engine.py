@@ -17,6 +17,7 @@ from unstoppable.domain.pins import Pins
 from unstoppable.domain.progress import Progress
 from unstoppable.domain.rotation import Part
 from unstoppable.domain.run import Run
+from unstoppable.domain.s3 import S3Place
 from unstoppable.domain.snapshot import (
     Checked,
     Issue,
@@ -27,25 +28,15 @@ from unstoppable.domain.snapshot import (
     Snapshot,
     Stored,
 )
+from unstoppable.domain.storage_errors import StorageDenied
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     _Value = TypeVar("_Value", bound=DataclassInstance)
 
-__all__ = [
-    "Cancel",
-    "Places",
-    "Repository",
-    "Source",
-    "Stream",
-    "Target",
-    "Watch",
-    "claim_name",
-    "claimed_snapshot",
-    "create",
-    "fingerprint",
-]
+__all__ = ["Cancel", "claim_name", "claimed_snapshot"]
+"""The engine's own names that are used as they are."""
 
 _Item_co = TypeVar("_Item_co", covariant=True)
 _Raw_co = TypeVar("_Raw_co", covariant=True)
@@ -66,6 +57,7 @@ _ERRORS: dict[type[unstoppable_engine.EngineError], type[errors.UnstoppableError
     unstoppable_engine.RepositoryExists: errors.RepositoryExists,
     unstoppable_engine.SourceUnavailable: errors.SourceUnavailable,
     unstoppable_engine.StorageFull: errors.StorageFull,
+    unstoppable_engine.StorageDenied: StorageDenied,
     unstoppable_engine.StorageError: errors.StorageFailed,
     unstoppable_engine.RepositoryDamaged: errors.RepositoryDamaged,
     unstoppable_engine.TargetOccupied: errors.TargetOccupied,
@@ -80,7 +72,7 @@ class Places:
 
     resource: ResourceName
     generation: int
-    cold: Path
+    cold: Path | S3Place
     hot: Path | None
     """None to do without the cache."""
 
@@ -151,7 +143,7 @@ def create(places: Places, key: bytes, created_at: datetime) -> Pins:
     """
     with _translated(places.resource):
         pins = unstoppable_engine.create_repository(
-            cold=str(places.cold),
+            cold=_cold(places.cold),
             hot=None if places.hot is None else str(places.hot),
             key=key,
             birth=places.birth,
@@ -177,7 +169,7 @@ class Repository:
         """
         with _translated(places.resource):
             opened = unstoppable_engine.Repository.open(
-                cold=str(places.cold),
+                cold=_cold(places.cold),
                 hot=None if places.hot is None else str(places.hot),
                 key=key,
                 pins=None if pins is None else unstoppable_engine.Pins(**asdict(pins)),
@@ -346,6 +338,13 @@ class Stream(Generic[_Item_co]):
         """What was left out; nothing before the end."""
         issues, issue_count, note_count = self._found.issues()
         return LeftOut(issues=_issues(issues), issue_count=issue_count, note_count=note_count)
+
+
+def _cold(place: Path | S3Place) -> str | unstoppable_engine.S3:
+    if isinstance(place, Path):
+        return str(place)
+    said: dict[str, Any] = asdict(place.place) | asdict(place.access)
+    return unstoppable_engine.S3(place.access_key_id, place.secret_access_key, **said)
 
 
 def _entries(batch: Sequence[unstoppable_engine.Entry]) -> list[Entry]:

@@ -18,17 +18,17 @@ impl S3 {
     /// A place; nothing is looked at yet.
     #[new]
     #[pyo3(signature = (
-        *, endpoint, region, bucket, prefix, access_key_id, secret_access_key, virtual_host=false,
+        access_key_id, secret_access_key, *, endpoint, region, bucket, prefix, virtual_host=false,
         ca_file=None, connections=None, bytes_per_second=None, patience_seconds=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
     fn new(
+        access_key_id: String,
+        secret_access_key: String,
         endpoint: String,
         region: String,
         bucket: String,
         prefix: String,
-        access_key_id: String,
-        secret_access_key: String,
         virtual_host: bool,
         ca_file: Option<PathBuf>,
         connections: Option<usize>,

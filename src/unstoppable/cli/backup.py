@@ -78,7 +78,7 @@ def source_of(configuration: Configuration, *, accept_shrink: bool = False) -> S
     return Source(
         folder=configuration.source,
         exclude=settings.exclude,
-        own_folders=(settings.hot, settings.cold, settings.state),
+        own_folders=tuple(configuration.own_folders.values()),
         one_file_system=settings.one_file_system,
         max_shrink_percent=None if accept_shrink else settings.max_shrink,
     )

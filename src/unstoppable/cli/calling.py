@@ -21,7 +21,7 @@ def who_may_call(configuration: Configuration) -> tuple[Caller, ...]:
         program=str(Path(sys.argv[0]).absolute()),
         env_file=str(path),
         made=(str(settings.hot), str(settings.state)),
-        written=(str(settings.hot), str(settings.cold), str(settings.state)),
+        written=tuple(map(str, configuration.own_folders.values())),
     )
     return callers(call, is_default=path == _OF_ROOT)
 

@@ -12,6 +12,7 @@ from unstoppable.cli.config_check import check
 from unstoppable.cli.settings import PREFIX, Configuration, load
 from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.outlook_errors import FileIsThere
+from unstoppable.domain.s3 import bandwidth_text
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import write_new
 from unstoppable.secrets.reference import InFile
@@ -101,22 +102,24 @@ def _value_and_origin(configuration: Configuration, name: str) -> tuple[str, str
     given = configuration.given.get(name)
     value = getattr(configuration.settings, name.removeprefix(PREFIX).lower())
     if given is None:
-        return _text(value), "default"
+        return _text(name, value), "default"
     if isinstance(given.value, str):
-        return _text(value), given.origin
+        return _text(name, value), given.origin
     shown = f"in {given.value.path}" if isinstance(given.value, InFile) else "set, not shown"
     return shown, given.origin
 
 
-def _text(value: object) -> str:
-    match value:
-        case None:
+def _text(name: str, value: object) -> str:
+    match name, value:
+        case _, None:
             return "not set"
-        case bool():
+        case _, bool():
             return "yes" if value else "no"
-        case int():
+        case "UNSTOPPABLE_MAX_SHRINK", _:
             return f"{value}%"
-        case tuple():
+        case "UNSTOPPABLE_S3_BANDWIDTH", int():
+            return bandwidth_text(value)
+        case _, tuple():
             return ", ".join(map(str, value))
         case _:
             return str(value)

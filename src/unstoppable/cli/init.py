@@ -168,7 +168,7 @@ def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
 def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str, str]:
     """Return what a later run needs: a scheduler will not have this environment.
 
-    A key that the environment holds is the operator's to bring and is not written down.
+    A secret that the environment holds is the operator's to bring and is not written down.
     """
     settings = before.settings
     kept = {

@@ -65,7 +65,7 @@ def look(reading: Reading, moment: datetime) -> Outlook:
 
 
 def _look_at_folders(found: Outlook, reading: Reading, _moment: datetime) -> None:
-    settings, resource = found.configuration.settings, found.configuration.resource
+    folders, resource = found.configuration.own_folders, found.configuration.resource
     # What lies deeper may belong to somebody else: root, say, who ran a backup once.
     below = {
         "hot": ("", resource.customer),
@@ -74,9 +74,9 @@ def _look_at_folders(found: Outlook, reading: Reading, _moment: datetime) -> Non
     }
     told = set()
     for place, patterns in below.items():
-        if f"{PREFIX}{place.upper()}" in reading.unknown:
+        if f"{PREFIX}{place.upper()}" in reading.unknown or place not in folders:
             continue
-        folder: Path = getattr(settings, place)
+        folder = folders[place]
         paths = [path for pattern in patterns for path in _folders(folder, pattern)]
         for path in paths:
             for fault in faults.of_folder(path):
@@ -143,12 +143,13 @@ def _notes(found: Outlook) -> Iterator[str]:
 
 
 def _notes_on_source(source: Path, configuration: Configuration) -> Iterator[str]:
-    settings, whole = configuration.settings, real(source)
-    for place in ("hot", "cold", "state"):
-        folder: Path = getattr(settings, place)
+    folders, whole = configuration.own_folders, real(source)
+    for place, folder in folders.items():
         if real(folder).is_relative_to(whole):
             name = PREFIX + place.upper()
             yield f"{name}={printable(str(folder))} lies inside the source and is left out"
-    one, other = faults.nearest(source), faults.nearest(settings.cold)
+    if "cold" not in folders:
+        return
+    one, other = faults.nearest(source), faults.nearest(folders["cold"])
     if one == source and one.stat().st_dev == other.stat().st_dev:
         yield "cold and the source are on one file system: a broken disk takes both"

@@ -116,8 +116,7 @@ def _choose(
 
 
 def _refuse_own_folders(target: Path, configuration: Configuration) -> None:
-    for field in ("hot", "cold", "state"):
-        folder = getattr(configuration.settings, field)
+    for field, folder in configuration.own_folders.items():
         if real(target).is_relative_to(real(folder)):
             cause = f"{target} lies inside {PREFIX}{field.upper()}={folder}"
             raise Refused(resource=configuration.resource, cause=cause)

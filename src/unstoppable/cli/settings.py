@@ -12,10 +12,11 @@ from unstoppable.cli import env_file
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.s3 import S3Access, endpoint_of_aws
 from unstoppable.domain.schedule import Schedule
-from unstoppable.domain.setup_errors import KeyLost
+from unstoppable.domain.setup_errors import CredentialMissing, KeyLost
 from unstoppable.runner import pins_file
-from unstoppable.runner.plan import Installation, Key
+from unstoppable.runner.plan import Installation, Key, S3Cold
 from unstoppable.secrets.reference import InFile, Literal, Secret, read_private
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 PREFIX = "UNSTOPPABLE_"
 _PLACES = ("hot", "cold", "state")
-_SECRETS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
+_KEYS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
+_S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
+_SECRETS = frozenset({*_KEYS, _S3_SECRET})
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
 _ENVIRONMENT = "the environment"
@@ -65,13 +68,18 @@ class Configuration:
         source = self.settings.source
         if source is None:
             raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=self.env_file)
-        for field in _PLACES:
-            folder = getattr(self.settings, field)
+        for field, folder in self.own_folders.items():
             if real(source).is_relative_to(real(folder)):
                 raise errors.SourceInsideRepository(
                     source=source, name=PREFIX + field.upper(), folder=folder
                 )
         return source
+
+    @property
+    def own_folders(self) -> dict[str, Path]:
+        """The folders that are ours: hot, state, and cold where it is one."""
+        places = {field: getattr(self.settings, field) for field in _PLACES}
+        return {field: place for field, place in places.items() if isinstance(place, Path)}
 
     @property
     def schedule(self) -> Schedule:
@@ -85,7 +93,7 @@ class Configuration:
     @property
     def key(self) -> Key | None:
         """Where the key comes from; None if no setting holds one."""
-        for name, kind in _SECRETS.items():
+        for name, kind in _KEYS.items():
             if name in self.given:
                 secret = self.given[name].value
                 if not isinstance(secret, str):
@@ -110,7 +118,8 @@ class Configuration:
     def installation(self, key: Key | None = None) -> Installation:
         """Return what a run needs; `key` stands in for one that is not set.
 
-        Raises SettingMissing or KeyLost if there is no key.
+        Raises SettingMissing or KeyLost if there is no key, SettingMissing if there is no
+        credential for a bucket.
         """
         key = self.key or key
         if key is None:
@@ -119,11 +128,30 @@ class Configuration:
         return Installation(
             resource=self.resource,
             hot=self.settings.hot,
-            cold=self.settings.cold,
+            cold=self._cold(),
             state=self.settings.state,
             pins_file=self.pins_file,
             key=key,
         )
+
+    def _cold(self) -> Path | S3Cold:
+        settings, place = self.settings, self.settings.cold
+        if isinstance(place, Path):
+            return place
+        key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
+        if key_id is None or secret is None:
+            lacking = "UNSTOPPABLE_S3_ACCESS_KEY_ID" if key_id is None else _S3_SECRET
+            raise CredentialMissing(name=lacking, cold=place, env_file=self.env_file)
+        addressing = settings.s3_addressing or ("path" if settings.s3_endpoint else "virtual-host")
+        access = S3Access(
+            endpoint=settings.s3_endpoint or endpoint_of_aws(settings.s3_region),
+            region=settings.s3_region,
+            virtual_host=addressing == "virtual-host",
+            ca_file=None if settings.s3_ca_file is None else str(settings.s3_ca_file),
+            connections=settings.s3_connections,
+            bytes_per_second=settings.s3_bandwidth,
+        )
+        return S3Cold(place=place, access=access, access_key_id=key_id, secret_access_key=secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +254,7 @@ class _Reader:
 
         from unstoppable.cli.settings_model import Settings
 
-        if len(both := [name for name in _SECRETS if name in given]) > 1:
+        if len(both := [name for name in _KEYS if name in given]) > 1:
             reason = f"{both[0]} is set as well"
             self._refuse(both[1], given[both[1]].origin, reason)
         values: dict[str, Any] = {
@@ -302,7 +330,8 @@ def _value(name: str, written: str, given: Given) -> Given:
         in_file = InFile(name=name, path=_file(written, text, given.origin))
         value = in_file if name in _SECRETS else read_private(in_file.path, name=name).rstrip("\n")
     elif name in _SECRETS:
-        parse_key(text, _SECRETS[name], name=name)
+        if name in _KEYS:
+            parse_key(text, _KEYS[name], name=name)
         value = Literal(text)
     return Given(value=value, origin=given.origin)
 

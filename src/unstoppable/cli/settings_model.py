@@ -6,18 +6,21 @@ Pydantic takes a quarter of a second to import: only what needs a setting's valu
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from unstoppable.domain import errors, names
+from unstoppable.domain import errors, names, s3
+from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
 from unstoppable.secrets.reference import InFile, Literal
 
 PREFIX = "UNSTOPPABLE_"
-_TO_COME = ("ftps://", "s3://")
+_TO_COME = "ftps://"
+_MOST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,37 @@ def folder(value: object) -> Path:
     """Return a folder from its text; raises ValueError for what is no path from `/` on."""
     text = str(value)
     if text.startswith(_TO_COME):
-        scheme = text.partition(":")[0]
-        raise ValueError(f"this version cannot do {scheme} yet, only folders")  # noqa: EM102
+        raise ValueError("this version cannot do ftps yet, only folders")
+    if text.startswith(s3.SCHEME):
+        raise ValueError(f"'{text}' is a bucket; only UNSTOPPABLE_COLD may be one")  # noqa: EM102
     if not text.startswith("/"):
         raise ValueError(f"'{text}' is not a path that starts with /")  # noqa: EM102
     return Path(os.path.normpath(text))
+
+
+def _cold(value: object) -> Path | S3Prefix:
+    text = str(value)
+    return S3Prefix.parse(text) if text.startswith(s3.SCHEME) else folder(text)
+
+
+def _connections(value: object) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= _MOST_CONNECTIONS:
+        raise ValueError(f"'{text}' is not a number from 1 to {_MOST_CONNECTIONS}")  # noqa: EM102
+    return int(text)
+
+
+def _access_key_id(value: object) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[!-~]{1,128}", text):
+        raise ValueError("it is not the name of an access key")
+    return text
+
+
+def _addressing(value: object) -> str:
+    if str(value) not in {"path", "virtual-host"}:
+        raise ValueError(f"'{value}' is neither path nor virtual-host")  # noqa: EM102
+    return str(value)
 
 
 def _name(value: object) -> str:
@@ -95,9 +124,11 @@ class Settings(BaseModel):
         ),
     ] = None
     cold: Annotated[
-        Folder,
+        Path | S3Prefix,
+        BeforeValidator(_cold),
         Told(
-            "Where backups are kept. S3 is not there yet.",
+            "Where backups are kept: a directory, or `s3://BUCKET/PREFIX`, of which the prefix may "
+            "be missing. A customer's own bucket holds that customer's repositories directly.",
             default="`/var/lib/unstoppable/cold`, a user's `~/.local/share/unstoppable/cold`",
             example="/mnt/backup/cold",
         ),
@@ -138,6 +169,77 @@ class Settings(BaseModel):
             default="none",
             example="/etc/unstoppable/repository-key",
             is_secret=True,
+        ),
+    ] = None
+    s3_endpoint: Annotated[
+        str | None,
+        BeforeValidator(lambda value: s3.endpoint(str(value))),
+        Told(
+            "The server of the bucket, `https://host:port`. `http://` is taken for this machine "
+            "itself alone.",
+            default="AWS in that region",
+            example="https://s3.example.com",
+        ),
+    ] = None
+    s3_region: Annotated[
+        str,
+        BeforeValidator(lambda value: s3.region(str(value))),
+        Told(
+            "The region of the bucket; servers of your own mostly take any.",
+            default=f"`{s3.DEFAULT_REGION}`",
+            example="eu-central-1",
+        ),
+    ] = s3.DEFAULT_REGION
+    s3_addressing: Annotated[
+        str | None,
+        BeforeValidator(_addressing),
+        Told(
+            "How the server is told the bucket: in the `path`, or as part of the host's name, "
+            "`virtual-host`.",
+            default="`path`, for AWS `virtual-host`",
+            example="virtual-host",
+        ),
+    ] = None
+    s3_access_key_id: Annotated[
+        str | None,
+        BeforeValidator(_access_key_id),
+        Told(
+            "The name of the access key for the bucket. A backup needs no right to delete or "
+            "to overwrite, and should have none.",
+            default="none",
+            example="backup-writer",
+        ),
+    ] = None
+    s3_secret_access_key: Annotated[
+        Literal | InFile | None,
+        Told(
+            "The secret of that access key.",
+            default="none",
+            example="/etc/unstoppable/s3-secret",
+            is_secret=True,
+        ),
+    ] = None
+    s3_ca_file: Annotated[
+        Folder | None,
+        Told(
+            "A file with the certificates, as PEM, that are trusted for the server instead of the "
+            "system's.",
+            default="the system's",
+            example="/etc/unstoppable/s3-ca.pem",
+        ),
+    ] = None
+    s3_connections: Annotated[
+        int,
+        BeforeValidator(_connections),
+        Told("How many requests go to the server at once, 1 to 64.", default="`8`", example="4"),
+    ] = 8
+    s3_bandwidth: Annotated[
+        int | None,
+        BeforeValidator(lambda value: s3.bandwidth(str(value))),
+        Told(
+            "How many bytes per second go to and from the server at most, such as `20 MiB/s`.",
+            default="no limit",
+            example="20 MiB/s",
         ),
     ] = None
     customer: Annotated[

@@ -22,6 +22,7 @@ from unstoppable.domain.sheet import Sheet, as_text
 from unstoppable.domain.sheet_errors import GroupWrong, SheetPlaceRefused
 from unstoppable.domain.text import printable
 from unstoppable.runner import pins_file, sheet_file
+from unstoppable.runner.plan import S3Cold
 from unstoppable.runner.run import now
 
 CONFIRM = "unstoppable key sheet --confirm"
@@ -120,7 +121,8 @@ def _facts(configuration: Configuration) -> Sheet:
         kind=key.kind,
         secret=parse_key(key.secret.resolve(), key.kind, name=key.name).hex(),
         machine=os.uname().nodename,
-        cold=os.fsencode(installation.cold),
+        cold=os.fsencode(str(installation.cold)),
+        access=installation.cold.access if isinstance(installation.cold, S3Cold) else None,
         repository_id=pins.repository_id,
         key_fingerprint=fingerprint,
         written_at=now(),
@@ -146,8 +148,8 @@ def _owner(configuration: Configuration, key_fingerprint: str) -> sheet_file.Own
 def _folder(configuration: Configuration, asked: Path | None) -> Path:
     """Return where a sheet goes, by its real name; raises SheetPlaceRefused."""
     folder = Path(os.path.realpath(asked or configuration.env_file.parent))
-    for field in ("source", "hot", "cold", "state"):
-        place = getattr(configuration.settings, field)
+    places = {"source": configuration.settings.source, **configuration.own_folders}
+    for field, place in places.items():
         if place is not None and folder.is_relative_to(os.path.realpath(place)):
             reason = f"it lies inside {PREFIX}{field.upper()}={place}"
             raise SheetPlaceRefused(folder=folder, reason=reason)

@@ -286,7 +286,7 @@ class StorageFailed(UnstoppableError):
     """Hot or cold storage answered with an error."""
 
     sentence_form = "storage of {resource} failed: {cause}"
-    hint_form = "can this user write there? what was stored before is untouched"
+    hint_form = "is it there, and can it be written? what was stored before is untouched"
     is_permanent = False
 
 

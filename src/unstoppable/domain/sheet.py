@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from unstoppable.domain import groups
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.s3 import S3Access
 
 WIDTH = 80
 TITLE = "Recovery sheet of Unstoppable backups"
@@ -25,6 +26,13 @@ HOW = (
     "On a machine that has the program and the folder cold. After cat type the",
     "groups, Enter, Ctrl-D; the files come into the folder back. As root add --exact",
     "to the last line: owners, devices and all attributes come back as well.",
+)
+HOW_FROM_A_BUCKET = (
+    "On a machine that has the program and reaches the server, with an access key",
+    "that may read, from whoever owns the bucket: type its name for ID. After the",
+    "first cat type the groups, after the second that key's secret, each time Enter,",
+    "Ctrl-D; the files come into the folder back. As root add --exact to the last",
+    "line: owners, devices and all attributes come back as well.",
 )
 AFTER = (
     "It tells a repository and a key first: compare them with those above.",
@@ -48,7 +56,9 @@ class Sheet:
     """Hexadecimal digits in small letters."""
     machine: str
     cold: bytes
-    """The folder that `UNSTOPPABLE_COLD` names."""
+    """What `UNSTOPPABLE_COLD` names."""
+    access: S3Access | None = None
+    """How the server is reached where cold is a bucket."""
     repository_id: str
     key_fingerprint: str
     written_at: datetime
@@ -74,10 +84,22 @@ class Sheet:
             ("generation", str(self.generation)),
             ("machine", _ascii(self.machine)),
             ("cold", word(self.cold)),
+            *self._server,
             ("repository", self.repository_id),
             ("fingerprint", self.key_fingerprint),
             ("written", f"{when:%Y-%m-%d %H:%M} UTC by unstoppable {self.version}"),
         )
+
+    @property
+    def _server(self) -> tuple[tuple[str, str], ...]:
+        if self.access is None:
+            return ()
+        return (("server", self.access.endpoint), ("region", self.access.region))
+
+    @property
+    def how(self) -> tuple[str, ...]:
+        """What a person does with the commands."""
+        return HOW if self.access is None else HOW_FROM_A_BUCKET
 
     @property
     def commands(self) -> str:
@@ -89,8 +111,23 @@ class Sheet:
         settings = [f"{name}={value}" for name, value in names.items() if value != _DEFAULT_NAME]
         key_file = f'{_SETTINGS[self.kind]}_FILE="$PWD/recovery-key"'
         cold = f"UNSTOPPABLE_COLD={word(self.cold, room=_ROOM)}"
-        restore = " \\\n".join([*settings, cold, key_file, "unstoppable restore --to back"])
-        return f"umask 077\ncat >recovery-key\n{restore}"
+        settings += [cold, *_reaching(self.access), key_file]
+        secret = "" if self.access is None else "cat >s3-secret\n"
+        restore = " \\\n".join([*settings, "unstoppable restore --to back"])
+        return f"umask 077\ncat >recovery-key\n{secret}{restore}"
+
+
+def _reaching(access: S3Access | None) -> list[str]:
+    """Return the settings that reach the server; the credential is not on the sheet."""
+    if access is None:
+        return []
+    return [
+        f"UNSTOPPABLE_S3_ENDPOINT={word(access.endpoint.encode())}",
+        f"UNSTOPPABLE_S3_REGION={access.region}",
+        f"UNSTOPPABLE_S3_ADDRESSING={'virtual-host' if access.virtual_host else 'path'}",
+        "UNSTOPPABLE_S3_ACCESS_KEY_ID=ID",
+        'UNSTOPPABLE_S3_SECRET_ACCESS_KEY_FILE="$PWD/s3-secret"',
+    ]
 
 
 def word(value: bytes, *, room: int | None = None) -> str:
@@ -120,7 +157,7 @@ def as_text(sheet: Sheet) -> str:
         tuple(line for name, value in sheet.facts for line in _fact(name, value)),
         (_capital(sheet.heading), *TYPING),
         tuple(f"  {number:>{width}}: {group}" for number, group in enumerate(sheet.groups, 1)),
-        ("To get everything back", *HOW),
+        ("To get everything back", *sheet.how),
         tuple(sheet.commands.splitlines()),
         (*AFTER, WITHOUT_US),
     )

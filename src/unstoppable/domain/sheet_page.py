@@ -4,7 +4,7 @@ from html import escape
 
 import segno
 
-from unstoppable.domain.sheet import AFTER, HOW, TITLE, TYPING, WARNING, WITHOUT_US, Sheet
+from unstoppable.domain.sheet import AFTER, TITLE, TYPING, WARNING, WITHOUT_US, Sheet
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -83,7 +83,7 @@ def as_page(sheet: Sheet) -> str:
         code=qr_code(sheet.secret),
         digits=len(sheet.secret),
         commands=escape(sheet.commands, quote=False),
-        how=escape(" ".join(HOW), quote=False),
+        how=escape(" ".join(sheet.how), quote=False),
         after=_paragraphs((*AFTER, WITHOUT_US)),
         size=16 if is_short else 12,
         leading=1.4 if is_short else 1.15,

@@ -24,5 +24,5 @@ def _rebuild(installation: Installation, watch: Watch, *, dry_run: bool) -> Rebu
     places = installation.places(pins, uses_hot=False)
     key = installation.key.of_repository(places)
     repository = Repository.open(places, key, pins, mode="read")
-    below_cold = places.cold.relative_to(installation.cold)
-    return repository.rebuild_hot(installation.hot / below_cold, dry_run=dry_run, watch=watch)
+    hot = installation.hot_of(places.generation)
+    return repository.rebuild_hot(hot, dry_run=dry_run, watch=watch)

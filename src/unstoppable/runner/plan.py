@@ -8,6 +8,7 @@ from unstoppable.domain.errors import KeyInvalid, Refused
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins
+from unstoppable.domain.s3 import S3Access, S3Place, S3Prefix
 from unstoppable.secrets.reference import Secret
 
 FIRST_GENERATION = 1
@@ -35,12 +36,34 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class S3Cold:
+    """Cold in a bucket, and where the credential comes from."""
+
+    place: S3Prefix
+    access: S3Access
+    access_key_id: str
+    secret_access_key: Secret
+
+    def below(self, *parts: str) -> S3Place:
+        """Return the place of a repository; raises SecretUnreadable or FileUnsafe."""
+        return S3Place(
+            place=self.place.below(*parts),
+            access=self.access,
+            access_key_id=self.access_key_id,
+            secret_access_key=self.secret_access_key.resolve(),
+        )
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     """A resource's repository on this machine and what opens it."""
 
     resource: ResourceName
     hot: Path
-    cold: Path
+    cold: Path | S3Cold
     state: Path
     pins_file: Path
     key: Key
@@ -48,10 +71,20 @@ class Installation:
     def places(self, pins: Pins | None, *, uses_hot: bool = True) -> engine.Places:
         """Return where the repository lies; without pins it is that of the first generation."""
         generation = FIRST_GENERATION if pins is None else pins.generation
-        below = Path(self.resource.customer, self.resource.resource, f"g{generation}")
         return engine.Places(
             resource=self.resource,
             generation=generation,
-            cold=self.cold / below,
-            hot=self.hot / below if uses_hot else None,
+            cold=self._cold(f"g{generation}"),
+            hot=self.hot_of(generation) if uses_hot else None,
         )
+
+    def hot_of(self, generation: int) -> Path:
+        """Return the folder of the cache."""
+        return self.hot / self.resource.customer / self.resource.resource / f"g{generation}"
+
+    def _cold(self, generation: str) -> Path | S3Place:
+        customer, resource = self.resource.customer, self.resource.resource
+        if isinstance(self.cold, Path):
+            return self.cold / customer / resource / generation
+        # The bucket is the customer's own.
+        return self.cold.below(resource, generation)

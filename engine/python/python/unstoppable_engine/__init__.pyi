@@ -100,13 +100,13 @@ class S3:
 
     def __new__(
         cls,
+        access_key_id: str,
+        secret_access_key: str,
         *,
         endpoint: str,
         region: str,
         bucket: str,
         prefix: str,
-        access_key_id: str,
-        secret_access_key: str,
         virtual_host: bool = False,
         ca_file: str | None = None,
         connections: int | None = None,

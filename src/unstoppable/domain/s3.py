@@ -1,0 +1,137 @@
+"""Cold in a bucket: where it lies, and how the server there is reached."""
+# ruff: noqa: EM102 - what is wrong is one sentence
+
+import ipaddress
+import re
+from dataclasses import dataclass, field, replace
+from typing import Self
+from urllib.parse import urlsplit
+
+SCHEME = "s3://"
+DEFAULT_REGION = "us-east-1"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PART = re.compile(r"[A-Za-z0-9._-]+")
+_REGION = re.compile(r"[a-z0-9-]{1,64}")
+_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_LEAST_BYTES_PER_SECOND = 8 * 2**10
+"""Slower than this, no pack would arrive before its deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Prefix:
+    """A part of a bucket; without a slash at either end of the prefix, which may be empty."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what `s3://bucket/prefix` names; raises ValueError with a sentence."""
+        bucket, _, prefix = text.removeprefix(SCHEME).partition("/")
+        prefix = prefix.removesuffix("/")
+        if not _BUCKET.fullmatch(bucket) or ".." in bucket or _is_address(bucket):
+            raise ValueError(
+                f"'{bucket}' is no name of a bucket: 3 to 63 of a-z, 0-9, - and ., "
+                "a letter or digit at either end"
+            )
+        for part in prefix.split("/") if prefix else ():
+            if not _PART.fullmatch(part) or part in {".", ".."}:
+                raise ValueError(
+                    f"'{part}' in the prefix is not made of letters, digits, -, _ and . alone"
+                )
+        return cls(bucket=bucket, prefix=prefix)
+
+    def below(self, *parts: str) -> Self:
+        """Return a place further down."""
+        return replace(self, prefix="/".join(filter(None, (self.prefix, *parts))))
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.prefix}".removesuffix("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Access:
+    """How a server is reached, and how much is asked of it."""
+
+    endpoint: str
+    region: str
+    virtual_host: bool
+    """Whether the bucket is part of the host's name, not of the path."""
+    ca_file: str | None
+    """The certificates that are trusted instead of the system's."""
+    connections: int
+    bytes_per_second: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Place:
+    """A place in a bucket, how it is reached, and the credential to use there."""
+
+    place: S3Prefix
+    access: S3Access
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return str(self.place)
+
+
+def endpoint(text: str) -> str:
+    """Return the address of a server, `https://host[:port]`; raises ValueError with a sentence."""
+    try:
+        found = urlsplit(text)
+        host, port = found.hostname, found.port
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no address: {error}") from error
+    is_plain = found.scheme == "http"
+    if not host or found.scheme not in {"http", "https"} or not text.isprintable():
+        raise ValueError(f"'{text}' is not an address such as https://s3.example.com")
+    if found.path.strip("/") or found.query or found.fragment or found.username is not None:
+        raise ValueError("it holds more than https://, a host and a port")
+    if is_plain and not _is_loopback(host):
+        raise ValueError(f"'{text}' is not encrypted; http:// is for this machine itself alone")
+    name = f"[{host}]" if ":" in host else host
+    return f"{found.scheme}://{name}" + (f":{port}" if port is not None else "")
+
+
+def endpoint_of_aws(region: str) -> str:
+    """Return the address of AWS in a region."""
+    return f"https://s3.{region}.amazonaws.com"
+
+
+def region(text: str) -> str:
+    """Return the name of a region; raises ValueError with a sentence."""
+    if not _REGION.fullmatch(text):
+        raise ValueError(f"'{text}' is not a region such as eu-central-1")
+    return text
+
+
+def bandwidth(text: str) -> int:
+    """Return bytes per second, written such as `20 MiB/s`; raises ValueError with a sentence."""
+    found = re.fullmatch(r"(\d{1,15})\s*(|KiB|MiB|GiB)(?:/s)?", text.strip(), re.ASCII)
+    if found is None:
+        raise ValueError(f"'{text}' is not a bandwidth such as 20 MiB/s")
+    bytes_per_second = int(found[1]) * _UNITS[found[2]]
+    if bytes_per_second < _LEAST_BYTES_PER_SECOND:
+        raise ValueError(f"'{text}' is less than 8 KiB/s: no backup would come to an end")
+    return bytes_per_second
+
+
+def bandwidth_text(bytes_per_second: int) -> str:
+    """Return a bandwidth as it may be written, in the largest unit that is exact."""
+    for unit, unit_bytes in reversed(_UNITS.items()):
+        if bytes_per_second % unit_bytes == 0:
+            return f"{bytes_per_second // unit_bytes} {unit}/s" if unit else str(bytes_per_second)
+    raise AssertionError
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

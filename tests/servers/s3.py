@@ -1,0 +1,159 @@
+"""A real S3 server of the story's own: versitygw, with users and policies."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+_BUILD = Path(__file__).with_name("versitygw")
+_START_SECONDS = 20
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An access key."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the program is told of it."""
+        return {
+            "UNSTOPPABLE_S3_ACCESS_KEY_ID": self.key_id,
+            "UNSTOPPABLE_S3_SECRET_ACCESS_KEY": self.secret,
+        }
+
+
+OPERATOR = Credential("operator", "of these tests alone")
+
+
+class S3Server:
+    """A server on loopback that keeps its buckets below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.program = _program()
+        for name in ("buckets", "versions", "users"):
+            (folder / name).mkdir()
+        self.port = _free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self._log = (folder / "log").open("w")
+        self._running = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        argv = (
+            *(self.program, "--quiet", "--port", f"127.0.0.1:{self.port}"),
+            *("--iam-dir", str(self.folder / "users"), "posix"),
+            *("--versioning-dir", str(self.folder / "versions"), str(self.folder / "buckets")),
+        )
+        environment = {"ROOT_ACCESS_KEY": OPERATOR.key_id, "ROOT_SECRET_KEY": OPERATOR.secret}
+        return subprocess.Popen(
+            argv,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def await_answer(self) -> None:
+        """Wait until it answers; what it said is shown where it does not."""
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until and self._running.poll() is None:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError((self.folder / "log").read_text())
+
+    def stop(self) -> None:
+        """End it; its buckets stay."""
+        self._running.kill()
+        self._running.wait()
+
+    def start_again(self) -> None:
+        """Start it where it was."""
+        self._running = self._start()
+        self.await_answer()
+
+    def close(self) -> None:
+        self.stop()
+        self._log.close()
+
+    def client(self, credential: Credential = OPERATOR) -> Any:
+        """Return a client of somebody else's making."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=credential.key_id,
+            aws_secret_access_key=credential.secret,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+
+    def user(self, name: str) -> Credential:
+        """Make a user who may do nothing yet."""
+        credential = Credential(name, f"secret of {name}")
+        argv = (
+            *(self.program, "admin", "--endpoint-url", self.endpoint),
+            *("--access", OPERATOR.key_id, "--secret", OPERATOR.secret, "create-user"),
+            *("--access", name, "--secret", credential.secret, "--role", "user"),
+        )
+        subprocess.run(argv, check=True, capture_output=True)
+        return credential
+
+    def bucket(self, name: str, policy: Sequence[Mapping[str, object]] = ()) -> None:
+        """Make a bucket with versions and locks, and say who may do what there."""
+        client = self.client()
+        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+        if policy:
+            document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
+            client.put_bucket_policy(Bucket=name, Policy=document)
+
+    def place(self, cold: str) -> dict[str, str]:
+        """What the program is told of the server, and of cold there."""
+        return {
+            "UNSTOPPABLE_COLD": cold,
+            "UNSTOPPABLE_S3_ENDPOINT": self.endpoint,
+            "UNSTOPPABLE_S3_REGION": REGION,
+        }
+
+
+def allow(user: str, bucket: str, action: str, *keys: str) -> dict[str, object]:
+    """Return a statement that lets a user do something with these keys, or with the bucket."""
+    resources = [f"arn:aws:s3:::{bucket}/{key}" for key in keys] or [f"arn:aws:s3:::{bucket}"]
+    principal = {"AWS": [user]}
+    return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resources}
+
+
+def _program() -> str:
+    built = subprocess.run((_BUILD,), stdout=subprocess.PIPE, text=True, check=True)
+    return built.stdout.strip()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[S3Server]:
+    """An S3 server without buckets."""
+    server = S3Server(tmp_path)
+    try:
+        server.await_answer()
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,207 @@
+"""Cold in a bucket: what is backed up there comes back, whoever may do what."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers.s3 import OPERATOR, Credential, S3Server, allow
+from tests.stories.world import Machine, contents, differences
+
+BUCKET = "acme-backups"
+COLD = f"s3://{BUCKET}"
+REPOSITORY = "default/g1"
+
+
+class Acme:
+    """Alice's machine, whose cold is a bucket; each role has an access key of its own."""
+
+    def __init__(self, machine: Machine, server: S3Server) -> None:
+        self.machine, self.server = machine, server
+        self.writer, self.reader = server.user("writer"), server.user("reader")
+        below = f"{REPOSITORY}/"
+        read = ["config", "unstoppable.json", "snapshots/*", "index/*"]
+        written = ["snapshots/*", "index/*", "data/*"]
+        server.bucket(
+            BUCKET,
+            [
+                allow("writer", BUCKET, "s3:ListBucket"),
+                allow("writer", BUCKET, "s3:GetObject", *(below + key for key in read)),
+                allow("writer", BUCKET, "s3:PutObject", *(below + key for key in written)),
+                allow("reader", BUCKET, "s3:ListBucket"),
+                allow("reader", BUCKET, "s3:GetObject", "*"),
+            ],
+        )
+        machine.extra = server.place(COLD)
+        made = machine.run("init", str(machine.data), settings=OPERATOR.settings)
+        assert made.returncode == 0, made.stderr
+        # From here on the settings file alone says everything, with the writer's credential.
+        machine.extra = {}
+        self.give(self.writer)
+
+    def give(self, credential: Credential) -> None:
+        """Have the settings file hold this credential."""
+        file = self.machine.env_file
+        kept = re.sub(r"(?m)^UNSTOPPABLE_S3_(SECRET_)?ACCESS_KEY.*\n", "", file.read_text())
+        told = "".join(f"{name}='{value}'\n" for name, value in credential.settings.items())
+        file.write_text(kept + told)
+
+    def run(
+        self, *arguments: str, credential: Credential | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the program, with nothing in its environment but a credential."""
+        machine = self.machine
+        environment = machine.environment(credential.settings if credential else {})
+        for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD", "UNSTOPPABLE_STATE"):
+            del environment[name]
+        return subprocess.run(
+            machine.argv(*arguments),
+            env=environment,
+            cwd=machine.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def done(self, *arguments: str, credential: Credential | None = None) -> str:
+        """Run the program, which must succeed; returns its stdout."""
+        result = self.run(*arguments, credential=credential)
+        assert result.returncode == 0, (result.stdout, result.stderr)
+        return result.stdout
+
+    def objects(self) -> dict[str, int]:
+        """Return what lies in the bucket, with sizes in bytes."""
+        pages = self.server.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return {found["Key"]: found["Size"] for page in pages for found in page.get("Contents", ())}
+
+
+@pytest.fixture
+def acme(alice: Machine, s3: S3Server) -> Acme:
+    return Acme(alice, s3)
+
+
+def test_what_the_strict_writer_stores_comes_back_as_it_was(acme):
+    acme.machine.write("letters/carol.txt", "dear carol\n")
+
+    stored = acme.done("backup")
+    back = acme.machine.root / "back"
+    acme.done("restore", "--exact", "--to", str(back), credential=acme.reader)
+
+    assert stored.startswith(f"stored: {acme.machine.data} (3 files")
+    assert differences(acme.machine.data, back) == ""
+    assert COLD in acme.done("status")
+    assert acme.done("check", "--read-data", "all", credential=acme.reader).startswith("whole: ")
+    names = acme.objects()
+    assert {f"{REPOSITORY}/config", f"{REPOSITORY}/unstoppable.json"} <= names.keys()
+    assert not [name for name in names if not name.startswith(f"{REPOSITORY}/")]
+
+
+def test_the_writer_cannot_read_what_it_stored(acme):
+    result = acme.run("restore", "--to", str(acme.machine.root / "back"))
+
+    assert result.returncode == 1
+    assert "403 AccessDenied" in result.stderr
+    assert "hint: has the access key the rights of its role?" in result.stderr
+
+
+def test_what_hot_lost_is_read_anew_once_until_a_reader_rebuilds_it(acme):
+    shutil.rmtree(acme.machine.hot)
+
+    lost = acme.run("backup")
+    after = acme.run("backup")
+    acme.done("hot", "rebuild", credential=acme.reader)
+    rebuilt = acme.run("backup")
+
+    for result in (lost, after, rebuilt):
+        assert result.returncode == 0, result.stderr
+    assert "`unstoppable hot rebuild` with one that may read mends that" in lost.stderr
+    assert "`unstoppable hot rebuild`" in after.stderr
+    assert "hot rebuild" not in rebuilt.stderr
+    assert acme.run("check", credential=acme.reader).returncode == 0
+
+
+def test_everything_comes_back_on_a_new_machine_with_the_sheet(acme, root):
+    sheet = (acme.machine.env_file.parent / "recovery-sheet.txt").read_text()
+    elsewhere = root / "elsewhere"
+    elsewhere.mkdir()
+    new = Machine(elsewhere)
+    _, _, commands = sheet.partition("line: owners, devices and all attributes come back as well.")
+    commands = commands.partition("It tells a repository")[0].replace("KEY_ID=ID", "KEY_ID=reader")
+    typed = "\n".join(re.findall(r"(?m)^ +\d+: (.*)$", sheet)) + "\n"
+    # What a person ends with Ctrl-D comes from files here.
+    commands = commands.replace("cat >recovery-key", "cat groups >recovery-key")
+    commands = commands.replace("cat >s3-secret", "cat secret >s3-secret")
+    (new.home / "groups").write_text(typed)
+    (new.home / "secret").write_text(acme.reader.secret + "\n")
+    program = Path(new.argv()[0]).parent
+    environment = new.environment()
+    environment["PATH"] = f"{program}:{environment['PATH']}"
+    for name in ("UNSTOPPABLE_ENV_FILE", "UNSTOPPABLE_COLD"):
+        del environment[name]
+
+    done = subprocess.run(
+        ("sh", "-ec", commands),
+        env=environment,
+        cwd=new.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert contents(new.home / "back") == contents(acme.machine.data)
+    assert OPERATOR.secret not in sheet
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"UNSTOPPABLE_S3_SECRET_ACCESS_KEY": "wrong"}, "403 SignatureDoesNotMatch"),
+        ({"UNSTOPPABLE_S3_ACCESS_KEY_ID": "stranger"}, "403 InvalidAccessKeyId"),
+        ({"UNSTOPPABLE_COLD": "s3://nobodys-bucket"}, "404 NoSuchBucket"),
+        ({"UNSTOPPABLE_S3_ENDPOINT": "http://127.0.0.1:1"}, "the server cannot be reached"),
+    ],
+)
+def test_a_bucket_that_cannot_be_used_is_one_sentence_and_the_way_out(acme, settings, told):
+    environment = {**acme.machine.environment(), **acme.server.place(COLD)}
+
+    result = subprocess.run(
+        acme.machine.argv("backup"),
+        env={**environment, **acme.writer.settings, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert told in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+    assert result.stderr.startswith("error: storage of default/default failed: cannot ")
+    assert "\nhint: " in result.stderr
+    assert acme.writer.secret not in result.stderr
+
+
+def test_a_server_that_comes_back_is_waited_for(acme):
+    acme.machine.write("large", bytes(5_000_000))
+    acme.server.stop()
+
+    gone = acme.run("backup")
+    acme.server.start_again()
+    back = acme.run("backup")
+
+    assert gone.returncode == 1
+    assert "the server cannot be reached" in gone.stderr
+    assert back.returncode == 0
+    assert acme.run("check", "--read-data", "all", credential=acme.reader).returncode == 0
+
+
+def test_a_bucket_without_a_credential_asks_for_one(alice):
+    alice.extra = {"UNSTOPPABLE_COLD": COLD}
+
+    result = alice.run("init", str(alice.data))
+
+    assert result.returncode == 2
+    assert "error: UNSTOPPABLE_S3_ACCESS_KEY_ID is not set, and cold is s3://" in result.stderr
+    assert not alice.env_file.exists()

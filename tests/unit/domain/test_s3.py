@@ -1,0 +1,104 @@
+import pytest
+
+from unstoppable.domain import s3
+from unstoppable.domain.s3 import S3Prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "bucket", "prefix", "told"),
+    [
+        ("s3://acme", "acme", "", "s3://acme"),
+        ("s3://acme/", "acme", "", "s3://acme"),
+        (
+            "s3://acme.backups-1/a/b_c.d/",
+            "acme.backups-1",
+            "a/b_c.d",
+            "s3://acme.backups-1/a/b_c.d",
+        ),
+    ],
+)
+def test_a_place_in_a_bucket_is_read_and_told(text, bucket, prefix, told):
+    place = S3Prefix.parse(text)
+
+    assert (place.bucket, place.prefix, str(place)) == (bucket, prefix, told)
+    assert str(place.below("www", "g1")) == f"{told}/www/g1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://",
+        "s3://ab",
+        "s3://Acme",
+        "s3://acme_backups",
+        "s3://-acme",
+        "s3://acme-",
+        "s3://ac..me",
+        "s3://192.168.1.1",
+        f"s3://{'a' * 64}",
+        "s3://acme//b",
+        "s3://acme/a//",
+        "s3://acme/.",
+        "s3://acme/a/../b",
+        "s3://acme/a b",
+        "s3://acme/a?b",
+        "s3://acme/\N{LATIN SMALL LETTER A WITH DIAERESIS}",
+        "s3://user@acme",
+    ],
+)
+def test_a_place_that_could_be_another_is_refused(text):
+    with pytest.raises(ValueError, match="^'"):
+        S3Prefix.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("https://s3.example.com", "https://s3.example.com"),
+        ("https://S3.Example.com:9000/", "https://s3.example.com:9000"),
+        ("http://127.0.0.1:7070", "http://127.0.0.1:7070"),
+        ("http://localhost", "http://localhost"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_an_endpoint_is_host_and_port(text, address):
+    assert s3.endpoint(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s3.example.com",
+        "ftp://s3.example.com",
+        "https://",
+        "https://s3.example.com/bucket",
+        "https://s3.example.com?x=1",
+        "https://s3.example.com#x",
+        "https://user:secret@s3.example.com",
+        "https://s3.example.com:99999",
+        "https://[::1",
+        "http://s3.example.com",
+        "http://10.0.0.1",
+        "http://localhost.example.com",
+    ],
+)
+def test_what_is_more_or_less_than_an_encrypted_address_is_refused(text):
+    with pytest.raises(ValueError, match=r"address|encrypted|holds more") as raised:
+        s3.endpoint(text)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_per_second"),
+    [("20 MiB/s", 20 * 2**20), ("8KiB", 8192), ("1 GiB/s", 2**30), ("100000", 100_000)],
+)
+def test_a_bandwidth_is_read(text, bytes_per_second):
+    assert s3.bandwidth(text) == bytes_per_second
+    assert s3.bandwidth(s3.bandwidth_text(bytes_per_second)) == bytes_per_second
+
+
+@pytest.mark.parametrize("text", ["", "0", "7 KiB/s", "20 MB/s", "-1 MiB", "1.5 MiB", "MiB/s"])
+def test_a_bandwidth_that_means_nothing_or_never_ends_is_refused(text):
+    with pytest.raises(ValueError, match=r"bandwidth|less than"):
+        s3.bandwidth(text)
