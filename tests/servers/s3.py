@@ -54,6 +54,7 @@ class S3Server:
     def _start(self) -> subprocess.Popen[bytes]:
         argv = (
             *(self.program, "--quiet", "--port", f"127.0.0.1:{self.port}"),
+            *("--access-log", str(self.folder / "requests")),
             *("--iam-dir", str(self.folder / "users"), "posix"),
             *("--versioning-dir", str(self.folder / "versions"), str(self.folder / "buckets")),
         )

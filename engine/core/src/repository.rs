@@ -183,9 +183,9 @@ impl Repository {
         let config = read_config(read.as_ref())?;
         let (birth, found) = identify(read.as_ref(), key, &config, expected)?;
         let issues = Arc::<Issues>::default();
-        let hot = open_hot(read.as_ref(), places.hot.as_ref(), key, &config, &issues)?;
+        let tiered = open_tiered(read, places.hot.as_ref(), key, &config, &issues)?;
         Ok(Self {
-            tiered: Arc::new(Tiered::new(read, hot)),
+            tiered: Arc::new(tiered),
             append: (mode == Mode::Append).then_some(append),
             known_place: places.hot.as_ref().map(LocalDirectory::new),
             key: key.clone(),
@@ -230,14 +230,7 @@ impl Repository {
 
 fn read_config(cold: &dyn ReadStorage) -> Result<Bytes> {
     let place = cold.location();
-    let config = match cold.size(&Object::Config)? {
-        Some(size) if size > LARGEST_CONFIG_BYTES as u64 => {
-            let message = format!("the config in {place} takes {size} bytes: it is none");
-            return Err(Error::new(ErrorKind::Damaged, message));
-        }
-        Some(_) => cold.read(&Object::Config)?,
-        None => None,
-    };
+    let config = cold.read_at_most(&Object::Config, LARGEST_CONFIG_BYTES as u64)?;
     config.ok_or_else(|| {
         Error::new(ErrorKind::NoRepository, format!("there is no repository in {place}"))
     })
@@ -278,11 +271,12 @@ fn identify(
 fn read_birth(cold: &dyn ReadStorage, key: &RepositoryKey) -> Result<(BirthCertificate, Birth)> {
     let place = cold.location();
     let broken = |what: String| Error::new(ErrorKind::PinBroken, what);
-    if cold.size(&Object::Birth)?.is_some_and(|size| size > LARGEST_BIRTH_BYTES) {
-        return Err(broken(format!("unstoppable.json in {place} is too large to be one")));
-    }
     let bytes = cold
-        .read(&Object::Birth)?
+        .read_at_most(&Object::Birth, LARGEST_BIRTH_BYTES)
+        .map_err(|error| match error.kind() {
+            ErrorKind::Damaged => broken(error.chain()),
+            _ => error,
+        })?
         .ok_or_else(|| broken(format!("unstoppable.json is missing in {place}")))?;
     BirthCertificate::from_json(&bytes, key)
         .map_err(|error| broken(format!("unstoppable.json in {place}: {}", error.chain())))
@@ -321,23 +315,27 @@ fn open_config(cold: &dyn ReadStorage, key: &RepositoryKey, sealed: &Bytes) -> R
     })
 }
 
-/// Hot, ready for use. It is only a cache: where it cannot be used, that is told and the work
-/// goes on with cold alone, which will fail on its own if cold was at fault.
-fn open_hot(
-    cold: &dyn ReadStorage,
+/// Cold with hot in front, ready for use. Hot is only a cache: where it cannot be used, that is
+/// told and the work goes on with cold alone, which will fail on its own if cold was at fault.
+fn open_tiered(
+    cold: Arc<dyn ReadStorage>,
     hot: Option<&PathBuf>,
     key: &RepositoryKey,
     config: &Bytes,
     issues: &Arc<Issues>,
-) -> Result<Option<Hot>> {
-    let Some(hot) = hot.map(LocalDirectory::<Maintain>::new) else { return Ok(None) };
+) -> Result<Tiered> {
+    let Some(hot) = hot.map(LocalDirectory::<Maintain>::new) else {
+        return Ok(Tiered::new(cold, None));
+    };
     refuse_repository(&hot)?;
     let place = hot.location();
     let hot = Hot::new(hot, issues.clone());
-    if let Err(error) = hot.align(cold, &Seal::new(key), config) {
-        let message = format!("{place} cannot be used: {}", error.chain());
-        issues.add(IssueKind::HotIncomplete, "", message);
-        return Ok(None);
+    match hot.align(cold.as_ref(), &Seal::new(key), config) {
+        Ok(listed) => Ok(Tiered::new(cold, Some(hot)).with_listings(listed)),
+        Err(error) => {
+            let message = format!("{place} cannot be used: {}", error.chain());
+            issues.add(IssueKind::HotIncomplete, "", message);
+            Ok(Tiered::new(cold, None))
+        }
     }
-    Ok(Some(hot))
 }

@@ -47,7 +47,7 @@ def test_a_place_in_a_bucket_is_read_and_told(text, bucket, prefix, told):
     ],
 )
 def test_a_place_that_could_be_another_is_refused(text):
-    with pytest.raises(ValueError, match="^'"):
+    with pytest.raises(ValueError, match=r"^'"):
         S3Prefix.parse(text)
 
 

@@ -4,17 +4,18 @@ use crate::{
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
     storage::ReadStorage,
+    workers::{WORKERS, for_each},
 };
 
 /// See that every object of `written` that is not a snapshot is in cold with its size in bytes.
 pub fn prove_content(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<()> {
-    for (object, size) in written {
-        let is_snapshot = matches!(object, Object::Hashed(ObjectKind::Snapshot, _));
-        if !is_snapshot && cold.size(object)? != Some(*size) {
-            return Err(unproved(object, &format!("is not there with its {size} bytes")));
-        }
-    }
-    Ok(())
+    let is_snapshot = |object: &Object| matches!(object, Object::Hashed(ObjectKind::Snapshot, _));
+    let content = written.iter().filter(|(object, _)| !is_snapshot(object)).collect();
+    // Each may be a request that is waited for.
+    for_each(WORKERS, content, |(object, size)| match cold.size(object)? == Some(*size) {
+        true => Ok(()),
+        false => Err(unproved(object, &format!("is not there with its {size} bytes"))),
+    })
 }
 
 /// Read the snapshot of `written` back from cold and compare it with its name, which is returned.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     AppendStorage, ReadStorage,
     local::{LocalDirectory, Maintain},
+    tiered::Listing,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -76,16 +77,25 @@ impl Hot {
     }
 
     /// Bring snapshots, index and config in line with cold: what cold does not name is set aside,
-    /// what is missing or of another size is filled. Fails where hot cannot be used at all.
-    pub fn align(&self, cold: &dyn ReadStorage, seal: &Seal, config: &[u8]) -> Result<()> {
+    /// what is missing or of another size is filled. Returns the listings of cold that this took.
+    /// Fails where hot cannot be used at all.
+    pub fn align(
+        &self,
+        cold: &dyn ReadStorage,
+        seal: &Seal,
+        config: &[u8],
+    ) -> Result<Vec<(ObjectKind, Listing)>> {
         self.storage.create_folders()?;
         if let Err(error) = self.storage.remove_leftovers() {
             self.issues.add(IssueKind::HotIncomplete, "", error.chain());
         }
         let mut foreign = self.foreign(ObjectKind::Key, &HashMap::new())?;
         let mut missing = Vec::new();
+        let mut listings = Vec::new();
         for kind in [ObjectKind::Snapshot, ObjectKind::Index] {
-            let mut named: HashMap<ObjectId, u64> = cold.list(kind)?.into_iter().collect();
+            let listing = cold.list(kind)?;
+            let mut named: HashMap<ObjectId, u64> = listing.iter().copied().collect();
+            listings.push((kind, listing));
             // Junk of any size may lie in cold; whoever lists it says so.
             named.retain(|_, size| check_size(kind, *size).is_ok());
             foreign.extend(self.foreign(kind, &named)?);
@@ -97,7 +107,7 @@ impl Hot {
         let config_was_filled = self.mend_config(seal, config)?;
         let filled = self.fill(cold, &missing) + usize::from(config_was_filled);
         self.tell_mended(foreign.len(), filled);
-        Ok(())
+        Ok(listings)
     }
 
     /// Set aside the packs that are not among those of cold, or are of another size.

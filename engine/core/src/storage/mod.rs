@@ -24,7 +24,7 @@ use bytes::Bytes;
 
 use crate::{
     control::Control,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
 };
 
@@ -49,6 +49,16 @@ pub trait ReadStorage: Send + Sync {
 
     /// The whole object, or None where there is none; the caller checks it against its name.
     fn read(&self, object: &Object) -> Result<Option<Bytes>>;
+
+    /// The whole object, or None where there is none; [`ErrorKind::Damaged`] where it takes more
+    /// than `most_bytes`, which are never held in memory.
+    fn read_at_most(&self, object: &Object, most_bytes: u64) -> Result<Option<Bytes>> {
+        match self.size(object)? {
+            None => Ok(None),
+            Some(size_bytes) if size_bytes > most_bytes => Err(too_large(object, most_bytes)),
+            Some(_) => self.read(object),
+        }
+    }
 
     /// Exactly `length_bytes` from `offset_bytes` on; fails when the object is missing or shorter.
     fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes>;
@@ -82,6 +92,13 @@ pub trait AppendStorage: ReadStorage {
 pub trait MaintainStorage: AppendStorage {
     /// Remove an object; one that is missing is a success.
     fn remove(&self, object: &Object) -> Result<()>;
+}
+
+fn too_large(object: &Object, most_bytes: u64) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("{object} takes more than {most_bytes} bytes: it is none"),
+    )
 }
 
 /// Whether `parts`, one after the other, are `whole`.

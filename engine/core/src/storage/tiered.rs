@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -18,6 +18,7 @@ use super::{ReadStorage, hot::Hot};
 use crate::{
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
+    workers::lock,
 };
 
 /// Cold, and hot in front of it where there is one.
@@ -26,12 +27,24 @@ pub struct Tiered {
     hot: Option<Hot>,
     /// This credential may not read packs; asking for each of them would take a while.
     may_not_read_packs: AtomicBool,
+    /// Listings that were made a moment ago, each used once more.
+    listed: Mutex<Vec<(ObjectKind, Listing)>>,
 }
+
+/// Objects with their sizes in bytes.
+pub type Listing = Vec<(ObjectId, u64)>;
 
 impl Tiered {
     /// Cold with `hot` in front.
     pub fn new(cold: Arc<dyn ReadStorage>, hot: Option<Hot>) -> Self {
-        Self { cold, hot, may_not_read_packs: AtomicBool::default() }
+        Self { cold, hot, may_not_read_packs: AtomicBool::default(), listed: Mutex::default() }
+    }
+
+    /// Let each of these listings of cold, made a moment ago, stand for the next one of its kind.
+    #[must_use]
+    pub fn with_listings(mut self, listed: Vec<(ObjectKind, Listing)>) -> Self {
+        self.listed = Mutex::new(listed);
+        self
     }
 
     /// The authority.
@@ -98,24 +111,21 @@ impl ReadStorage for Tiered {
         self.cold.location()
     }
 
-    fn list(&self, kind: ObjectKind) -> Result<Vec<(ObjectId, u64)>> {
-        self.cold.list(kind)
+    fn list(&self, kind: ObjectKind) -> Result<Listing> {
+        let mut listed = lock(&self.listed);
+        let place = listed.iter().position(|(of, _)| *of == kind);
+        match place.map(|place| listed.swap_remove(place)) {
+            Some((_, listing)) => Ok(listing),
+            None => self.cold.list(kind),
+        }
     }
 
     fn read(&self, object: &Object) -> Result<Option<Bytes>> {
-        // Config and birth are not named by their hash, so only cold can be believed.
-        let hot = self.hot.as_ref().filter(|_| matches!(object, Object::Hashed(..)));
-        if let Some(content) = hot.and_then(|hot| hot.read(object)) {
-            return Ok(Some(content));
-        }
-        let content = self.cold.read(object)?;
-        if let (Some(hot), Some(content)) = (hot, &content)
-            && !matches!(object, Object::Hashed(ObjectKind::Pack, _))
-            && object.is_named_rightly(content)
-        {
-            hot.keep(object, std::slice::from_ref(content));
-        }
-        Ok(content)
+        self.read_through(object, || self.cold.read(object))
+    }
+
+    fn read_at_most(&self, object: &Object, most_bytes: u64) -> Result<Option<Bytes>> {
+        self.read_through(object, || self.cold.read_at_most(object, most_bytes))
     }
 
     fn read_range(&self, object: &Object, offset_bytes: u64, length_bytes: usize) -> Result<Bytes> {
@@ -126,6 +136,29 @@ impl ReadStorage for Tiered {
 
     fn size(&self, object: &Object) -> Result<Option<u64>> {
         self.cold.size(object)
+    }
+}
+
+impl Tiered {
+    /// What hot holds of an object, or what `from_cold` reads, which hot then holds.
+    fn read_through(
+        &self,
+        object: &Object,
+        from_cold: impl FnOnce() -> Result<Option<Bytes>>,
+    ) -> Result<Option<Bytes>> {
+        // Config and birth are not named by their hash, so only cold can be believed.
+        let hot = self.hot.as_ref().filter(|_| matches!(object, Object::Hashed(..)));
+        if let Some(content) = hot.and_then(|hot| hot.read(object)) {
+            return Ok(Some(content));
+        }
+        let content = from_cold()?;
+        if let (Some(hot), Some(content)) = (hot, &content)
+            && !matches!(object, Object::Hashed(ObjectKind::Pack, _))
+            && object.is_named_rightly(content)
+        {
+            hot.keep(object, std::slice::from_ref(content));
+        }
+        Ok(content)
     }
 }
 

@@ -124,6 +124,19 @@ fn a_range_beyond_the_end_is_refused_before_memory_is_taken() {
 }
 
 #[test]
+fn an_object_that_takes_more_than_it_may_is_refused() {
+    each(|storage, found| {
+        let object = create(storage, ObjectKind::Snapshot, "alice");
+        fs::write(found.folder.join("config"), "").unwrap();
+
+        assert_eq!(storage.read_at_most(&object, 5).unwrap().unwrap(), "alice");
+        assert_eq!(storage.read_at_most(&object, 4).unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(storage.read_at_most(&Object::Birth, 9).unwrap(), None);
+        assert_eq!(storage.read_at_most(&Object::Config, 9).unwrap().unwrap(), "");
+    });
+}
+
+#[test]
 fn what_is_no_object_is_not_listed_but_told() {
     each(|storage, found| {
         create(storage, ObjectKind::Pack, "alice");

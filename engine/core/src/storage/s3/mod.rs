@@ -34,9 +34,14 @@ use tokio::{
 };
 
 pub use self::address::{Limits, S3Address};
-use self::{fault::Fault, transport::Transport};
+use self::{
+    fault::Fault,
+    transport::{MOST_BYTES, Transport},
+};
 pub use super::local::{Append, ReadOnly};
-use super::{AppendStorage, ReadStorage, is_same, local::MayAppend};
+use super::{
+    AppendStorage, LARGEST_OBJECT_BYTES, ReadStorage, is_same, local::MayAppend, too_large,
+};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
@@ -206,10 +211,18 @@ impl<Mode: Send + Sync> ReadStorage for S3<Mode> {
     }
 
     fn read(&self, object: &Object) -> Result<Option<Bytes>> {
+        self.read_at_most(object, LARGEST_OBJECT_BYTES)
+    }
+
+    fn read_at_most(&self, object: &Object, most_bytes: u64) -> Result<Option<Bytes>> {
         let path = object.path();
-        match runtime()?.block_on(async { self.connection.operator.read(&path).await }) {
+        let read = async { self.connection.operator.read(&path).await };
+        match runtime()?.block_on(MOST_BYTES.scope(most_bytes, read)) {
             Ok(content) => Ok(Some(content.to_bytes())),
             Err(error) if is_missing(&error) => Ok(None),
+            Err(error) if matches!(fault_of(&error), Some(Fault::TooLarge(_))) => {
+                Err(too_large(object, most_bytes))
+            }
             Err(error) => Err(self.connection.failed("read", object, error)),
         }
     }

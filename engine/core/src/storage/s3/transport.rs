@@ -35,6 +35,11 @@ const LARGEST_REFUSAL_BYTES: u64 = 64 * 1024;
 /// How often a wait looks whether the work was cancelled.
 const TICK: Duration = Duration::from_millis(100);
 
+tokio::task_local! {
+    /// How many bytes of an object whoever asks for it wants to hold, where that is less than usual.
+    pub static MOST_BYTES: u64;
+}
+
 /// Whether the work was cancelled, so that nothing is waited for any more.
 pub type Hurry = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -237,7 +242,8 @@ fn is_whole_listing(page: &Buffer) -> bool {
 fn most_answered(request: &Request<Buffer>) -> u64 {
     match (is_listing(request), request.method() == Method::GET) {
         (true, _) => LARGEST_PAGE_BYTES,
-        (false, true) => request_range(request).unwrap_or(LARGEST_OBJECT_BYTES),
+        (false, true) => request_range(request)
+            .unwrap_or_else(|| MOST_BYTES.try_with(|most| *most).unwrap_or(LARGEST_OBJECT_BYTES)),
         (false, false) => LARGEST_REFUSAL_BYTES,
     }
 }
