@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,16 @@ class S3Server:
             document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
             client.put_bucket_policy(Bucket=name, Policy=document)
 
+    def requests(self, doing: Callable[[], object]) -> list[str]:
+        """Return what is asked while something is done: method, then key or prefix and its size.
+
+        Names of objects are their kinds: `PUT data/ID`, `LIST index/`.
+        """
+        log = self.folder / "requests"
+        before = log.stat().st_size if log.exists() else 0
+        doing()
+        return [_request(line) for line in log.read_text()[before:].splitlines()]
+
     def place(self, cold: str) -> dict[str, str]:
         """What the program is told of the server, and of cold there."""
         return {
@@ -137,7 +148,23 @@ def allow(user: str, bucket: str, action: str, *keys: str) -> dict[str, object]:
     return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resources}
 
 
+def _request(line: str) -> str:
+    """Return what a line of the server's log tells of a request."""
+    found = re.search(r" s3_(\w+) (\S+) (\S+) (\d+) ", line)
+    assert found, line
+    action, key, target, status = found.groups()
+    names = {"ListObjectsV2": "LIST", "GetObject": "GET", "PutObject": "PUT"}
+    if action == "ListObjectsV2":
+        key = re.findall(r"[?&]prefix=([^&]*)", target)[0]
+    told = re.sub(r"(\b[0-9a-f]{2}/)?[0-9a-f]{64}", "ID", key)
+    return f"{names.get(action, action)} {told}" + (
+        "" if status in {"200", "206"} else f" {status}"
+    )
+
+
 def _program() -> str:
+    if built_before := os.environ.get("VERSITYGW"):
+        return built_before
     built = subprocess.run((_BUILD,), stdout=subprocess.PIPE, text=True, check=True)
     return built.stdout.strip()
 

@@ -1,8 +1,11 @@
 """Cold in a bucket: what is backed up there comes back, whoever may do what."""
 
+import json
+import random
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from tests.stories.world import Machine, contents, differences
 BUCKET = "acme-backups"
 COLD = f"s3://{BUCKET}"
 REPOSITORY = "default/g1"
+SEED = 6
 
 
 class Acme:
@@ -52,18 +56,28 @@ class Acme:
         self, *arguments: str, credential: Credential | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the program, with nothing in its environment but a credential."""
-        machine = self.machine
-        environment = machine.environment(credential.settings if credential else {})
-        for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD", "UNSTOPPABLE_STATE"):
-            del environment[name]
         return subprocess.run(
-            machine.argv(*arguments),
-            env=environment,
-            cwd=machine.home,
+            self.machine.argv(*arguments),
+            env=self._environment(credential),
+            cwd=self.machine.home,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def started(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the program to be killed: it measures no coverage."""
+        environment = self._environment(None)
+        kept = {n: value for n, value in environment.items() if not n.startswith("COVERAGE_")}
+        quiet = subprocess.DEVNULL
+        argv = self.machine.argv(*arguments)
+        return subprocess.Popen(argv, env=kept, cwd=self.machine.home, stdout=quiet, stderr=quiet)
+
+    def _environment(self, credential: Credential | None) -> dict[str, str]:
+        environment = self.machine.environment(credential.settings if credential else {})
+        for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD", "UNSTOPPABLE_STATE"):
+            del environment[name]
+        return environment
 
     def done(self, *arguments: str, credential: Credential | None = None) -> str:
         """Run the program, which must succeed; returns its stdout."""
@@ -205,3 +219,53 @@ def test_a_bucket_without_a_credential_asks_for_one(alice):
     assert result.returncode == 2
     assert "error: UNSTOPPABLE_S3_ACCESS_KEY_ID is not set, and cold is s3://" in result.stderr
     assert not alice.env_file.exists()
+
+
+def documented() -> list[list[str]]:
+    """Return the lists of requests of docs/formats.md, in their order."""
+    text = (Path(__file__).parents[2] / "docs/formats.md").read_text()
+    return [block.split("\n") for block in re.findall(r"```requests\n(.*?)\n```", text, re.DOTALL)]
+
+
+def test_the_requests_are_those_that_are_documented(alice, s3):
+    making, new_file, unchanged, restore = documented()
+    s3.bucket(BUCKET)
+    alice.extra = {**s3.place(COLD), **OPERATOR.settings}
+    # What changed within the last two seconds is read again the next time.
+    time.sleep(2.1)
+
+    asked = s3.requests(lambda: alice.done("init", str(alice.data)))
+    assert asked[: len(making)] == making
+    restored = s3.requests(lambda: alice.done("restore", "--to", str(alice.root / "back")))
+    assert sorted(restored) == sorted(restore)
+    assert s3.requests(lambda: alice.done("backup")) == unchanged
+    alice.write("new", "something new\n")
+    asked = s3.requests(lambda: alice.done("backup"))
+    # Packs are written, and looked for, several at a time.
+    assert sorted(asked) == sorted(new_file)
+    assert (asked[:5], asked[-2:]) == (new_file[:5], new_file[-2:])
+    assert asked.index("PUT default/g1/index/ID") == 7
+
+
+def test_a_backup_into_a_bucket_killed_at_any_moment_harms_nothing(acme, kills):
+    chance = random.Random(SEED)  # noqa: S311
+    began = time.monotonic()
+    acme.done("backup")
+    longest_seconds = time.monotonic() - began
+
+    for number in range(kills):
+        acme.machine.write(f"{number % 7}", chance.randbytes(chance.randrange(2_000_000)))
+        before = acme.objects()
+        with acme.started("backup") as running:
+            time.sleep(chance.uniform(0, longest_seconds))
+            running.kill()
+        assert before.items() <= acme.objects().items()
+        assert acme.run("check", "--read-data", "all", credential=acme.reader).returncode == 0
+
+    acme.done("backup")
+    back = acme.machine.root / "back"
+    acme.done("restore", "--exact", "--to", str(back), credential=acme.reader)
+    assert differences(acme.machine.data, back) == ""
+    runs = json.loads(acme.done("runs", "--last", "999", "--json"))
+    assert {run["outcome"] for run in runs} <= {"succeeded", "failed"}
+    assert all(run["message"].startswith("killed: ") for run in runs if run["message"])

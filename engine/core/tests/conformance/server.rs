@@ -97,8 +97,8 @@ pub fn short_limits() -> Limits {
 }
 
 fn program() -> PathBuf {
-    let named = std::env::var_os("UNSTOPPABLE_VERSITYGW");
-    named.map(PathBuf::from).expect("UNSTOPPABLE_VERSITYGW names the server, ./check sets it")
+    let named = std::env::var_os("VERSITYGW");
+    named.map(PathBuf::from).expect("VERSITYGW is what tests/servers/versitygw prints")
 }
 
 /// An address of loopback that nobody listens at just now.
