@@ -119,7 +119,7 @@ def peers(*, full: bool) -> dict[str, str]:
     return dict(zip(names, paths, strict=True))
 
 
-def measure(command: Command, places: Mapping[str, Path]) -> Sample:
+def measure(command: Command, places: Mapping[str, Path | str]) -> Sample:
     """Run a command to its end; raises CalledProcessError when it fails."""
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
@@ -145,7 +145,10 @@ def measure_first_line(command: Command, places: Mapping[str, Path]) -> Sample:
 
 
 def _start(
-    command: Command, places: Mapping[str, Path], output: IO[bytes] | int, complaints: IO[bytes]
+    command: Command,
+    places: Mapping[str, Path | str],
+    output: IO[bytes] | int,
+    complaints: IO[bytes],
 ) -> subprocess.Popen[bytes]:
     extra = {name: value.format(**places) for name, value in command.environment.items()}
     return subprocess.Popen(
