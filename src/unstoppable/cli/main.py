@@ -29,6 +29,7 @@ SUMMARIES = {
     "check": "Check what is stored, and that it can be read.",
     "hot": "Mend the cache of a repository's metadata.",
     "runs": "List past runs, newest first.",
+    "bucket": "Make and check the bucket that cold is.",
     "key": "Name the key, and keep it on paper.",
     "config": "Write, check and show the settings.",
     "completion": "Write the script that completes commands in bash, zsh or fish.",
@@ -63,6 +64,8 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912 - one for e
             from unstoppable.cli.hot import hot as found
         case "runs":
             from unstoppable.cli.runs import runs as found
+        case "bucket":
+            from unstoppable.cli.bucket import bucket as found
         case "key":
             from unstoppable.cli.key import key as found
         case "config":

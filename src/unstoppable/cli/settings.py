@@ -128,13 +128,15 @@ class Configuration:
         return Installation(
             resource=self.resource,
             hot=self.settings.hot,
-            cold=self._cold(),
+            cold=self.cold,
             state=self.settings.state,
             pins_file=self.pins_file,
             key=key,
         )
 
-    def _cold(self) -> Path | S3Cold:
+    @property
+    def cold(self) -> Path | S3Cold:
+        """Where cold lies and what opens it; raises CredentialMissing."""
         settings, place = self.settings, self.settings.cold
         if isinstance(place, Path):
             return place

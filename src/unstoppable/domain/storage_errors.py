@@ -1,9 +1,31 @@
 """Errors of storage that a bucket alone has; as in `errors`."""
 
-from unstoppable.domain.errors import StorageFailed
+from unstoppable.domain.errors import StorageFailed, UnstoppableError, UsageError
 
 
 class StorageDenied(StorageFailed):
     """Cold storage refuses the credential."""
 
     hint_form = "has the access key the rights of its role? what was stored before is untouched"
+
+
+class ColdIsNoBucket(UsageError):
+    """Something was asked of a bucket where there is none."""
+
+    sentence_form = "cold is the folder {cold}, not a bucket"
+    hint_form = "set UNSTOPPABLE_COLD=s3://BUCKET and the UNSTOPPABLE_S3_ settings of its server"
+
+
+class BucketMissing(UnstoppableError):
+    """A bucket that is not there, or that this access key may not see."""
+
+    sentence_form = "there is no bucket {bucket} at {endpoint}"
+    hint_form = "`unstoppable bucket create` makes it, with the operator's access key"
+
+
+class BucketUnusable(UnstoppableError):
+    """A bucket whose server refuses, or does not answer."""
+
+    sentence_form = "bucket {bucket}: cannot {doing}: {cause}"
+    hint_form = "is the endpoint right, and has the access key the right to do that?"
+    is_permanent = False
