@@ -351,6 +351,29 @@ fn a_server_that_was_never_there_is_soon_told() {
 }
 
 #[test]
+fn what_fails_while_a_server_is_away_shares_one_time() {
+    let scene = Scene::new();
+    scene.proxy.plan(|_, _| answer("503 Slow Down", "SlowDown"));
+    let began = Instant::now();
+
+    for _ in 0..20 {
+        ALL.iter().for_each(|call| assert!(scene.call(*call).is_err()));
+    }
+
+    assert!(began.elapsed() < LONGEST, "{:?}", began.elapsed());
+    scene.is_well();
+    scene.once(&ALL, &answer("503 Slow Down", "SlowDown"));
+}
+
+#[test]
+fn time_that_passes_without_a_request_takes_no_patience() {
+    let scene = Scene::new();
+    thread::sleep(short_limits().patience + Duration::from_millis(200));
+
+    scene.once(&[Call::Read], &answer("503 Slow Down", "SlowDown"));
+}
+
+#[test]
 fn work_that_was_cancelled_waits_for_nobody() {
     let scene = Scene::new();
     scene.proxy.plan(|_, _| answer("503 Slow Down", "SlowDown"));

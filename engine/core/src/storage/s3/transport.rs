@@ -6,7 +6,7 @@
 
 use std::{
     result::Result as Either,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -47,14 +47,21 @@ pub type Hurry = Arc<dyn Fn() -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Transport(Arc<Shared>);
 
+/// How the server has been lately.
+#[derive(Debug, Default)]
+struct Health {
+    /// It gave an answer once.
+    is_known: bool,
+    /// Since when it has given none, though it was asked.
+    ailing_since: Option<Instant>,
+}
+
 struct Shared {
     client: Client,
     limits: Limits,
     slots: Semaphore,
     pace: Arc<Pace>,
-    first_sent: OnceLock<Instant>,
-    /// When the server gave its last answer of any kind; None before its first.
-    answered: Mutex<Option<Instant>>,
+    health: Mutex<Health>,
     hurry: Mutex<Option<Hurry>>,
 }
 
@@ -81,8 +88,7 @@ impl Transport {
             limits,
             slots: Semaphore::new(limits.connections.max(1)),
             pace: Arc::new(Pace::new(limits.bytes_per_second)),
-            first_sent: OnceLock::new(),
-            answered: Mutex::default(),
+            health: Mutex::default(),
             hurry: Mutex::default(),
         })))
     }
@@ -124,9 +130,10 @@ impl Shared {
     /// The answer to a request that may be made more than once.
     async fn answer(&self, request: &Request<Buffer>) -> Either<Response<Buffer>, Fault> {
         let began = Instant::now();
-        self.first_sent.get_or_init(Instant::now);
         for next in 1.. {
-            let fault = match self.attempt(request).await {
+            let result = self.attempt(request).await;
+            self.note(began, &result);
+            let fault = match result {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -140,14 +147,26 @@ impl Shared {
         unreachable!()
     }
 
-    /// Whether to try again after a pause.
+    /// An answer shows that the server is well, a refusal that will not pass as well.
+    fn note(&self, began: Instant, result: &Either<Response<Buffer>, Fault>) {
+        let mut health = lock(&self.health);
+        match result {
+            Err(fault) if fault.may_pass() => {
+                health.ailing_since.get_or_insert(began);
+            }
+            _ => *health = Health { is_known: true, ailing_since: None },
+        }
+    }
+
+    /// Whether to try again after a pause. What fails while the server ails shares its time, or a
+    /// run of a thousand requests would take days to fail.
     fn has_patience(&self, began: Instant, pause: Duration) -> bool {
-        let next = Instant::now() + pause;
-        let (since, patience) = match *lock(&self.answered) {
-            Some(answered) => (began.min(answered), self.limits.patience),
-            None => (*self.first_sent.get_or_init(Instant::now), self.limits.first_patience),
+        let health = lock(&self.health);
+        let patience = match health.is_known {
+            true => self.limits.patience,
+            false => self.limits.first_patience,
         };
-        next < since + patience
+        Instant::now() + pause < health.ailing_since.unwrap_or(began).min(began) + patience
     }
 
     /// Wait; true as soon as there is no use in waiting because the work was cancelled.
@@ -196,7 +215,6 @@ impl Shared {
             sent = sent.body(Body::wrap(PacedBody::new(request.body().clone(), self.pace.clone())));
         }
         let mut response = sent.send().await.map_err(|error| Fault::of(&error))?;
-        *lock(&self.answered) = Some(Instant::now());
         let most_bytes = match response.status().is_success() {
             true => most_bytes,
             false => LARGEST_REFUSAL_BYTES,
