@@ -17,7 +17,7 @@ from unstoppable.domain.pins import Pins
 from unstoppable.domain.progress import Progress
 from unstoppable.domain.rotation import Part
 from unstoppable.domain.run import Run
-from unstoppable.domain.s3 import S3Place
+from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.snapshot import (
     Checked,
     Issue,
@@ -72,7 +72,7 @@ class Places:
 
     resource: ResourceName
     generation: int
-    cold: Path | S3Place
+    cold: Path | S3Cold
     hot: Path | None
     """None to do without the cache."""
 
@@ -165,7 +165,8 @@ class Repository:
     ) -> Self:
         """Open what lies there, if key, birth names and pins are right; None learns the pins.
 
-        Raises NoRepository, WrongKey, PinBroken, StorageFailed or RepositoryDamaged.
+        Raises NoRepository, WrongKey, PinBroken, StorageFailed or RepositoryDamaged, for a bucket
+        also CredentialMissing, CredentialInvalid or SecretUnreadable.
         """
         with _translated(places.resource):
             opened = unstoppable_engine.Repository.open(
@@ -340,11 +341,13 @@ class Stream(Generic[_Item_co]):
         return LeftOut(issues=_issues(issues), issue_count=issue_count, note_count=note_count)
 
 
-def _cold(place: Path | S3Place) -> str | unstoppable_engine.S3:
+def _cold(place: Path | S3Cold) -> str | unstoppable_engine.S3:
+    """Return a place as the engine takes it; the access key of a bucket is read now."""
     if isinstance(place, Path):
         return str(place)
     said: dict[str, Any] = asdict(place.place) | asdict(place.access)
-    return unstoppable_engine.S3(place.access_key_id, place.secret_access_key, **said)
+    key_id, secret = place.access_key_id.resolve(), place.secret_access_key.resolve()
+    return unstoppable_engine.S3(key_id, secret, **said)
 
 
 def _entries(batch: Sequence[unstoppable_engine.Entry]) -> list[Entry]:

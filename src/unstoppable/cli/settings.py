@@ -12,12 +12,21 @@ from unstoppable.cli import env_file
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.s3 import S3Access, endpoint_of_aws
+from unstoppable.domain.s3 import (
+    Credential,
+    S3Access,
+    S3Cold,
+    S3Prefix,
+    credential,
+    endpoint_of_aws,
+)
 from unstoppable.domain.schedule import Schedule
-from unstoppable.domain.setup_errors import CredentialMissing, KeyLost
+from unstoppable.domain.secret import Secret
+from unstoppable.domain.setup_errors import KeyLost
+from unstoppable.domain.storage_errors import CredentialMissing
 from unstoppable.runner import pins_file
-from unstoppable.runner.plan import Installation, Key, S3Cold
-from unstoppable.secrets.reference import InFile, Literal, Secret, read_private
+from unstoppable.runner.plan import Installation, Key
+from unstoppable.secrets.reference import InFile, Literal, NotGiven, read_private
 
 if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 PREFIX = "UNSTOPPABLE_"
 _PLACES = ("hot", "cold", "state")
 _KEYS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
+_S3_KEY_ID = "UNSTOPPABLE_S3_ACCESS_KEY_ID"
 _S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
 _SECRETS = frozenset({*_KEYS, _S3_SECRET})
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
@@ -82,6 +92,42 @@ class Configuration:
         return {field: place for field, place in places.items() if isinstance(place, Path)}
 
     @property
+    def cold(self) -> Path | S3Cold:
+        """Where cold lies; an access key that is missing is told when its bucket is opened."""
+        place, key_id = self.settings.cold, self.settings.s3_access_key_id
+        if isinstance(place, Path):
+            return place
+        named = None if key_id is None else Literal(key_id)
+        return S3Cold(
+            place=place,
+            access=self.s3_access,
+            access_key_id=self._credential(_S3_KEY_ID, named, place),
+            secret_access_key=self._credential(
+                _S3_SECRET, self.settings.s3_secret_access_key, place
+            ),
+        )
+
+    def _credential(self, name: str, secret: Secret | None, place: S3Prefix) -> Credential:
+        missing = CredentialMissing(name=name, cold=place, env_file=self.env_file)
+        return Credential(name=name, secret=secret or NotGiven(missing))
+
+    @property
+    def s3_access(self) -> S3Access:
+        """How a bucket is reached."""
+        given, endpoint = self.settings, self.settings.s3_endpoint
+        # No certificate of AWS is for a name with one more dot.
+        has_dot = isinstance(given.cold, S3Prefix) and "." in given.cold.bucket
+        usual = "path" if endpoint or has_dot else "virtual-host"
+        return S3Access(
+            endpoint=endpoint or endpoint_of_aws(given.s3_region),
+            region=given.s3_region,
+            virtual_host=(given.s3_addressing or usual) == "virtual-host",
+            ca_file=None if given.s3_ca_file is None else str(given.s3_ca_file),
+            connections=given.s3_connections,
+            bytes_per_second=given.s3_bandwidth,
+        )
+
+    @property
     def schedule(self) -> Schedule:
         """When backups are due; a time at night where nobody named one."""
         return self.settings.schedule or Schedule.nightly(f"{os.uname().nodename} {self.resource}")
@@ -118,8 +164,7 @@ class Configuration:
     def installation(self, key: Key | None = None) -> Installation:
         """Return what a run needs; `key` stands in for one that is not set.
 
-        Raises SettingMissing or KeyLost if there is no key, SettingMissing if there is no
-        credential for a bucket.
+        Raises SettingMissing or KeyLost if there is no key.
         """
         key = self.key or key
         if key is None:
@@ -133,27 +178,6 @@ class Configuration:
             pins_file=self.pins_file,
             key=key,
         )
-
-    @property
-    def cold(self) -> Path | S3Cold:
-        """Where cold lies and what opens it; raises CredentialMissing."""
-        settings, place = self.settings, self.settings.cold
-        if isinstance(place, Path):
-            return place
-        key_id, secret = settings.s3_access_key_id, settings.s3_secret_access_key
-        if key_id is None or secret is None:
-            lacking = "UNSTOPPABLE_S3_ACCESS_KEY_ID" if key_id is None else _S3_SECRET
-            raise CredentialMissing(name=lacking, cold=place, env_file=self.env_file)
-        addressing = settings.s3_addressing or ("path" if settings.s3_endpoint else "virtual-host")
-        access = S3Access(
-            endpoint=settings.s3_endpoint or endpoint_of_aws(settings.s3_region),
-            region=settings.s3_region,
-            virtual_host=addressing == "virtual-host",
-            ca_file=None if settings.s3_ca_file is None else str(settings.s3_ca_file),
-            connections=settings.s3_connections,
-            bytes_per_second=settings.s3_bandwidth,
-        )
-        return S3Cold(place=place, access=access, access_key_id=key_id, secret_access_key=secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,10 +355,11 @@ def _value(name: str, written: str, given: Given) -> Given:
     if written != name:
         in_file = InFile(name=name, path=_file(written, text, given.origin))
         value = in_file if name in _SECRETS else read_private(in_file.path, name=name).rstrip("\n")
-    elif name in _SECRETS:
-        if name in _KEYS:
-            parse_key(text, _KEYS[name], name=name)
+    elif name in _KEYS:
+        parse_key(text, _KEYS[name], name=name)
         value = Literal(text)
+    elif name in _SECRETS:
+        value = Literal(credential(text, name=name))
     return Given(value=value, origin=given.origin)
 
 

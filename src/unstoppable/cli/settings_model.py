@@ -196,7 +196,7 @@ class Settings(BaseModel):
         Told(
             "How the server is told the bucket: in the `path`, or as part of the host's name, "
             "`virtual-host`.",
-            default="`path`, for AWS `virtual-host`",
+            default="`path`, for AWS `virtual-host` where the name has no dot",
             example="virtual-host",
         ),
     ] = None

@@ -18,11 +18,11 @@ from unstoppable.cli.settings import PREFIX, Configuration, load
 from unstoppable.domain import groups
 from unstoppable.domain.errors import UnstoppableError, WrongKey
 from unstoppable.domain.keys import parse_key
+from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.sheet import Sheet, as_text
 from unstoppable.domain.sheet_errors import GroupWrong, SheetPlaceRefused
 from unstoppable.domain.text import printable
 from unstoppable.runner import pins_file, sheet_file
-from unstoppable.runner.plan import S3Cold
 from unstoppable.runner.run import now
 
 CONFIRM = "unstoppable key sheet --confirm"

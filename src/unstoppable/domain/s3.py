@@ -3,14 +3,18 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
+
+from unstoppable.domain.secret import Secret
+from unstoppable.domain.storage_errors import CredentialInvalid
 
 SCHEME = "s3://"
 DEFAULT_REGION = "us-east-1"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PART = re.compile(r"[A-Za-z0-9._-]+")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LEAST_BYTES_PER_SECOND = 8 * 2**10
@@ -27,6 +31,7 @@ class S3Prefix:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return what `s3://bucket/prefix` names; raises ValueError with a sentence."""
+        _refuse_user(text)
         bucket, _, prefix = text.removeprefix(SCHEME).partition("/")
         prefix = prefix.removesuffix("/")
         if not _BUCKET.fullmatch(bucket) or ".." in bucket or _is_address(bucket):
@@ -64,29 +69,56 @@ class S3Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class S3Place:
-    """A place in a bucket, how it is reached, and the credential to use there."""
+class Credential:
+    """One half of an access key, and which setting gives it."""
+
+    name: str
+    secret: Secret
+
+    def resolve(self) -> str:
+        """Return it; raises CredentialMissing, CredentialInvalid or SecretUnreadable."""
+        return credential(self.secret.resolve(), name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Cold:
+    """Cold in a bucket, and what opens it; no secret is read before the bucket is opened."""
 
     place: S3Prefix
     access: S3Access
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
+    access_key_id: Credential
+    secret_access_key: Credential
+
+    def below(self, *parts: str) -> Self:
+        """Return a place further down, reached in the same way."""
+        return replace(self, place=self.place.below(*parts))
 
     def __str__(self) -> str:
         return str(self.place)
 
 
+def credential(text: str, *, name: str) -> str:
+    """Return one half of an access key; raises CredentialInvalid, which never tells the value."""
+    if not re.fullmatch(r"[!-~]+", text):
+        reason = "it holds blanks, line breaks or signs that no access key has"
+        raise CredentialInvalid(name=name, reason=reason if text else "it is empty")
+    return text
+
+
 def endpoint(text: str) -> str:
     """Return the address of a server, `https://host[:port]`; raises ValueError with a sentence."""
+    _refuse_user(text)
     try:
         found = urlsplit(text)
-        host, port = found.hostname, found.port
+        host, port = found.hostname or "", found.port
     except ValueError as error:
         raise ValueError(f"'{text}' is no address: {error}") from error
     is_plain = found.scheme == "http"
-    if not host or found.scheme not in {"http", "https"} or not text.isprintable():
+    # The parser leaves out what it does not understand, such as a line break.
+    is_host = text.isprintable() and (_is_address(host) or _HOST.fullmatch(host))
+    if not is_host or found.scheme not in {"http", "https"} or port == 0:
         raise ValueError(f"'{text}' is not an address such as https://s3.example.com")
-    if found.path.strip("/") or found.query or found.fragment or found.username is not None:
+    if found.path not in {"", "/"} or found.query or found.fragment:
         raise ValueError("it holds more than https://, a host and a port")
     if is_plain and not _is_loopback(host):
         raise ValueError(f"'{text}' is not encrypted; http:// is for this machine itself alone")
@@ -123,6 +155,12 @@ def bandwidth_text(bytes_per_second: int) -> str:
         if bytes_per_second % unit_bytes == 0:
             return f"{bytes_per_second // unit_bytes} {unit}/s" if unit else str(bytes_per_second)
     raise AssertionError
+
+
+def _refuse_user(text: str) -> None:
+    # The text is not told: other programs take a password there.
+    if "@" in text:
+        raise ValueError("a user or a password does not belong there")
 
 
 def _is_address(host: str) -> bool:

@@ -24,13 +24,6 @@ class KeyLost(UsageError):
     hint_form = "type it from the recovery sheet into {env_file}; no other key opens what is stored"
 
 
-class CredentialMissing(UsageError):
-    """No access key for the bucket that cold is."""
-
-    sentence_form = "{name} is not set, and cold is {cold}"
-    hint_form = "set it in {env_file}, the secret best as NAME_FILE; the bucket's owner gives both"
-
-
 class SettingsElsewhere(UsageError):
     """Settings that a timer would not have."""
 

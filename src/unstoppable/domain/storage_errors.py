@@ -1,6 +1,25 @@
 """Errors of storage that a bucket alone has; as in `errors`."""
 
-from unstoppable.domain.errors import StorageFailed, UnstoppableError, UsageError
+from unstoppable.domain.errors import (
+    SettingMissing,
+    StorageFailed,
+    UnstoppableError,
+    UsageError,
+)
+
+
+class CredentialMissing(SettingMissing):
+    """No access key for the bucket that cold is."""
+
+    sentence_form = "{name} is not set, and cold is {cold}"
+    hint_form = "set it in {env_file}, the secret best as NAME_FILE; the bucket's owner gives both"
+
+
+class CredentialInvalid(UsageError):
+    """An access key that no server gives out; its value is never told."""
+
+    sentence_form = "{name} is no part of an access key: {reason}"
+    hint_form = "copy it from whoever made the access key, without anything before or after it"
 
 
 class StorageDenied(StorageFailed):

@@ -8,8 +8,8 @@ from unstoppable.domain.errors import KeyInvalid, Refused
 from unstoppable.domain.keys import KeyKind, parse_key
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins
-from unstoppable.domain.s3 import S3Access, S3Place, S3Prefix
-from unstoppable.secrets.reference import Secret
+from unstoppable.domain.s3 import S3Cold
+from unstoppable.domain.secret import Secret
 
 FIRST_GENERATION = 1
 
@@ -33,28 +33,6 @@ class Key:
         except Refused as error:
             reason, digits = error.facts["cause"], self.kind.value * 2
             raise KeyInvalid(name=self.name, reason=reason, digits=digits) from error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Cold:
-    """Cold in a bucket, and where the credential comes from."""
-
-    place: S3Prefix
-    access: S3Access
-    access_key_id: str
-    secret_access_key: Secret
-
-    def below(self, *parts: str) -> S3Place:
-        """Return the place of a repository; raises SecretUnreadable or FileUnsafe."""
-        return S3Place(
-            place=self.place.below(*parts),
-            access=self.access,
-            access_key_id=self.access_key_id,
-            secret_access_key=self.secret_access_key.resolve(),
-        )
-
-    def __str__(self) -> str:
-        return str(self.place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +60,7 @@ class Installation:
         """Return the folder of the cache."""
         return self.hot / self.resource.customer / self.resource.resource / f"g{generation}"
 
-    def _cold(self, generation: str) -> Path | S3Place:
+    def _cold(self, generation: str) -> Path | S3Cold:
         customer, resource = self.resource.customer, self.resource.resource
         if isinstance(self.cold, Path):
             return self.cold / customer / resource / generation

@@ -4,18 +4,10 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from unstoppable.domain.errors import FileUnsafe, SecretUnreadable
+from unstoppable.domain.errors import FileUnsafe, SecretUnreadable, UnstoppableError
 
 _LARGEST_SECRET_BYTES = 65_536
-
-
-class Secret(Protocol):
-    """Something that gives a secret when a run needs it; its `repr` never shows one."""
-
-    def resolve(self) -> str:
-        """Return the secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +32,17 @@ class InFile:
     def resolve(self) -> str:
         """Return the secret; raises SecretUnreadable or FileUnsafe."""
         return read_private(self.path, name=self.name).removesuffix("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """A secret that nobody gave; whoever needs it is told so."""
+
+    error: UnstoppableError
+
+    def resolve(self) -> str:
+        """Raise the error."""
+        raise self.error
 
 
 def read_private(path: Path, *, name: str) -> str:

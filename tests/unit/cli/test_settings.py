@@ -10,8 +10,7 @@ from unstoppable.cli.settings_model import NAMES
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.pins import Pins
-from unstoppable.domain.s3 import S3Place
-from unstoppable.domain.setup_errors import CredentialMissing, KeyLost
+from unstoppable.domain.setup_errors import KeyLost
 from unstoppable.runner import pins_file
 
 KEY = bytes(range(100, 132)).hex()
@@ -315,41 +314,6 @@ def test_a_key_that_a_pinned_repository_was_made_with_is_typed_from_its_sheet(pa
     with pytest.raises(KeyLost, match="default/default has a repository made with it") as raised:
         found.installation()
     assert "type it from the recovery sheet" in raised.value.hint
-
-
-def test_a_bucket_has_the_settings_of_its_server_and_its_secret_is_never_shown(path):
-    settings = (
-        "UNSTOPPABLE_COLD=s3://acme/backups/",
-        "UNSTOPPABLE_S3_ACCESS_KEY_ID=writer",
-        "UNSTOPPABLE_S3_SECRET_ACCESS_KEY=of/acme",
-        f"UNSTOPPABLE_KEY={KEY}",
-    )
-    found = load(write(path, *settings, "UNSTOPPABLE_S3_BANDWIDTH='2 MiB/s'"))
-
-    cold = found.installation().places(None).cold
-
-    assert isinstance(cold, S3Place)
-    assert str(cold) == "s3://acme/backups/default/g1"
-    assert (cold.access_key_id, cold.secret_access_key) == ("writer", "of/acme")
-    assert cold.access.endpoint == "https://s3.us-east-1.amazonaws.com"
-    assert (cold.access.virtual_host, cold.access.bytes_per_second) == (True, 2 * 2**20)
-    assert "of/acme" not in f"{found} {cold!r} {found.installation()!r}"
-    mine = load(write(path, *settings, "UNSTOPPABLE_S3_ENDPOINT=https://s3.example.com:9000/"))
-    other = mine.installation().places(None).cold
-    assert isinstance(other, S3Place)
-    access = other.access
-    assert (access.endpoint, access.virtual_host) == ("https://s3.example.com:9000", False)
-    assert set(mine.own_folders) == {"hot", "state"}
-
-
-@pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"])
-def test_a_bucket_needs_a_credential(path, name):
-    other = {"ACCESS_KEY_ID": "SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY": "ACCESS_KEY_ID"}[name]
-    lines = ("UNSTOPPABLE_COLD=s3://acme", f"UNSTOPPABLE_KEY={KEY}")
-    found = load(write(path, *lines, f"UNSTOPPABLE_S3_{other}=x"))
-
-    with pytest.raises(CredentialMissing, match=f"UNSTOPPABLE_S3_{name} is not set"):
-        found.installation()
 
 
 VALUES = st.text(

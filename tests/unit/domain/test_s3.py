@@ -2,6 +2,7 @@ import pytest
 
 from unstoppable.domain import s3
 from unstoppable.domain.s3 import S3Prefix
+from unstoppable.domain.storage_errors import CredentialInvalid
 
 
 @pytest.mark.parametrize(
@@ -44,11 +45,19 @@ def test_a_place_in_a_bucket_is_read_and_told(text, bucket, prefix, told):
         "s3://acme/a?b",
         "s3://acme/\N{LATIN SMALL LETTER A WITH DIAERESIS}",
         "s3://user@acme",
+        "s3://user:secret@host/acme",
     ],
 )
 def test_a_place_that_could_be_another_is_refused(text):
-    with pytest.raises(ValueError, match=r"^'"):
+    with pytest.raises(ValueError, match=r"^'|^a user"):
         S3Prefix.parse(text)
+
+
+def test_a_password_written_into_a_place_is_not_told():
+    with pytest.raises(ValueError, match="does not belong there") as raised:
+        S3Prefix.parse("s3://user:secret@host/acme")
+
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +85,16 @@ def test_an_endpoint_is_host_and_port(text, address):
         "https://s3.example.com?x=1",
         "https://s3.example.com#x",
         "https://user:secret@s3.example.com",
+        "https://user:secret@s3.example.com:99999",
         "https://s3.example.com:99999",
+        "https://s3.example.com:0",
+        "https://s3.example.com//",
+        "https://s3 example.com",
+        "https://s3.example.com\n",
+        "https://s3.exam\tple.com",
+        "https://s3_example.com%00",
+        "http://[::2]",
+        "http://127.0.0.1.example.com",
         "https://[::1",
         "http://s3.example.com",
         "http://10.0.0.1",
@@ -84,7 +102,7 @@ def test_an_endpoint_is_host_and_port(text, address):
     ],
 )
 def test_what_is_more_or_less_than_an_encrypted_address_is_refused(text):
-    with pytest.raises(ValueError, match=r"address|encrypted|holds more") as raised:
+    with pytest.raises(ValueError, match=r"address|encrypted|holds more|password") as raised:
         s3.endpoint(text)
     assert "secret" not in str(raised.value)
 
@@ -102,3 +120,13 @@ def test_a_bandwidth_is_read(text, bytes_per_second):
 def test_a_bandwidth_that_means_nothing_or_never_ends_is_refused(text):
     with pytest.raises(ValueError, match=r"bandwidth|less than"):
         s3.bandwidth(text)
+
+
+@pytest.mark.parametrize("text", ["", "secret\n", "secret\r", " secret", "se cret", "s\xe9cret"])
+def test_what_no_access_key_holds_is_refused_and_not_told(text):
+    with pytest.raises(
+        CredentialInvalid, match=r"^NAME is no part of an access key: it "
+    ) as raised:
+        s3.credential(text, name="NAME")
+
+    assert "cret" not in str(raised.value) + raised.value.hint
