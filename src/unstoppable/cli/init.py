@@ -10,7 +10,7 @@ from unstoppable.cli import env_file, output, sheet
 from unstoppable.cli.backup import run_now
 from unstoppable.cli.calling import calling_sentence, install_caller
 from unstoppable.cli.command import Session, Speaking, complete_folder
-from unstoppable.cli.settings import Configuration, load, real
+from unstoppable.cli.settings import S3_SECRET, Configuration, load, real
 from unstoppable.cli.welcome import last_backup, say_next, tell_ready
 from unstoppable.domain import errors
 from unstoppable.domain.keys import KeyKind
@@ -99,6 +99,10 @@ def init(
     configuration = load(session.env_file)
     if found is Found.UNPINNED:
         output.say(f"note: the repository that was there is pinned: {installation.pins_file}")
+    if S3_SECRET in before.given and not before.has_file:
+        output.say(
+            f"note: {before.env_file} holds the access key: make it the narrow one of a backup"
+        )
     if found is not Found.READY:
         sheet.write_first(configuration)
     backup = last_backup(configuration) if found is Found.READY else None
@@ -168,7 +172,8 @@ def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
 def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str, str]:
     """Return what a later run needs: a scheduler will not have this environment.
 
-    A secret that the environment holds is the operator's to bring and is not written down.
+    A key that the environment holds is the operator's to bring and is not written down; the access
+    key of a bucket is, because without it no run would get there.
     """
     settings = before.settings
     kept = {
@@ -182,6 +187,8 @@ def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str
             kept[f"{name}_FILE"] = str(given.value.path)
         elif isinstance(given.value, str):
             kept.setdefault(name, given.value)
+        elif name == S3_SECRET:
+            kept[name] = given.value.resolve()
     if before.key is None:
         kept["UNSTOPPABLE_KEY"] = key.secret.resolve()
     return kept

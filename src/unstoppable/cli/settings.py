@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 PREFIX = "UNSTOPPABLE_"
 _PLACES = ("hot", "cold", "state")
+S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
 _KEYS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
 _S3_KEY_ID = "UNSTOPPABLE_S3_ACCESS_KEY_ID"
-_S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
-_SECRETS = frozenset({*_KEYS, _S3_SECRET})
+_SECRETS = frozenset({*_KEYS, S3_SECRET})
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
 _ENVIRONMENT = "the environment"
@@ -103,7 +103,7 @@ class Configuration:
             access=self.s3_access,
             access_key_id=self._credential(_S3_KEY_ID, named, place),
             secret_access_key=self._credential(
-                _S3_SECRET, self.settings.s3_secret_access_key, place
+                S3_SECRET, self.settings.s3_secret_access_key, place
             ),
         )
 

@@ -99,8 +99,8 @@ class S3Cold:
 
 def credential(text: str, *, name: str) -> str:
     """Return one half of an access key; raises CredentialInvalid, which never tells the value."""
-    if not re.fullmatch(r"[!-~]+", text):
-        reason = "it holds blanks, line breaks or signs that no access key has"
+    if not text or not text.isprintable() or text != text.strip():
+        reason = "it holds line breaks, or blanks at an end"
         raise CredentialInvalid(name=name, reason=reason if text else "it is empty")
     return text
 

@@ -6,6 +6,7 @@ from unstoppable.cli.init import _keep_settings, _new_key, _settings_to_keep, _s
 from unstoppable.cli.settings import load
 from unstoppable.domain import errors
 from unstoppable.domain.outlook_errors import SettingsIncomplete
+from unstoppable.domain.s3 import S3Cold
 
 KEY = bytes(range(100, 132)).hex()
 
@@ -101,3 +102,33 @@ def test_a_second_directory_needs_settings_of_its_own(path, tmp_path, monkeypatc
 
     with pytest.raises(errors.SourceConflict):
         _source(before, tmp_path)
+
+
+S3 = ("UNSTOPPABLE_S3_ACCESS_KEY_ID", "UNSTOPPABLE_S3_SECRET_ACCESS_KEY")
+
+
+def test_the_access_key_of_a_bucket_is_written_down_or_its_file_named(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNSTOPPABLE_COLD", "s3://acme/x")
+    monkeypatch.setenv("UNSTOPPABLE_S3_ENDPOINT", "https://s3.example.org")
+    for name, value in zip(S3, ("writer", "of/acme"), strict=True):
+        monkeypatch.setenv(name, value)
+    before = load(path, may_be_missing=True)
+
+    _keep_settings(before, tmp_path, _new_key(before))
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    for name in ("UNSTOPPABLE_COLD", "UNSTOPPABLE_S3_ENDPOINT", *S3):
+        monkeypatch.delenv(name)
+    found = load(path)
+    assert isinstance(found.cold, S3Cold)
+    assert (str(found.cold), found.cold.access.endpoint) == (
+        "s3://acme/x",
+        "https://s3.example.org",
+    )
+    assert found.cold.access_key_id.resolve() == "writer"
+    assert found.cold.secret_access_key.resolve() == "of/acme"
+
+    monkeypatch.setenv(f"{S3[1]}_FILE", "/run/secrets/s3")
+    kept = _settings_to_keep(load(path, may_be_missing=True), tmp_path, _new_key(before))
+    assert kept[f"{S3[1]}_FILE"] == "/run/secrets/s3"
+    assert S3[1] not in kept

@@ -111,7 +111,7 @@ def test_a_secret_in_a_file_is_read_when_the_bucket_is_opened(path, tmp_path):
     write(file, SECRET)
     assert cold.secret_access_key.resolve() == SECRET
     write(file, f"{SECRET}\r")
-    with pytest.raises(CredentialInvalid, match="blanks, line breaks"):
+    with pytest.raises(CredentialInvalid, match="line breaks, or blanks"):
         cold.secret_access_key.resolve()
 
 

@@ -122,7 +122,7 @@ def test_a_bandwidth_that_means_nothing_or_never_ends_is_refused(text):
         s3.bandwidth(text)
 
 
-@pytest.mark.parametrize("text", ["", "secret\n", "secret\r", " secret", "se cret", "s\xe9cret"])
+@pytest.mark.parametrize("text", ["", "secret\n", "secret\r", " secret", "secret ", "sec\tret"])
 def test_what_no_access_key_holds_is_refused_and_not_told(text):
     with pytest.raises(
         CredentialInvalid, match=r"^NAME is no part of an access key: it "
