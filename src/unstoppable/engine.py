@@ -17,7 +17,7 @@ from unstoppable.domain.pins import Pins
 from unstoppable.domain.progress import Progress
 from unstoppable.domain.rotation import Part
 from unstoppable.domain.run import Run
-from unstoppable.domain.s3 import S3Cold
+from unstoppable.domain.s3 import SCHEME, S3Cold
 from unstoppable.domain.snapshot import (
     Checked,
     Issue,
@@ -28,7 +28,7 @@ from unstoppable.domain.snapshot import (
     Snapshot,
     Stored,
 )
-from unstoppable.domain.storage_errors import StorageDenied
+from unstoppable.domain.storage_errors import BucketFailed, StorageDenied
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -351,22 +351,8 @@ def _cold(place: Path | S3Cold) -> str | unstoppable_engine.S3:
 
 
 def _entries(batch: Sequence[unstoppable_engine.Entry]) -> list[Entry]:
-    return [
-        Entry(
-            path=entry.path,
-            kind=entry.kind,
-            target=entry.target,
-            mode=entry.mode,
-            uid=entry.uid,
-            gid=entry.gid,
-            user=entry.user,
-            group=entry.group,
-            size_bytes=entry.size_bytes,
-            modified_seconds=entry.modified_seconds,
-            snapshot_id=entry.snapshot_id,
-        )
-        for entry in batch
-    ]
+    names = Entry.__slots__  # looked up once: there may be millions
+    return [Entry(**{name: getattr(entry, name) for name in names}) for entry in batch]
 
 
 @contextmanager
@@ -380,6 +366,8 @@ def _translated(
         raise cancelled(resource=resource) from error
     except unstoppable_engine.EngineError as error:
         kind = _ERRORS.get(type(error), errors.Fault)
+        if kind is errors.StorageFailed and SCHEME in str(error):
+            kind = BucketFailed
         raise kind(resource=resource, cause=error) from error
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from unstoppable.cli.settings import Configuration
 from unstoppable.domain.caller import Call
+from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.setup_errors import SettingsElsewhere
 from unstoppable.runner.caller import Caller, callers
 
@@ -31,7 +32,8 @@ def install_caller(
 ) -> tuple[Caller, bool]:
     """Have the schedule called; returns by whom, and whether that is new.
 
-    Raises SettingMissing, SettingsElsewhere, PathUnfit or CallerUnusable.
+    Raises SettingMissing, SettingsElsewhere, PathUnfit or CallerUnusable, and for a bucket what
+    its access key raises.
     """
     _require_complete(configuration)
     callers = who_may_call(configuration)
@@ -53,11 +55,13 @@ def calling_sentence(configuration: Configuration, caller: Caller, *, is_changed
 
 def _require_complete(configuration: Configuration) -> None:
     """Refuse where a run with the settings file alone would lack something."""
-    configuration.installation()
+    cold = configuration.installation().cold
     _ = configuration.source
     if names := configuration.only_in_environment:
         found = ", ".join(names)
         raise SettingsElsewhere(names=found, env_file=configuration.env_file)
+    if isinstance(cold, S3Cold):
+        _ = cold.access_key_id.resolve(), cold.secret_access_key.resolve()
 
 
 def who_calls(configuration: Configuration) -> list[str]:

@@ -20,6 +20,7 @@ from unstoppable.runner.tick import what_is_due
 _LOOKED_AHEAD = timedelta(days=1)
 _A_YEAR = timedelta(days=366)
 _NAMES_OF_RESOURCE = ("CUSTOMER", "RESOURCE")
+_S3 = PREFIX + "S3_"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,8 +97,10 @@ def _folders(folder: Path, pattern: str) -> Iterator[Path]:
         return
 
 
-def _look_at_repository(found: Outlook, _reading: Reading, moment: datetime) -> None:
+def _look_at_repository(found: Outlook, reading: Reading, moment: datetime) -> None:
     configuration = found.configuration
+    if any(name.startswith(_S3) for name in reading.unknown) and not configuration.has_cold_folder:
+        return
     try:
         installation = configuration.installation()
     except (errors.SettingMissing, KeyLost) as error:
@@ -138,6 +141,10 @@ def _notes(found: Outlook) -> Iterator[str]:
     if found.configuration.has_file and found.configuration.only_in_environment:
         names = ", ".join(found.configuration.only_in_environment)
         yield f"of this environment alone, which a timer or cron does not have: {names}"
+    if found.configuration.has_cold_folder:
+        unread = [name for name in found.configuration.given if name.startswith(_S3)]
+        if unread:
+            yield f"cold is a folder, nobody reads {', '.join(sorted(unread))}"
     if found.source is not None:
         yield from _notes_on_source(found.source, found.configuration)
 
@@ -148,7 +155,7 @@ def _notes_on_source(source: Path, configuration: Configuration) -> Iterator[str
         if real(folder).is_relative_to(whole):
             name = PREFIX + place.upper()
             yield f"{name}={printable(str(folder))} lies inside the source and is left out"
-    if "cold" not in folders:
+    if not configuration.has_cold_folder:
         return
     one, other = faults.nearest(source), faults.nearest(folders["cold"])
     if one == source and one.stat().st_dev == other.stat().st_dev:

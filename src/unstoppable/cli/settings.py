@@ -26,7 +26,7 @@ from unstoppable.domain.setup_errors import KeyLost
 from unstoppable.domain.storage_errors import CredentialMissing
 from unstoppable.runner import pins_file
 from unstoppable.runner.plan import Installation, Key
-from unstoppable.secrets.reference import InFile, Literal, NotGiven, read_private
+from unstoppable.secrets.reference import InFile, Literal, NotGiven, read_private, refuse_unsafe
 
 if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
@@ -40,6 +40,7 @@ _SECRETS = frozenset({*_KEYS, S3_SECRET})
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
 _ENVIRONMENT = "the environment"
+_LARGEST_CERTIFICATES_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,11 @@ class Configuration:
         """The folders that are ours: hot, state, and cold where it is one."""
         places = {field: getattr(self.settings, field) for field in _PLACES}
         return {field: place for field, place in places.items() if isinstance(place, Path)}
+
+    @property
+    def has_cold_folder(self) -> bool:
+        """Whether cold is a folder, not a part of a bucket."""
+        return isinstance(self.settings.cold, Path)
 
     @property
     def cold(self) -> Path | S3Cold:
@@ -300,7 +306,23 @@ class _Reader:
             name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
             reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"
             self._refuse(name, given[name].origin, reason)
+        self._look_at_certificates(settings, given)
         return settings
+
+    def _look_at_certificates(self, settings: "Settings", given: Mapping[str, Given]) -> None:
+        """Whoever may write the certificates could stand in for the server."""
+        path, name = settings.s3_ca_file, "UNSTOPPABLE_S3_CA_FILE"
+        if path is None or isinstance(settings.cold, Path):
+            return
+        try:
+            with path.open("rb") as file:
+                refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
+                if b"-----BEGIN CERTIFICATE-----" not in file.read(_LARGEST_CERTIFICATES_BYTES):
+                    self._refuse(name, given[name].origin, f"{path} holds no certificate as PEM")
+        except OSError as error:
+            self._refuse(name, given[name].origin, f"{path}: {error.strerror}")
+        except errors.FileUnsafe as error:
+            self._remember(error, [name])
 
     def _resolved(self, found: dict[str, Given]) -> dict[str, Given]:
         """Return the settings by their names without `_FILE`, each known and given once."""

@@ -220,7 +220,7 @@ class NoRepository(UnstoppableError):
     """Nothing lies where the repository should."""
 
     sentence_form = "cannot open repository of {resource}: {cause}"
-    hint_form = "is cold storage mounted? `unstoppable init DIR` makes a repository the first time"
+    hint_form = "is cold the right place? `unstoppable init DIR` makes a repository the first time"
     exit_code = ExitCode.NO_REPOSITORY
 
 

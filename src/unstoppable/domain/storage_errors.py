@@ -25,7 +25,40 @@ class CredentialInvalid(UsageError):
 class StorageDenied(StorageFailed):
     """Cold storage refuses the credential."""
 
-    hint_form = "has the access key the rights of its role? what was stored before is untouched"
+    hint_form = (
+        "has the access key the rights of its role? restore, check and hot rebuild need one that "
+        "may read; what was stored before is untouched"
+    )
+
+
+_WAYS_OUT = {
+    "NoSuchBucket": "is UNSTOPPABLE_COLD right? the bucket's owner makes it",
+    "InvalidAccessKeyId": "does UNSTOPPABLE_S3_ACCESS_KEY_ID belong to this server?",
+    "SignatureDoesNotMatch": "is UNSTOPPABLE_S3_SECRET_ACCESS_KEY that of the access key?",
+    "AuthorizationHeaderMalformed": "is UNSTOPPABLE_S3_REGION that of the bucket?",
+    "RequestTimeTooSkewed": "set the clock",
+    "it sends elsewhere": "are UNSTOPPABLE_S3_ENDPOINT and UNSTOPPABLE_S3_REGION the bucket's?",
+    "is not trusted": (
+        "is UNSTOPPABLE_S3_ENDPOINT right? a server with certificates of your own authority needs "
+        "UNSTOPPABLE_S3_CA_FILE"
+    ),
+    "cannot be reached": "is UNSTOPPABLE_S3_ENDPOINT right, and does the network work?",
+}
+"""By what the engine or the server says."""
+_ANY_WAY_OUT = "does the server work? the same command tries again"
+
+
+class BucketFailed(StorageFailed):
+    """A server did not do what it was asked for in a bucket."""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it, by what was said."""
+        cause = str(self.facts["cause"])
+        way_out = next((way for mark, way in _WAYS_OUT.items() if mark in cause), _ANY_WAY_OUT)
+        return (
+            f"{way_out}{' ' if way_out.endswith('?') else '; '}what was stored before is untouched"
+        )
 
 
 class ColdIsNoBucket(UsageError):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.test_settings import KEY, write
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.settings import Configuration, load, read
+from unstoppable.domain.errors import FileUnsafe
 from unstoppable.domain.s3 import S3Access, S3Cold
 from unstoppable.domain.storage_errors import CredentialInvalid, CredentialMissing
 
@@ -19,6 +20,11 @@ CREDENTIAL = (
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / ".env"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    return write(tmp_path / "ca.pem", "-----BEGIN CERTIFICATE-----", "…")
 
 
 def bucket_of(found: Configuration) -> S3Cold:
@@ -41,12 +47,12 @@ def test_a_bucket_of_aws_needs_its_name_and_an_access_key(path):
     assert (cold.access_key_id.resolve(), cold.secret_access_key.resolve()) == ("writer", SECRET)
 
 
-def test_a_bucket_of_any_server_has_the_settings_of_that_server(path):
+def test_a_bucket_of_any_server_has_the_settings_of_that_server(path, certificate):
     lines = (
         "UNSTOPPABLE_COLD=s3://acme/x",
         "UNSTOPPABLE_S3_ENDPOINT=https://s3.example.org:9000/",
         "UNSTOPPABLE_S3_REGION=eu-central-1",
-        "UNSTOPPABLE_S3_CA_FILE=/etc/ca.pem",
+        f"UNSTOPPABLE_S3_CA_FILE={certificate}",
         "UNSTOPPABLE_S3_CONNECTIONS=64",
         "UNSTOPPABLE_S3_BANDWIDTH='20 MiB/s'",
     )
@@ -57,7 +63,7 @@ def test_a_bucket_of_any_server_has_the_settings_of_that_server(path):
         endpoint="https://s3.example.org:9000",
         region="eu-central-1",
         virtual_host=False,
-        ca_file="/etc/ca.pem",
+        ca_file=str(certificate),
         connections=64,
         bytes_per_second=20 << 20,
     )
@@ -136,3 +142,28 @@ def test_a_bucket_is_one_customers_and_a_folder_is_of_many(path):
     places = folder.installation().places(None)
     assert (str(places.cold), str(places.hot)) == ("/cold/acme/www/g1", "/hot/acme/www/g1")
     assert folder.own_folders["cold"] == Path("/cold")
+
+
+def test_certificates_that_others_may_write_are_not_trusted(path, certificate):
+    lines = (f"UNSTOPPABLE_S3_CA_FILE={certificate}", "UNSTOPPABLE_COLD=s3://acme")
+    certificate.chmod(0o666)
+
+    with pytest.raises(FileUnsafe, match=r"ca\.pem is not safe: others may write it"):
+        load(write(path, *lines))
+    load(write(path, lines[0]))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), ("no certificate", "holds no certificate as PEM")],
+)
+def test_certificates_that_are_none_are_told(path, certificate, content, reason):
+    if content is None:
+        certificate.unlink()
+    else:
+        certificate.write_text(content)
+
+    found = read(write(path, f"UNSTOPPABLE_S3_CA_FILE={certificate}", "UNSTOPPABLE_COLD=s3://acme"))
+
+    assert [reason in str(fault) for fault in found.faults] == [True]
+    assert found.unknown == {"UNSTOPPABLE_S3_CA_FILE"}

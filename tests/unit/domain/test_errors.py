@@ -57,6 +57,24 @@ def test_no_module_of_errors_is_forgotten_here():
     }
 
 
+@pytest.mark.parametrize(
+    ("cause", "way_out"),
+    [
+        ("the server answered 404 NoSuchBucket", "is UNSTOPPABLE_COLD right"),
+        ("the server answered 403 SignatureDoesNotMatch", "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"),
+        ("the server cannot be reached: refused", "UNSTOPPABLE_S3_ENDPOINT right"),
+        ("the server is not trusted: unknown issuer", "UNSTOPPABLE_S3_CA_FILE"),
+        ("it took longer than 60 s", "does the server work?"),
+    ],
+)
+def test_what_a_server_says_has_its_own_way_out(cause, way_out):
+    error = storage_errors.BucketFailed(resource="acme/www", cause=f"cannot read it: {cause}")
+
+    assert way_out in error.hint
+    assert error.hint.endswith(" what was stored before is untouched")
+    assert "?;" not in error.hint
+
+
 @pytest.mark.parametrize("kind", list(leaves()), ids=lambda kind: kind.__name__)
 def test_every_error_is_one_lower_case_sentence_with_a_hint(kind):
     error = kind(**dict.fromkeys(facts(kind), "x"))
