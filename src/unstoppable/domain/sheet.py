@@ -34,15 +34,17 @@ HOW_FROM_A_BUCKET = (
     "Ctrl-D; the files come into the folder back. As root add --exact to the last",
     "line: owners, devices and all attributes come back as well.",
 )
-AFTER = (
-    "It tells a repository and a key first: compare them with those above.",
-    "Delete the file recovery-key when you are done.",
+HOW_WITH_CERTIFICATES = (
+    "The server's certificate is of an authority of your own: have its file there",
+    "as ca.pem first.",
 )
+COMPARE = "It tells a repository and a key first: compare them with those above."
+AFTER = (COMPARE, "Delete the file recovery-key when you are done.")
+AFTER_A_BUCKET = (COMPARE, "Delete the files recovery-key and s3-secret when you are done.")
 WITHOUT_US = "Without this program: docs/recovery.md of its sources, with Python and rustic."
 _SETTINGS = {KeyKind.ROOT: "UNSTOPPABLE_KEY", KeyKind.REPOSITORY: "UNSTOPPABLE_REPOSITORY_KEY"}
 _WHAT = {KeyKind.ROOT: "the root secret", KeyKind.REPOSITORY: "the key of this repository alone"}
 _DEFAULT_NAME = "default"
-_ROOM = WIDTH - len("UNSTOPPABLE_COLD=$'' \\")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,14 @@ class Sheet:
     @property
     def how(self) -> tuple[str, ...]:
         """What a person does with the commands."""
-        return HOW if self.access is None else HOW_FROM_A_BUCKET
+        if self.access is None:
+            return HOW
+        return (*HOW_FROM_A_BUCKET, *(HOW_WITH_CERTIFICATES if self.access.ca_file else ()))
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """What a person does when it is done."""
+        return AFTER if self.access is None else AFTER_A_BUCKET
 
     @property
     def commands(self) -> str:
@@ -110,8 +119,7 @@ class Sheet:
         }
         settings = [f"{name}={value}" for name, value in names.items() if value != _DEFAULT_NAME]
         key_file = f'{_SETTINGS[self.kind]}_FILE="$PWD/recovery-key"'
-        cold = f"UNSTOPPABLE_COLD={word(self.cold, room=_ROOM)}"
-        settings += [cold, *_reaching(self.access), key_file]
+        settings += [_setting("UNSTOPPABLE_COLD", self.cold), *_reaching(self.access), key_file]
         secret = "" if self.access is None else "cat >s3-secret\n"
         restore = " \\\n".join([*settings, "unstoppable restore --to back"])
         return f"umask 077\ncat >recovery-key\n{secret}{restore}"
@@ -122,12 +130,19 @@ def _reaching(access: S3Access | None) -> list[str]:
     if access is None:
         return []
     return [
-        f"UNSTOPPABLE_S3_ENDPOINT={word(access.endpoint.encode())}",
-        f"UNSTOPPABLE_S3_REGION={access.region}",
+        _setting("UNSTOPPABLE_S3_ENDPOINT", access.endpoint.encode()),
+        _setting("UNSTOPPABLE_S3_REGION", access.region.encode()),
         f"UNSTOPPABLE_S3_ADDRESSING={'virtual-host' if access.virtual_host else 'path'}",
+        *(['UNSTOPPABLE_S3_CA_FILE="$PWD/ca.pem"'] if access.ca_file else []),
         "UNSTOPPABLE_S3_ACCESS_KEY_ID=ID",
         'UNSTOPPABLE_S3_SECRET_ACCESS_KEY_FILE="$PWD/s3-secret"',
     ]
+
+
+def _setting(name: str, value: bytes) -> str:
+    """Return a setting in lines that fit the sheet."""
+    around = f"{name}=$'' \\"
+    return f"{name}={word(value, room=WIDTH - len(around))}"
 
 
 def word(value: bytes, *, room: int | None = None) -> str:
@@ -159,7 +174,7 @@ def as_text(sheet: Sheet) -> str:
         tuple(f"  {number:>{width}}: {group}" for number, group in enumerate(sheet.groups, 1)),
         ("To get everything back", *sheet.how),
         tuple(sheet.commands.splitlines()),
-        (*AFTER, WITHOUT_US),
+        (*sheet.after, WITHOUT_US),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 

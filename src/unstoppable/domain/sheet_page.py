@@ -4,7 +4,7 @@ from html import escape
 
 import segno
 
-from unstoppable.domain.sheet import AFTER, TITLE, TYPING, WARNING, WITHOUT_US, Sheet
+from unstoppable.domain.sheet import TITLE, TYPING, WARNING, WITHOUT_US, Sheet
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -16,7 +16,7 @@ _PAGE = """\
 <meta name="robots" content="noindex">
 <title>{title}</title>
 <style>
-@page {{ size: A4; margin: 14mm }}
+@page {{ size: A4; margin: {margin}mm }}
 body {{ background: white; color: black; font: 9.5pt/1.3 sans-serif; max-width: 182mm;
   margin: 0 auto }}
 h1 {{ font-size: 16pt; margin: 0 0 2mm }}
@@ -26,10 +26,12 @@ p {{ margin: 0 0 1mm }}
 td, pre, li {{ font-family: monospace; overflow-wrap: anywhere }}
 th {{ font-weight: normal; padding: 0 4mm 0 0; text-align: left; vertical-align: top }}
 td {{ font-size: 9pt }}
-pre {{ border-left: 2pt solid black; margin: 1mm 0; padding-left: 3mm; white-space: pre-wrap }}
+pre {{ border-left: 2pt solid black; line-height: 1.15; margin: 1mm 0; padding-left: 3mm;
+  white-space: pre-wrap }}
 .secret {{ align-items: center; display: flex; justify-content: space-between; margin: 2mm 0;
   padding-right: 10mm }}
-ol {{ font-size: {size}pt; line-height: {leading}; list-style: none; margin: 0; padding: 0 }}
+ol {{ columns: {columns}; font-size: {size}pt; line-height: {leading}; list-style: none; margin: 0;
+  padding: 0 }}
 li {{ white-space: pre }}
 svg {{ height: {side}mm; width: {side}mm }}
 </style>
@@ -65,7 +67,7 @@ _FEW = 8
 
 def as_page(sheet: Sheet) -> str:
     """Return the sheet as HTML that fits one page of A4, black on white."""
-    is_short = len(sheet.groups) <= _FEW
+    is_short, is_of_bucket = len(sheet.groups) <= _FEW, sheet.access is not None
     facts = "\n".join(
         f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in sheet.facts
     )
@@ -84,10 +86,13 @@ def as_page(sheet: Sheet) -> str:
         digits=len(sheet.secret),
         commands=escape(sheet.commands, quote=False),
         how=escape(" ".join(sheet.how), quote=False),
-        after=_paragraphs((*AFTER, WITHOUT_US)),
-        size=16 if is_short else 12,
-        leading=1.4 if is_short else 1.15,
-        side=62 if is_short else 74,
+        after=_paragraphs((*sheet.after, WITHOUT_US)),
+        # What reaches a bucket takes the room of larger letters.
+        margin=9 if is_of_bucket else 14,
+        columns=2 if is_of_bucket and not is_short else 1,
+        size=(14 if is_of_bucket else 16) if is_short else 12,
+        leading=(1.2 if is_of_bucket else 1.4) if is_short else 1.15,
+        side=(46 if is_of_bucket else 62) if is_short else 50 if is_of_bucket else 74,
     )
 
 

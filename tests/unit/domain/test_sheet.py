@@ -1,6 +1,7 @@
 """The sheet as plain text: it prints from anything, and its commands are real."""
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,14 +11,27 @@ from hypothesis import strategies as st
 from unstoppable.domain import groups
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.s3 import S3Access
 from unstoppable.domain.sheet import WIDTH, Sheet, as_text, word
 
 SECRET = bytes(range(100, 132)).hex()
+ACCESS = S3Access(
+    endpoint="https://s3.example.org:9000",
+    region="eu-central-1",
+    virtual_host=False,
+    ca_file=None,
+    connections=8,
+    bytes_per_second=None,
+)
 paths = st.binary(min_size=1, max_size=300).map(lambda rest: b"/" + rest.replace(b"\0", b"x"))
 
 
 def a_sheet(
-    kind: KeyKind = KeyKind.ROOT, *, cold: bytes = b"/var/lib/cold", name: str = "default/default"
+    kind: KeyKind = KeyKind.ROOT,
+    *,
+    cold: bytes = b"/var/lib/cold",
+    name: str = "default/default",
+    access: S3Access | None = None,
 ) -> Sheet:
     return Sheet(
         resource=ResourceName.parse(name),
@@ -26,6 +40,7 @@ def a_sheet(
         secret=SECRET * (kind.value // 32),
         machine="web1",
         cold=cold,
+        access=access,
         repository_id="1a" * 32,
         key_fingerprint="2b" * 32,
         written_at=datetime(2026, 11, 24, 8, 30, tzinfo=UTC),
@@ -43,6 +58,39 @@ def test_a_sheet_tells_all_that_a_person_needs(kind):
     assert "2026-11-24 08:30 UTC by unstoppable 0.1.0" in text
     assert "UNSTOPPABLE_CUSTOMER=acme \\\nUNSTOPPABLE_RESOURCE=www \\\n" in text
     assert "docs/recovery.md" in text
+
+
+def test_a_sheet_of_a_bucket_tells_the_server_and_asks_for_an_access_key():
+    text = as_text(a_sheet(cold=b"s3://acme-backups/x", access=ACCESS))
+
+    for fact in ("s3://acme-backups/x", "https://s3.example.org:9000", "eu-central-1"):
+        assert text.count(fact) == 2, "among the facts and in the commands"
+    assert "from whoever owns the bucket" in text
+    assert "UNSTOPPABLE_S3_ADDRESSING=path \\\n" in text
+    assert "UNSTOPPABLE_S3_ACCESS_KEY_ID=ID \\\n" in text
+    assert 'UNSTOPPABLE_S3_SECRET_ACCESS_KEY_FILE="$PWD/s3-secret" \\\n' in text
+    assert "Delete the files recovery-key and s3-secret" in text
+    assert "ca.pem" not in text
+
+    own = as_text(a_sheet(cold=b"s3://acme", access=replace(ACCESS, ca_file="/etc/ours.pem")))
+    assert 'UNSTOPPABLE_S3_CA_FILE="$PWD/ca.pem" \\\n' in own
+    assert "have its file there\nas ca.pem first" in own
+    assert "/etc/ours.pem" not in own
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+def test_the_longest_sheet_of_a_bucket_fits_80_columns(kind):
+    access = replace(
+        ACCESS,
+        endpoint=f"https://{'a.' * 126}org:65535",
+        region="r" * 64,
+        ca_file="/etc/ca.pem",
+        virtual_host=True,
+    )
+
+    lines = as_text(a_sheet(kind, cold=b"s3://" + b"b" * 63 + b"/p" * 200, access=access))
+
+    assert max(map(len, lines.splitlines())) <= WIDTH
 
 
 @pytest.mark.parametrize("kind", KeyKind)

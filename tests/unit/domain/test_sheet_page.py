@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 import zxingcpp
 
-from tests.unit.domain.test_sheet import a_sheet
+from tests.unit.domain.test_sheet import ACCESS, a_sheet
 from unstoppable.domain import groups
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.sheet_page import as_page, qr_code
@@ -95,15 +95,18 @@ def test_the_page_loads_nothing_and_runs_nothing(kind):
     assert policy["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
 
 
+@pytest.mark.parametrize("access", [None, ACCESS])
 @pytest.mark.parametrize("kind", KeyKind)
-def test_the_page_tells_what_the_text_tells(kind):
-    sheet = a_sheet(kind, cold=b'/srv/<b>&"it\'s"', name="acme/www")
+def test_the_page_tells_what_the_text_tells(kind, access):
+    sheet = a_sheet(kind, cold=b'/srv/<b>&"it\'s"', name="acme/www", access=access)
     page = Page(as_page(sheet))
 
     for name, value in sheet.facts:
         assert name in page.text
         assert value in page.text
     assert sheet.commands in page.text
+    assert " ".join(sheet.how) in page.text
+    assert all(line in page.text for line in sheet.after)
     typed = [line for line in page.text.splitlines() if re.match(r" *[0-9]+: ", line)]
     assert groups.join("\n".join(typed), len(sheet.secret)) == sheet.secret
     assert "b" not in {tag for tag, _ in page.tags}
