@@ -5,10 +5,13 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from tests.servers.s3 import OPERATOR, REGION, S3Server, allow
 from tests.stories.guide import Reader
 from tests.stories.world import PROGRAM, Machine
 
@@ -24,9 +27,17 @@ exec '{program}' "$@"
 class Story:
     """Alice's machine with two snapshots, her sheet, and copies of what each snapshot holds."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         names = {"UNSTOPPABLE_CUSTOMER": "alice", "UNSTOPPABLE_RESOURCE": "files"}
-        self.machine = machine = Machine(root, extra=names)
+        self.machine = machine = Machine(root, extra={**names, **settings})
+        self.of_a_bucket = {
+            "s3://acme-backups/prod": "",
+            "https://s3.example.com": "",
+            "eu-central-1": "",
+            "recovery-key-id": "",
+        }
+        """What stands for the names of the bucket, where cold is one."""
+        self.typed_first = ""
         machine.repository = machine.cold / "alice/files/g1"
         self.tools, self.work = root / "bin", root / "recovery"
         self.tools.mkdir()
@@ -106,13 +117,51 @@ class Story:
             "/srv/stranger": str(self.place("stranger")),
             "/mnt/new": str(self.place("new")),
             "/root/recovery": str(self.work),
+            **self.of_a_bucket,
             "/etc/unstoppable": str(machine.env_file.parent),
             "/var/lib/unstoppable": str(machine.root),
             "letters/bob.txt": "letters/bob.txt",
             "photo.bin": "photo.bin",
         }
         environment = {**kept, "PATH": f"{self.tools}:{os.environ['PATH']}"}
-        return Reader(self.work, environment, names, typed=f"{self.secret}\n")
+        return Reader(self.work, environment, names, typed=f"{self.typed_first}{self.secret}\n")
+
+
+class BucketStory(Story):
+    """The same, whose cold is a part of a bucket; a reader is all that is left to her."""
+
+    def __init__(self, root: Path, server: S3Server) -> None:
+        self.server = server
+        rescuer = server.user("rescuer")
+        server.bucket(
+            "alices",
+            [
+                allow("rescuer", "alices", "s3:ListBucket"),
+                allow("rescuer", "alices", "s3:GetObject", "*"),
+            ],
+        )
+        super().__init__(root, {**server.place("s3://alices/kept"), **OPERATOR.settings})
+        self.of_a_bucket = {
+            "s3://acme-backups/prod": "s3://alices/kept",
+            "https://s3.example.com": server.endpoint,
+            "eu-central-1": REGION,
+            "recovery-key-id": rescuer.key_id,
+        }
+        self.typed_first = f"{rescuer.secret}\n"
+
+    def largest_pack(self) -> Path:
+        """Return the name of the pack with the content of the second version."""
+        listed = self.server.client().list_objects_v2(Bucket="alices")["Contents"]
+        packs = [found for found in listed if "/data/" in found["Key"]]
+        return Path(max(packs, key=lambda found: found["Size"])["Key"])
+
+
+@pytest.fixture
+def lost_but_for_a_bucket(root: Path, s3: S3Server) -> Story:
+    """What is left when alice's machine is gone: a bucket and her sheet."""
+    story = BucketStory(root, s3)
+    story.lose_the_machine()
+    return story
 
 
 @pytest.fixture

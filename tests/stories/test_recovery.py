@@ -39,6 +39,18 @@ def test_everything_comes_back_on_a_fresh_machine_which_goes_on_with_backups(los
     assert stat.S_IMODE((lost.machine.env_file.parent / "key").stat().st_mode) == 0o600
 
 
+@follows("1.8 When cold lies in a bucket")
+def test_everything_comes_back_from_a_bucket(lost_but_for_a_bucket, sections):
+    lost = lost_but_for_a_bucket
+
+    shown = lost.reader().follow(sections)
+
+    assert differences(lost.newest, lost.machine.data) == ""
+    assert lost.secret not in shown
+    assert lost.typed_first.strip() not in shown
+    assert stat.S_IMODE((lost.work / "s3-secret").stat().st_mode) == 0o600
+
+
 @follows(FRESH, "3.1 With this program")
 def test_one_file_comes_back(lost, sections):
     lost.reader().follow(sections)
