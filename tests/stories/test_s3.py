@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.s3 import OPERATOR, Credential, S3Server, allow
+from tests.stories.guide import DOCUMENT
 from tests.stories.world import Machine, contents, differences
 
 BUCKET = "acme-backups"
@@ -191,6 +192,7 @@ def test_a_bucket_that_cannot_be_used_is_one_sentence_and_the_way_out(acme, sett
 
     assert result.returncode == 1
     assert told in result.stderr
+    assert f"{told}` | " in DOCUMENT.read_text(), "docs/recovery.md tells what to do"
     assert len(result.stderr.splitlines()) == 2
     assert result.stderr.startswith("error: storage of default/default failed: cannot ")
     assert "\nhint: " in result.stderr
