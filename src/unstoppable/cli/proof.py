@@ -11,9 +11,15 @@ from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import KEPT, ExitCode
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.setup_errors import CameBackDifferent, NotProved
+from unstoppable.domain.storage_errors import StorageDenied
 from unstoppable.domain.text import count, printable, size
 from unstoppable.engine import Cancel, Source
 from unstoppable.runner.sample import Sample, restore_sample
+
+_DENIED = (
+    "not proved: the access key may not read what it stored; `unstoppable init` proves it "
+    "with one that may, from the environment say"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,8 @@ class Proof:
     sample: Sample | None
     error: UnstoppableError | None
     """Why there is no sample, or what is wrong with it."""
+    is_denied: bool = False
+    """The access key may not read what it stored, as is right for that of a backup."""
 
     @property
     def document(self) -> dict[str, object]:
@@ -33,7 +41,7 @@ class Proof:
             "files": sample.files if sample else 0,
             "bytes": sample.size_bytes if sample else 0,
             "different": [printable(path) for path in sample.different] if sample else [],
-            "error": str(self.error) if self.error else None,
+            "error": str(self.error) if self.error else _DENIED if self.is_denied else None,
         }
 
     def tell(self, session: Session) -> ExitCode:
@@ -41,6 +49,8 @@ class Proof:
         if self.error is not None:
             output.complain(self.error, is_verbose=session.is_verbose)
             return self.error.exit_code
+        if self.is_denied:
+            output.say(f"note: {_DENIED}")
         if self.sample is not None and not session.is_json:
             output.data(_sentence(self.sample, self.source))
         is_cancelled = self.sample is not None and self.sample.is_cancelled
@@ -58,6 +68,8 @@ def prove(
     try:
         repository = open_to_read(configuration)
         sample = restore_sample(repository, record, source, chance=SystemRandom(), cancel=cancel)
+    except StorageDenied:
+        return Proof(source=printable(str(source.folder)), sample=None, error=None, is_denied=True)
     except UnstoppableError as cause:
         error = NotProved(resource=resource, cause=cause)
         error.__cause__ = cause
