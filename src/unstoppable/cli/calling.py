@@ -23,6 +23,7 @@ def who_may_call(configuration: Configuration) -> tuple[Caller, ...]:
         env_file=str(path),
         made=(str(settings.hot), str(settings.state)),
         written=tuple(map(str, configuration.own_folders.values())),
+        needs_network=not configuration.has_cold_folder,
     )
     return callers(call, is_default=path == _OF_ROOT)
 

@@ -19,6 +19,8 @@ class Call:
     """Folders that a run makes where they are missing."""
     written: tuple[str, ...]
     """Folders that a run writes, those in `made` included."""
+    needs_network: bool = False
+    """Whether a run that comes before the network, after a start of the machine, would fail."""
 
     def require_fit(self) -> None:
         """Raise PathUnfit where a path cannot be written down so that it is read as it is."""
@@ -37,11 +39,12 @@ def service_unit(call: Call) -> str:
     call.require_fit()
     made = " ".join(map(_word, call.made))
     written = " ".join(f"-{_word(path)}" for path in call.written)
+    online = "Wants=network-online.target\nAfter=network-online.target\n"
     return f"""\
 # Written by `unstoppable schedule install`; `unstoppable schedule remove` takes it away.
 [Unit]
 Description=Unstoppable backups: run what is due
-
+{online if call.needs_network else ""}
 [Service]
 Type=oneshot
 # Outside of what is allowed below: the cache and the journal may have been deleted.

@@ -42,6 +42,13 @@ def test_a_run_may_write_its_folders_and_make_those_that_may_be_deleted():
     ]
 
 
+def test_a_run_waits_for_the_network_where_it_needs_it():
+    unit = section(caller.service_unit(replace(CALL, needs_network=True)), "Unit")
+
+    assert unit["Wants"] == unit["After"] == "network-online.target"
+    assert set(section(caller.service_unit(CALL), "Unit")) == {"Description"}
+
+
 @pytest.mark.parametrize(
     "hides", ["PrivateTmp", "PrivateDevices", "ProtectKernelModules", "RestrictSUIDSGID"]
 )
