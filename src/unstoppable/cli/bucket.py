@@ -21,10 +21,9 @@ from unstoppable.domain.bucket_policy import (
     identity_policy,
 )
 from unstoppable.domain.outcome import ExitCode
-from unstoppable.domain.s3 import S3Place, S3Prefix
+from unstoppable.domain.s3 import S3Cold, S3Prefix
 from unstoppable.domain.storage_errors import ColdIsNoBucket
 from unstoppable.domain.text import count, printable
-from unstoppable.runner.plan import S3Cold
 from unstoppable.vault.bucket import Bucket
 
 _WRITERS = (Role.WRITER, Role.CONVENIENT_WRITER)
@@ -87,9 +86,9 @@ def plan(
     locked_days: int,
     mode: str,
 ) -> int:
-    """Print what the bucket should be, and the least that each role needs there, as JSON.
+    """Print what the bucket should be, as JSON.
 
-    Nothing is asked of the server.
+    With the least rights that each role needs there. Nothing is asked of the server.
 
     Example:
       unstoppable bucket plan
@@ -130,7 +129,9 @@ def create(
     mode: str,
     dry_run: bool,
 ) -> int:
-    """Make the bucket, with versions, Object Lock, lifecycle and policy, or what of them it lacks.
+    """Make the bucket, or what it lacks of the plan.
+
+    That is versions, Object Lock, a lifecycle and a policy.
 
     Use the operator's access key, from the environment say: a backup must not have these rights.
     Nothing that is there is taken away or weakened, so it can be run again.
@@ -178,7 +179,7 @@ def check(
     mode: str,
     role: str | None,
 ) -> int:
-    """Compare the bucket with what it should be, or try the rights of a writer.
+    """Compare the bucket with the plan, or try a writer's rights.
 
     To compare takes the right to see the bucket's settings: use the operator's or an auditor's
     access key. To try takes the writer's own, which the settings hold: a few bytes are put below
@@ -197,7 +198,7 @@ def check(
     return _tell_differences(session, _plan(place.place, principals, locked_days, mode), place)
 
 
-def _tell_differences(session: Session, wanted: BucketPlan, place: S3Place) -> int:
+def _tell_differences(session: Session, wanted: BucketPlan, place: S3Cold) -> int:
     told = differences(wanted, Bucket(place).look())
     if session.is_json:
         output.document({"bucket": place.place.bucket, "differences": told})
@@ -209,7 +210,7 @@ def _tell_differences(session: Session, wanted: BucketPlan, place: S3Place) -> i
     return ExitCode.FAILED if told else ExitCode.SUCCEEDED
 
 
-def _try(session: Session, place: S3Place, role: Role) -> int:
+def _try(session: Session, place: S3Cold, role: Role) -> int:
     tried = list(Bucket(place).try_as_writer(may_read=role is Role.CONVENIENT_WRITER))
     wrong = [each for each in tried if not each.is_right]
     if session.is_json:
@@ -217,10 +218,11 @@ def _try(session: Session, place: S3Place, role: Role) -> int:
         found = {"bucket": place.place.bucket, "tried": told}
         output.document({**found, "wrong": [each.what for each in wrong]})
     else:
+        who = printable(place.access_key_id.resolve())
         for each in tried:
             word = "may" if each.is_allowed else "may not"
             mark = "" if each.is_right else ", and should" + ("" if not each.is_allowed else " not")
-            output.data(f"{place.access_key_id} {word} {each.what}{mark}")
+            output.data(f"{who} {word} {each.what}{mark}")
         verdict = count(len(wrong), "wrong right") if wrong else f"the rights of a {role}"
         output.data(f"bucket {place.place.bucket}: {verdict}")
     return ExitCode.FAILED if wrong else ExitCode.SUCCEEDED
@@ -243,10 +245,9 @@ def _place(configuration: Configuration) -> S3Prefix:
     return place
 
 
-def _reached(configuration: Configuration) -> S3Place:
-    """Return cold with the credential; raises ColdIsNoBucket, SettingMissing or FileUnsafe."""
-    _place(configuration)
+def _reached(configuration: Configuration) -> S3Cold:
+    """Return cold and what opens it; raises ColdIsNoBucket."""
     cold = configuration.cold
     if not isinstance(cold, S3Cold):
         raise ColdIsNoBucket(cold=cold)
-    return cold.below()
+    return cold

@@ -19,7 +19,7 @@ from unstoppable.domain.bucket import (
     lifecycle,
 )
 from unstoppable.domain.bucket_policy import PROBE
-from unstoppable.domain.s3 import S3Place
+from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.storage_errors import BucketMissing, BucketUnusable
 
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 10, 60, 4
@@ -61,7 +61,7 @@ class Tried:
 class Bucket:
     """A bucket, seen with one credential."""
 
-    def __init__(self, place: S3Place) -> None:
+    def __init__(self, place: S3Cold) -> None:
         self._place = place
         self._name = place.place.bucket
         self._client = _client(place)
@@ -242,7 +242,7 @@ class Bucket:
             raise BucketUnusable(bucket=self._name, doing=doing, cause=error) from error
 
 
-def _client(place: S3Place) -> Any:  # noqa: ANN401 - boto3 has no types
+def _client(place: S3Cold) -> Any:  # noqa: ANN401 - boto3 has no types
     """Return a client that reads nothing of other programs: no profile, environment or proxy."""
     import boto3
     from botocore.config import Config
@@ -257,8 +257,8 @@ def _client(place: S3Place) -> Any:  # noqa: ANN401 - boto3 has no types
         "s3",
         endpoint_url=place.access.endpoint,
         region_name=place.access.region,
-        aws_access_key_id=place.access_key_id,
-        aws_secret_access_key=place.secret_access_key,
+        aws_access_key_id=place.access_key_id.resolve(),
+        aws_secret_access_key=place.secret_access_key.resolve(),
         verify=place.access.ca_file or True,
         config=Config(
             connect_timeout=_CONNECT_SECONDS,

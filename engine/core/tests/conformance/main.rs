@@ -5,5 +5,6 @@
 
 mod faults;
 mod proxy;
+mod scene;
 mod server;
 mod suite;
