@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import unstoppable_engine as engine
 
+from tests.servers.s3 import OPERATOR, REGION
 from tests.stories.world import Machine, differences
 
 HERE = Path(__file__).parent
@@ -138,6 +139,40 @@ def test_restic_checks_and_restores_a_copy_to_which_a_key_was_added(awkward, pee
     restic.done("restore", "latest:/default/default", "--target", str(target))
 
     assert below_the_root(awkward.data, target) == []
+
+
+def test_the_peers_read_a_bucket(awkward, peers, s3):
+    s3.bucket("acme-backups")
+    awkward.extra = {**s3.place("s3://acme-backups/all"), **OPERATOR.settings}
+    awkward.done("init", str(awkward.data))
+    place = {"BUCKET": "acme-backups", "ROOT": "all/default/g1", "ENDPOINT": s3.endpoint}
+    credential = {"ACCESS_KEY_ID": OPERATOR.key_id, "SECRET_ACCESS_KEY": OPERATOR.secret}
+    options = {**place, **credential, "REGION": REGION}
+    rustic = Peer(
+        peers["rustic"],
+        awkward.home,
+        RUSTIC_REPOSITORY="opendal:s3",
+        RUSTIC_KEY_FILE=str(key_file(awkward)),
+        RUSTIC_NO_CACHE="true",
+        **{f"OPENDAL_{name}": value for name, value in options.items()},
+    )
+    copy, target, again = (awkward.root / name for name in ("copy", "back", "again"))
+
+    rustic.done("check", "--read-data")
+    rustic.done("restore", "latest:/default/default", str(target))
+    s3.download("acme-backups", "all/default/g1/", copy)
+    in_copy = {"RUSTIC_REPOSITORY": str(copy), "RUSTIC_KEY_FILE": str(key_file(awkward))}
+    Peer(peers["rustic"], awkward.home, RUSTIC_NO_CACHE="true", **in_copy).done(
+        "key", "add", "--new-password", PASSWORD
+    )
+    restic = Peer(
+        peers["restic"], awkward.home, RESTIC_REPOSITORY=str(copy), RESTIC_PASSWORD=PASSWORD
+    )
+    restic.done("check", "--read-data")
+    restic.done("restore", "latest:/default/default", "--target", str(again))
+
+    assert below_the_root(awkward.data, target) == []
+    assert below_the_root(awkward.data, again) == []
 
 
 @pytest.mark.parametrize("name", ["restic", "rustic"])

@@ -122,6 +122,16 @@ class S3Server:
             document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
             client.put_bucket_policy(Bucket=name, Policy=document)
 
+    def download(self, bucket: str, prefix: str, folder: Path) -> None:
+        """Copy what lies below a prefix into a folder."""
+        client = self.client()
+        (folder / "keys").mkdir(parents=True)
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page["Contents"]:
+                path = folder / found["Key"].removeprefix(prefix)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                client.download_file(bucket, found["Key"], str(path))
+
     def requests(self, doing: Callable[[], object]) -> list[str]:
         """Return what is asked while something is done: method, then key or prefix and its size.
 
