@@ -17,6 +17,8 @@ _PART = re.compile(r"[A-Za-z0-9._-]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_LONGEST_PREFIX = 512
+"""A server takes 1024 for the whole name of an object."""
 _LEAST_BYTES_PER_SECOND = 8 * 2**10
 """Slower than this, no pack would arrive before its deadline."""
 
@@ -44,6 +46,8 @@ class S3Prefix:
                 raise ValueError(
                     f"'{part}' in the prefix is not made of letters, digits, -, _ and . alone"
                 )
+        if len(prefix) > _LONGEST_PREFIX:
+            raise ValueError(f"the prefix is longer than {_LONGEST_PREFIX} characters")
         return cls(bucket=bucket, prefix=prefix)
 
     def below(self, *parts: str) -> Self:

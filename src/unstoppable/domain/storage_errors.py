@@ -32,7 +32,7 @@ class StorageDenied(StorageFailed):
 
 
 _WAYS_OUT = {
-    "NoSuchBucket": "is UNSTOPPABLE_COLD right? the bucket's owner makes it",
+    "NoSuchBucket": "is UNSTOPPABLE_COLD right? `unstoppable bucket create` makes the bucket",
     "InvalidAccessKeyId": "does UNSTOPPABLE_S3_ACCESS_KEY_ID belong to this server?",
     "SignatureDoesNotMatch": "is UNSTOPPABLE_S3_SECRET_ACCESS_KEY that of the access key?",
     "AuthorizationHeaderMalformed": "is UNSTOPPABLE_S3_REGION that of the bucket?",

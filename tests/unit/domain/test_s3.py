@@ -25,6 +25,11 @@ def test_a_place_in_a_bucket_is_read_and_told(text, bucket, prefix, told):
     assert str(place.below("www", "g1")) == f"{told}/www/g1"
 
 
+def test_a_prefix_that_leaves_no_room_for_objects_is_refused():
+    with pytest.raises(ValueError, match="longer than 512"):
+        S3Prefix.parse(f"s3://acme/{'a' * 513}")
+
+
 @pytest.mark.parametrize(
     "text",
     [

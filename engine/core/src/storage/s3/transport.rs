@@ -267,9 +267,26 @@ fn most_answered(request: &Request<Buffer>) -> u64 {
 }
 
 impl Limits {
-    /// How long an attempt may take that moves this many bytes.
+    /// How long an attempt may take that moves this many bytes. Where the pace is bounded, all that
+    /// go at a time share it.
     fn attempt_for(&self, bytes: u64) -> Duration {
-        let slowest = self.bytes_per_second.unwrap_or(u64::MAX).min(self.slowest_bytes_per_second);
+        let share = self.bytes_per_second.map(|pace| pace / self.connections.max(1) as u64);
+        let slowest = share.unwrap_or(u64::MAX).min(self.slowest_bytes_per_second);
         self.attempt + Duration::from_secs(bytes / slowest.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_at_a_bounded_pace_has_the_time_it_needs_beside_others() {
+        let pack_bytes = 16 << 20;
+        let bounded = Limits { bytes_per_second: Some(64 << 10), ..Limits::default() };
+
+        assert!(bounded.attempt_for(pack_bytes) >= Duration::from_secs(8 * 256));
+        assert_eq!(Limits::default().attempt_for(pack_bytes), Duration::from_secs(60 + 512));
+        assert_eq!(Limits::default().attempt_for(0), Duration::from_mins(1));
     }
 }
