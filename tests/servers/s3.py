@@ -36,25 +36,55 @@ class Credential:
         }
 
 
+@dataclass(frozen=True)
+class Certificate:
+    """What a server on loopback shows, and whom to trust for it; all PEM files."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> "Certificate":
+        """Make an authority, and a certificate of it for 127.0.0.1."""
+        kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+        new_key = ("openssl", "req", "-x509", *kind, "-nodes", "-days", "2")
+        made = cls(*(folder / name for name in ("authority.pem", "chain.pem", "key.pem")))
+        authority_key = folder / "authority-key.pem"
+        by = ("-CA", made.authority, "-CAkey", authority_key)
+        names = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE")
+        for argv in (
+            (*new_key, "-keyout", authority_key, "-out", made.authority, "-subj", "/CN=tests"),
+            (*new_key, "-keyout", made.key, "-out", made.chain, "-subj", "/CN=s3", *by, *names),
+        ):
+            subprocess.run(argv, check=True, capture_output=True)
+        return made
+
+
 OPERATOR = Credential("operator", "of these tests alone")
 
 
 class S3Server:
     """A server on loopback that keeps its buckets below a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, certificate: Certificate | None = None) -> None:
+        self.folder, self._certificate = folder, certificate
         self.program = _program()
         for name in ("buckets", "versions", "users"):
             (folder / name).mkdir()
         self.port = _free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if certificate else "http"
+        self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w")
         self._running = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        tls: tuple[str, ...] = ()
+        if self._certificate:
+            chain, key = self._certificate.chain, self._certificate.key
+            tls = ("--cert", str(chain), "--key", str(key))
         argv = (
-            *(self.program, "--quiet", "--port", f"127.0.0.1:{self.port}"),
+            *(self.program, "--quiet", "--port", f"127.0.0.1:{self.port}", *tls),
             *("--access-log", str(self.folder / "requests")),
             *("--iam-dir", str(self.folder / "users"), "posix"),
             *("--versioning-dir", str(self.folder / "versions"), str(self.folder / "buckets")),
@@ -100,6 +130,7 @@ class S3Server:
             region_name=REGION,
             aws_access_key_id=credential.key_id,
             aws_secret_access_key=credential.secret,
+            verify=str(self._certificate.authority) if self._certificate else True,
             config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
         )
 
@@ -184,6 +215,18 @@ def _free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def s3_with_tls(tmp_path: Path) -> Iterator[tuple[S3Server, Certificate]]:
+    """An S3 server that shows a certificate of an authority of its own."""
+    certificate = Certificate.make(tmp_path)
+    server = S3Server(tmp_path, certificate)
+    try:
+        server.await_answer()
+        yield server, certificate
+    finally:
+        server.close()
 
 
 @pytest.fixture

@@ -213,6 +213,43 @@ def test_a_server_that_comes_back_is_waited_for(acme):
     assert acme.run("check", "--read-data", "all", credential=acme.reader).returncode == 0
 
 
+def test_a_server_is_trusted_by_the_certificates_of_its_owner_alone(alice, s3_with_tls):
+    server, certificate = s3_with_tls
+    server.bucket(BUCKET)
+    alice.extra = {**server.place(COLD), **OPERATOR.settings}
+
+    untrusted = alice.run("init", str(alice.data))
+    alice.extra["UNSTOPPABLE_S3_CA_FILE"] = str(certificate.authority)
+    checked = alice.run("bucket", "create", settings={"UNSTOPPABLE_ENV_FILE": ""})
+    alice.done("init", str(alice.data))
+    alice.done("restore", "--exact", "--to", str(alice.root / "back"))
+
+    assert untrusted.returncode == 1
+    assert "the server is not trusted: invalid peer certificate: UnknownIssuer" in untrusted.stderr
+    assert "needs UNSTOPPABLE_S3_CA_FILE" in untrusted.stderr
+    assert checked.returncode == 3, checked.stderr
+    assert differences(alice.data, alice.root / "back") == ""
+
+
+@pytest.mark.parametrize("minutes", [20, -20])
+def test_a_clock_that_is_wrong_is_told(acme, minutes):
+    faketime = ("faketime", "-f", f"{minutes:+}m")
+    machine = acme.machine
+
+    result = subprocess.run(
+        (*faketime, *machine.argv("backup")),
+        env={**machine.environment(), **acme.server.place(COLD), **acme.writer.settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert "403 RequestTimeTooSkewed" in result.stderr
+    assert "the clock of this machine, or the server's, is wrong" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("hint: set the clock")
+
+
 def test_a_bucket_without_a_credential_asks_for_one(alice):
     alice.extra = {"UNSTOPPABLE_COLD": COLD}
 

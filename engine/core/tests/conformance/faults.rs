@@ -10,10 +10,10 @@ use bytes::Bytes;
 use unstoppable_engine_core::{
     control::Control,
     error::ErrorKind,
-    object::{Object, ObjectKind},
+    object::{Object, ObjectId, ObjectKind},
     storage::{
         AppendStorage, ReadStorage,
-        s3::{Append, Connection},
+        s3::{Append, Connection, Limits},
     },
 };
 
@@ -39,13 +39,41 @@ fn on_page_two(asked: &Asked, fault: &Fault) -> Fault {
 #[test]
 fn an_exchange_that_is_cut_is_made_again_or_fails() {
     let scene = Scene::new();
-    for percent in [1, 50, 99] {
+    let percents = match std::env::var_os("EVERY_PERCENT") {
+        Some(_) => (1..100).collect(),
+        None => vec![1, 50, 99],
+    };
+    for percent in percents {
         for fault in [Fault::CutRequest(percent), Fault::CutAnswer(percent)] {
             scene.once(&ALL, &fault);
         }
     }
     scene.always(&ALL, |_| Fault::CutAnswer(99));
     scene.always(&ALL, |_| Fault::CutRequest(50));
+}
+
+#[test]
+fn bytes_move_no_faster_than_they_may() {
+    let server = Server::start();
+    server.bucket("acme");
+    let limits = Limits { bytes_per_second: Some(1 << 20), ..Limits::default() };
+    let place = Server::place("acme", server.address);
+    let storage = Connection::new(&place, limits).unwrap().open::<Append>();
+    let content = Bytes::from(vec![7; 2 << 20]);
+    let object = Object::Hashed(ObjectKind::Pack, ObjectId::of(&content));
+
+    let took = |work: &dyn Fn()| {
+        let began = Instant::now();
+        work();
+        began.elapsed().as_secs_f32()
+    };
+    let uploaded = took(&|| storage.create(&object, std::slice::from_ref(&content)).unwrap());
+    let read = || assert_eq!(storage.read(&object).unwrap().unwrap(), content);
+    let downloaded = took(&read);
+
+    for seconds in [uploaded, downloaded] {
+        assert!((1.7..4.0).contains(&seconds), "{seconds}");
+    }
 }
 
 #[test]
