@@ -77,6 +77,26 @@ fn bytes_move_no_faster_than_they_may() {
 }
 
 #[test]
+fn a_server_without_conditions_is_asked_before_anything_is_written() {
+    let scene = Scene::new();
+    scene.proxy.plan(|asked, _| match asked.headers.contains("if-none-match") {
+        true => answer("501 Not Implemented", "NotImplemented"),
+        false => Fault::None,
+    });
+
+    scene.call(Call::Create).unwrap();
+    let refused = scene.storage.create(&scene.pack, &[Bytes::from("other")]).unwrap_err();
+    scene.storage.create(&scene.pack, std::slice::from_ref(&scene.content)).unwrap();
+
+    assert_eq!(refused.kind(), ErrorKind::Damaged);
+    let asked = scene.proxy.asked();
+    let methods: Vec<_> = asked.iter().map(|asked| &asked.line[..4]).collect();
+    // Refused once, then looked for and written; the others are found and compared.
+    assert_eq!(methods, ["PUT ", "GET ", "PUT ", "GET ", "GET ", "GET ", "GET "]);
+    scene.call(Call::Read).unwrap();
+}
+
+#[test]
 fn an_upload_whose_answer_is_lost_is_found_done() {
     let scene = Scene::new();
     scene.once(&ALL, &Fault::LoseAnswer);

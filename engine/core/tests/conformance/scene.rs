@@ -31,7 +31,7 @@ pub struct Scene {
     folder: std::path::PathBuf,
     pub storage: S3<Append>,
     pub pack: Object,
-    content: Bytes,
+    pub content: Bytes,
 }
 
 /// What is asked of a storage; each is right or fails.
