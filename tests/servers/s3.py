@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,15 +65,72 @@ class Certificate:
 OPERATOR = Credential("operator", "of these tests alone")
 
 
-class S3Server:
-    """A server on loopback that keeps its buckets below a folder."""
+class Server(ABC):
+    """A server on loopback, and what is asked of it by a client of somebody else's making."""
+
+    endpoint: str
+    certificate: "Certificate | None" = None
+    """What it shows, where it speaks TLS."""
+
+    @abstractmethod
+    def user(self, name: str) -> Credential:
+        """Make a user who may do nothing yet."""
+
+    @abstractmethod
+    def principal(self, name: str) -> str:
+        """Return what a policy calls a user."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it."""
+
+    def client(self, credential: Credential = OPERATOR) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=credential.key_id,
+            aws_secret_access_key=credential.secret,
+            verify=str(self.certificate.authority) if self.certificate else True,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+
+    def bucket(self, name: str, policy: Sequence[Mapping[str, object]] = ()) -> None:
+        """Make a bucket with versions and locks, and say who may do what there."""
+        client = self.client()
+        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+        if policy:
+            document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
+            client.put_bucket_policy(Bucket=name, Policy=document)
+
+    def download(self, bucket: str, prefix: str, folder: Path) -> None:
+        """Copy what lies below a prefix into a folder."""
+        client = self.client()
+        (folder / "keys").mkdir(parents=True)
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page["Contents"]:
+                path = folder / found["Key"].removeprefix(prefix)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                client.download_file(bucket, found["Key"], str(path))
+
+    def place(self, cold: str) -> dict[str, str]:
+        """What the program is told of the server, and of cold there."""
+        return {
+            "UNSTOPPABLE_COLD": cold,
+            "UNSTOPPABLE_S3_ENDPOINT": self.endpoint,
+            "UNSTOPPABLE_S3_REGION": REGION,
+        }
+
+
+class S3Server(Server):
+    """versitygw, which keeps its buckets below a folder."""
 
     def __init__(self, folder: Path, certificate: Certificate | None = None) -> None:
-        self.folder, self._certificate = folder, certificate
+        self.folder, self.certificate = folder, certificate
         self.program = _program()
         for name in ("buckets", "versions", "users"):
             (folder / name).mkdir()
-        self.port = _free_port()
+        self.port = free_port()
         scheme = "https" if certificate else "http"
         self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
         self._log = (folder / "log").open("w")
@@ -80,8 +138,8 @@ class S3Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         tls: tuple[str, ...] = ()
-        if self._certificate:
-            chain, key = self._certificate.chain, self._certificate.key
+        if self.certificate:
+            chain, key = self.certificate.chain, self.certificate.key
             tls = ("--cert", str(chain), "--key", str(key))
         argv = (
             *(self.program, "--quiet", "--port", f"127.0.0.1:{self.port}", *tls),
@@ -122,20 +180,7 @@ class S3Server:
         self.stop()
         self._log.close()
 
-    def client(self, credential: Credential = OPERATOR) -> Any:
-        """Return a client of somebody else's making."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=credential.key_id,
-            aws_secret_access_key=credential.secret,
-            verify=str(self._certificate.authority) if self._certificate else True,
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-        )
-
     def user(self, name: str) -> Credential:
-        """Make a user who may do nothing yet."""
         credential = Credential(name, f"secret of {name}")
         argv = (
             *(self.program, "admin", "--endpoint-url", self.endpoint),
@@ -145,23 +190,8 @@ class S3Server:
         subprocess.run(argv, check=True, capture_output=True)
         return credential
 
-    def bucket(self, name: str, policy: Sequence[Mapping[str, object]] = ()) -> None:
-        """Make a bucket with versions and locks, and say who may do what there."""
-        client = self.client()
-        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
-        if policy:
-            document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
-            client.put_bucket_policy(Bucket=name, Policy=document)
-
-    def download(self, bucket: str, prefix: str, folder: Path) -> None:
-        """Copy what lies below a prefix into a folder."""
-        client = self.client()
-        (folder / "keys").mkdir(parents=True)
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for found in page["Contents"]:
-                path = folder / found["Key"].removeprefix(prefix)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                client.download_file(bucket, found["Key"], str(path))
+    def principal(self, name: str) -> str:
+        return name
 
     def requests(self, doing: Callable[[], object]) -> list[str]:
         """Return what is asked while something is done: method, then key or prefix and its size.
@@ -172,14 +202,6 @@ class S3Server:
         before = log.stat().st_size if log.exists() else 0
         doing()
         return [_request(line) for line in log.read_text()[before:].splitlines()]
-
-    def place(self, cold: str) -> dict[str, str]:
-        """What the program is told of the server, and of cold there."""
-        return {
-            "UNSTOPPABLE_COLD": cold,
-            "UNSTOPPABLE_S3_ENDPOINT": self.endpoint,
-            "UNSTOPPABLE_S3_REGION": REGION,
-        }
 
 
 def allow(user: str, bucket: str, action: str, *keys: str) -> dict[str, object]:
@@ -210,7 +232,8 @@ def _program() -> str:
     return built.stdout.strip()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens at just now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

@@ -1,22 +1,15 @@
 """The bucket that cold is: made, looked at, and what each role may do there."""
 
 import json
-import secrets
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.servers.s3 import OPERATOR, Credential, S3Server
+from tests.stories.roles import MAY, PACK, ROLES, allowed, fill
 from tests.stories.world import Machine
-from unstoppable.domain.bucket_policy import Role
 
 BUCKET = "acme-backups"
-ROLES = [str(role) for role in Role]
-R = "www/g1/"
-PACK, SNAPSHOT = R + "data/0f/" + "0f" * 32, R + "snapshots/" + "1e" * 32
-PROBE = ".unstoppable/probe/x"
 DONE = "the bucket, with versions and Object Lock: done"
 
 
@@ -107,74 +100,15 @@ def test_a_folder_is_no_bucket(alice):
         assert result.stderr.startswith(f"error: cold is the folder {alice.cold}, not a bucket\n")
 
 
-def requests(client: Any) -> dict[str, Callable[[], object]]:
-    """Return what somebody may try, by a name."""
-    where = {"Bucket": BUCKET}
-    version = {"VersionId": "01J00000000000000000000000"}
-    new = secrets.token_hex(4)
-
-    def put(key: str) -> Callable[[], object]:
-        return lambda: client.put_object(**where, Key=key, Body=b"x", ChecksumAlgorithm="CRC32")
-
-    return {
-        "list": lambda: client.list_objects_v2(**where, Prefix=R + "snapshots/"),
-        "list versions": lambda: client.list_object_versions(**where),
-        "get config": lambda: client.get_object(**where, Key=R + "config"),
-        "get snapshot": lambda: client.get_object(**where, Key=SNAPSHOT),
-        "get pack": lambda: client.get_object(**where, Key=PACK),
-        "put config": put(R + "config"),
-        "put snapshot": put(f"{R}snapshots/{new}"),
-        "put index": put(f"{R}index/{new}"),
-        "put pack": put(f"{R}data/00/{new}"),
-        "put key": put(f"{R}keys/{new}"),
-        "put probe": put(PROBE),
-        "put elsewhere": put(new),
-        "delete pack": lambda: client.delete_object(**where, Key=PACK),
-        "delete pack version": lambda: client.delete_object(**where, Key=PACK, **version),
-        "delete probe": lambda: client.delete_object(**where, Key=PROBE),
-        "see versioning": lambda: client.get_bucket_versioning(**where),
-        "see lock": lambda: client.get_object_lock_configuration(**where),
-        "set versioning": lambda: client.put_bucket_versioning(
-            **where, VersioningConfiguration={"Status": "Enabled"}
-        ),
-        "set policy": lambda: client.put_bucket_policy(**where, Policy="{}"),
-        "delete bucket": lambda: client.delete_bucket(**where),
-    }
-
-
-READ = {"list", "get config", "get snapshot", "get pack"}
-WRITE = {"put snapshot", "put index", "put pack", "put probe"}
-LOOK = {*READ, "list versions", "see versioning", "see lock"}
-MAY = {
-    "creator": {*READ, *WRITE, "put config"},
-    "writer": {"list", "get config", "get snapshot", *WRITE},
-    "convenient-writer": {*READ, *WRITE},
-    "reader": READ,
-    "auditor": LOOK,
-    "pruner": {*LOOK, "delete pack"},
-    "prober": {"list", "list versions", "put probe", "delete probe"},
-}
-
-
 # This server knows no conditions, and the extender's policy sets limits by them.
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "extender"])
 def test_a_role_may_do_what_it_needs_and_no_more(carol, s3, role):
     credential = s3.user(role)
     made = carol.run("bucket", "create", "--principal", f"{role}={role}")
     assert "the bucket's policy: done\n" in made.stdout, (made.stdout, made.stderr)
-    for key in (R + "config", PACK, SNAPSHOT, PROBE):
-        s3.client().put_object(Bucket=BUCKET, Key=key, Body=b"x", ChecksumAlgorithm="CRC32")
+    fill(s3.client(), BUCKET)
 
-    allowed = set()
-    for name, request in requests(s3.client(credential)).items():
-        try:
-            request()
-            allowed.add(name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in {"AccessDenied", "403"}:
-                raise
-
-    assert allowed == MAY[role]
+    assert allowed(s3.client(credential), BUCKET) == MAY[role]
 
 
 def test_a_policy_that_the_server_does_not_take_is_told(carol):
