@@ -68,13 +68,14 @@ class BucketPlan:
     mode: LockMode = LockMode.COMPLIANCE
     locked_days: int = DEFAULT_LOCKED_DAYS
     principals: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
-    """Who has which role, as the server names them: ARNs on AWS, users elsewhere."""
+    """Who has which role, as the server names them: ARNs on AWS and Ceph, users elsewhere."""
 
 
-def bucket_policy(plan: BucketPlan) -> Policy:
+def bucket_policy(plan: BucketPlan, *, is_whole: bool = True) -> Policy:
     """Return the bucket's own policy: what each named principal may, and what no writer ever may.
 
     What is denied here holds whatever an identity is allowed elsewhere.
+    Not whole is for servers that do not know all of it; it allows no more.
     """
     statements = [
         {**statement, "Principal": _principal(names)}
@@ -84,9 +85,14 @@ def bucket_policy(plan: BucketPlan) -> Policy:
     writers = (Role.WRITER, Role.CONVENIENT_WRITER)
     names = tuple(name for role in writers for name in plan.principals.get(role, ()))
     if names:
-        denied = denied_to_writers(plan.place)
+        denied = denied_to_writers(plan.place, is_whole=is_whole)
         statements += [{**statement, "Principal": _principal(names)} for statement in denied]
     return {"Version": VERSION, "Statement": statements}
+
+
+def bucket_policies(plan: BucketPlan) -> list[Policy]:
+    """Return the policies that are as planned, the one that denies most first."""
+    return [bucket_policy(plan), bucket_policy(plan, is_whole=False)]
 
 
 def default_lock(plan: BucketPlan) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def differences(plan: BucketPlan, found: BucketFound) -> list[str]:
         _about_lifecycle(plan, found.lifecycle),
     ]
     if plan.principals:
-        is_planned = _known(found.policy, found.policy == bucket_policy(plan))
+        is_planned = _known(found.policy, found.policy in bucket_policies(plan))
         told.append(_unless(is_planned, "the bucket's policy", "is not the planned one"))
     return [sentence for sentence in told if sentence]
 
@@ -146,8 +152,24 @@ def _about_lock(plan: BucketPlan, lock: Lock | Unknown | None) -> str | None:
 def _about_lifecycle(plan: BucketPlan, rules: list[Any] | Unknown | None) -> str | None:
     if not isinstance(rules, list | None):
         return f"the lifecycle is not known: {rules}"
-    missing = [rule["ID"] for rule in lifecycle(plan)["Rules"] if rule not in (rules or [])]
+    missing = [rule["ID"] for rule in missing_rules(plan, rules or [])]
     return f"the lifecycle lacks {' and '.join(missing)}" if missing else None
+
+
+def missing_rules(plan: BucketPlan, rules: list[Any]) -> list[Any]:
+    """Return what these rules of a lifecycle lack of the plan."""
+    told = [_as_in_plan(rule) for rule in rules]
+    return [rule for rule in lifecycle(plan)["Rules"] if rule not in told]
+
+
+def _as_in_plan(rule: Any) -> Any:  # noqa: ANN401 - what S3 answers
+    """Return a rule in today's words: Ceph RGW answers in older ones, a prefix without filter."""
+    if "Prefix" not in rule or rule.get("Filter"):
+        return rule
+    return {
+        **{n: v for n, v in rule.items() if n != "Prefix"},
+        "Filter": {"Prefix": rule["Prefix"]},
+    }
 
 
 def _principal(names: tuple[str, ...]) -> dict[str, list[str]]:

@@ -124,8 +124,11 @@ def _probe(place: S3Prefix) -> list[Statement]:
     ]
 
 
-def denied_to_writers(place: S3Prefix) -> list[Statement]:
-    """Return what no writer may ever do, whatever it is allowed elsewhere."""
+def denied_to_writers(place: S3Prefix, *, is_whole: bool = True) -> list[Statement]:
+    """Return what no writer may ever do, whatever it is allowed elsewhere.
+
+    Not whole is without what some servers do not know: Ceph RGW takes no policy that names it.
+    """
     bucket = (
         "s3:DeleteBucket",
         "s3:DeleteBucketPolicy",
@@ -135,7 +138,7 @@ def denied_to_writers(place: S3Prefix) -> list[Statement]:
         "s3:PutReplicationConfiguration",
         "s3:PutBucketPolicy",
         "s3:PutBucketAcl",
-        "s3:PutEncryptionConfiguration",
+        *(("s3:PutEncryptionConfiguration",) if is_whole else ()),
     )
     objects = (
         "s3:DeleteObject",

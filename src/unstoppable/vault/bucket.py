@@ -14,11 +14,12 @@ from unstoppable.domain.bucket import (
     BucketPlan,
     Lock,
     Unknown,
-    bucket_policy,
+    bucket_policies,
     default_lock,
     lifecycle,
+    missing_rules,
 )
-from unstoppable.domain.bucket_policy import PROBE
+from unstoppable.domain.bucket_policy import PROBE, Policy
 from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.storage_errors import BucketMissing, BucketUnusable
 
@@ -31,6 +32,7 @@ _MISSING = {
     "ObjectLockConfigurationNotFound",
 }
 _UNSUPPORTED = {"NotImplemented", "MethodNotAllowed", "501", "405"}
+_NOT_TAKEN = {"MalformedPolicy", "InvalidArgument"}
 _DENIED = {"AccessDenied", "403", "AllAccessDisabled"}
 
 
@@ -68,8 +70,7 @@ class Bucket:
 
     def look(self) -> BucketFound:
         """Return what the bucket is; raises BucketMissing or BucketUnusable."""
-        with self._asking("look at it"):
-            self._client.list_objects_v2(Bucket=self._name, Prefix=PROBE, MaxKeys=1)
+        self._reach()
         locks = self._get("get_object_lock_configuration", "ObjectLockConfiguration")
         versioning = self._get("get_bucket_versioning", "Status")
         has_locks: bool | Unknown
@@ -84,6 +85,11 @@ class Bucket:
             lifecycle=self._get("get_bucket_lifecycle_configuration", "Rules"),
             policy=_policy(self._get("get_bucket_policy", "Policy")),
         )
+
+    def _reach(self) -> None:
+        """Raise BucketMissing or BucketUnusable where the bucket cannot be listed."""
+        with self._asking("look at it"):
+            self._client.list_objects_v2(Bucket=self._name, Prefix=PROBE, MaxKeys=1)
 
     def make(self, plan: BucketPlan) -> Iterator[Step]:
         """Make what is missing, step by step; nothing is taken away or weakened.
@@ -106,41 +112,44 @@ class Bucket:
             yield self._make_policy(plan, found)
 
     def _make_bucket(self) -> Step:
-        from botocore.exceptions import ClientError
+        what = "the bucket, with versions and Object Lock"
+        try:
+            self._reach()
+        except BucketMissing:
+            return self._make_new_bucket(what)
+        return Step(what=what, result="was there")
 
+    def _make_new_bucket(self, what: str) -> Step:
         region = self._place.access.region
         more: dict[str, Any] = {}
         if region != "us-east-1" and self._place.access.endpoint.endswith(".amazonaws.com"):
             more = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         with self._asking("make it"):
-            try:
-                self._client.create_bucket(
-                    Bucket=self._name, ObjectLockEnabledForBucket=True, **more
-                )
-            except ClientError as error:
-                if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
-                    raise
-                return Step(what="the bucket, with versions and Object Lock", result="was there")
-        return Step(what="the bucket, with versions and Object Lock", result="done")
+            self._client.create_bucket(Bucket=self._name, ObjectLockEnabledForBucket=True, **more)
+        return Step(what=what, result="done")
 
     def _make_lifecycle(self, plan: BucketPlan, found: BucketFound) -> Step:
         kept = found.lifecycle if isinstance(found.lifecycle, list) else []
         ours = lifecycle(plan)["Rules"]
         names = {rule["ID"] for rule in ours}
         rules = [*(rule for rule in kept if rule.get("ID") not in names), *ours]
-        if all(rule in kept for rule in ours):
+        if not missing_rules(plan, kept):
             return Step(what="the lifecycle", result="was so")
         action = "put_bucket_lifecycle_configuration"
         return self._put("the lifecycle", action, LifecycleConfiguration={"Rules": rules})
 
     def _make_policy(self, plan: BucketPlan, found: BucketFound) -> Step:
-        wanted = bucket_policy(plan)
-        if found.policy == wanted:
+        whole, known_everywhere = bucket_policies(plan)
+        if found.policy in (whole, known_everywhere):
             return Step(what="the bucket's policy", result="was so")
         if found.policy is not None and not isinstance(found.policy, Unknown):
             result = "there is another one, which stays; merge the planned one by hand"
             return Step(what="the bucket's policy", result=result, is_lacking=True)
-        return self._put("the bucket's policy", "put_bucket_policy", Policy=json.dumps(wanted))
+        step = self._put_policy(whole)
+        return self._put_policy(known_everywhere) if step.is_lacking else step
+
+    def _put_policy(self, policy: Policy) -> Step:
+        return self._put("the bucket's policy", "put_bucket_policy", Policy=json.dumps(policy))
 
     def _put(self, what: str, action: str, **arguments: object) -> Step:
         from botocore.exceptions import ClientError
@@ -150,8 +159,8 @@ class Bucket:
                 getattr(self._client, action)(Bucket=self._name, **arguments)
             except ClientError as error:
                 result = str(Unknown.NOT_SUPPORTED)
-                if _code(error) == "MalformedPolicy":
-                    result = f"the server does not take it: {_message(error)}"
+                if _code(error) in _NOT_TAKEN and "Policy" in arguments:
+                    result = f"the server does not take it: {_message(error) or _code(error)}"
                 elif _code(error) not in _UNSUPPORTED:
                     raise
                 return Step(what=what, result=result, is_lacking=True)

@@ -67,6 +67,25 @@ def test_a_bucket_as_planned_differs_in_nothing():
     assert differences(GOVERNED, longer) == []
 
 
+def test_a_lifecycle_in_older_words_is_the_same_one():
+    older = [{**rule, "Prefix": rule["Filter"]["Prefix"]} for rule in lifecycle(PLAN)["Rules"]]
+    for rule in older:
+        del rule["Filter"]
+
+    assert differences(PLAN, replace(AS_PLANNED, lifecycle=older)) == []
+    older[0]["Prefix"] += "x"
+    told = differences(PLAN, replace(AS_PLANNED, lifecycle=older))
+    assert told == ["the lifecycle lacks unstoppable-uploads"]
+
+
+def test_a_policy_without_what_some_servers_do_not_know_is_as_planned():
+    known = bucket_policy(PLAN, is_whole=False)
+
+    assert "Encryption" in str(bucket_policy(PLAN))
+    assert "Encryption" not in str(known)
+    assert differences(PLAN, replace(AS_PLANNED, policy=known)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
