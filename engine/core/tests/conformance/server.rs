@@ -1,7 +1,7 @@
-//! A real S3 server of the test's own, on loopback.
+//! A real S3 server of the test's own, on loopback, or one that is there already.
 
 use std::{
-    fs,
+    env, fs,
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -83,6 +83,31 @@ impl Drop for Server {
     }
 }
 
+/// A new place in a bucket of a server that is there already; None where none is named.
+///
+/// `S3_ENDPOINT` names it, and with it go `S3_BUCKET`, `S3_ACCESS_KEY_ID`, `S3_SECRET_ACCESS_KEY`.
+pub fn place_given() -> Option<S3Address> {
+    let endpoint = env::var("S3_ENDPOINT").ok()?;
+    let told = |name| env::var(name).unwrap_or_else(|_| panic!("S3_ENDPOINT asks for {name}"));
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap();
+    Some(S3Address {
+        endpoint,
+        region: "us-east-1".to_owned(),
+        bucket: told("S3_BUCKET"),
+        prefix: format!("{}/g1", hex::encode(random)),
+        access_key_id: told("S3_ACCESS_KEY_ID"),
+        secret_access_key: told("S3_SECRET_ACCESS_KEY").into(),
+        is_virtual_host: false,
+        ca_file: None,
+    })
+}
+
+/// The server that is there ignores the condition that keeps an object from being overwritten.
+pub fn ignores_conditions() -> bool {
+    env::var_os("S3_ENDPOINT").is_some() && env::var_os("S3_IGNORES_CONDITIONS").is_some()
+}
+
 /// Limits that let a test end soon.
 pub fn short_limits() -> Limits {
     Limits {
@@ -97,7 +122,7 @@ pub fn short_limits() -> Limits {
 }
 
 fn program() -> PathBuf {
-    let named = std::env::var_os("VERSITYGW");
+    let named = env::var_os("VERSITYGW");
     named.map(PathBuf::from).expect("VERSITYGW is what tests/servers/versitygw prints")
 }
 

@@ -1,6 +1,6 @@
 //! The suite: a directory and a bucket keep to the same.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, thread};
 
 use bytes::Bytes;
 use unstoppable_engine_core::{
@@ -9,32 +9,81 @@ use unstoppable_engine_core::{
     storage::{
         AppendStorage,
         local::{Append, LocalDirectory},
-        s3::Connection,
+        s3::{Connection, Limits, S3Address},
     },
 };
 
-use super::server::{Server, short_limits};
+use super::server::{Server, ignores_conditions, place_given, short_limits};
 
-/// A storage, and the folder where what it holds lies as files.
+/// Where what a storage holds can be reached without it.
+enum Beneath {
+    Files(PathBuf),
+    Server(S3Address),
+}
+
+/// A storage, and what lies beneath it.
 struct Storage {
     append: Box<dyn AppendStorage>,
-    folder: PathBuf,
+    beneath: Beneath,
+    overwrites: bool,
     _kept: Box<dyn std::any::Any>,
+}
+
+impl Storage {
+    /// Have it hold objects of one byte below one of its folders, "" for itself.
+    fn hold(&self, folder: &str, objects: &[Object]) {
+        match &self.beneath {
+            Beneath::Files(root) => {
+                for object in objects {
+                    let path = root.join(folder).join(object.path());
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, "x").unwrap();
+                }
+            }
+            Beneath::Server(place) => {
+                let prefix = format!("{}/{folder}", place.prefix);
+                let prefix = prefix.trim_end_matches('/').to_owned();
+                put_all(&S3Address { prefix, ..place.clone() }, objects);
+            }
+        }
+    }
+}
+
+/// Put objects of one byte, several at a time.
+fn put_all(place: &S3Address, objects: &[Object]) {
+    let limits = Limits::default();
+    let storage = Connection::new(place, limits).unwrap().open::<Append>();
+    thread::scope(|scope| {
+        for some in objects.chunks(objects.len().div_ceil(limits.connections)) {
+            let put = |object| storage.create(object, &[Bytes::from("x")]).unwrap();
+            scope.spawn(move || some.iter().for_each(put));
+        }
+    });
 }
 
 fn directory() -> Storage {
     let kept = tempfile::tempdir().unwrap();
     let folder = kept.path().join("g1");
     let append = Box::new(LocalDirectory::<Append>::new(&folder));
-    Storage { append, folder, _kept: Box::new(kept) }
+    let beneath = Beneath::Files(folder);
+    Storage { append, beneath, overwrites: false, _kept: Box::new(kept) }
 }
 
 fn bucket() -> Storage {
+    if let Some(place) = place_given() {
+        let connection = Connection::new(&place, Limits::default()).unwrap();
+        return Storage {
+            append: Box::new(connection.open::<Append>()),
+            beneath: Beneath::Server(place),
+            overwrites: ignores_conditions(),
+            _kept: Box::new(()),
+        };
+    }
     let server = Server::start();
-    let folder = server.bucket("acme").join("www/g1");
+    let beneath = Beneath::Files(server.bucket("acme").join("www/g1"));
     let place = Server::place("acme", server.address);
     let append = Box::new(Connection::new(&place, short_limits()).unwrap().open::<Append>());
-    Storage { append, folder, _kept: Box::new(server) }
+    Storage { append, beneath, overwrites: false, _kept: Box::new(server) }
 }
 
 /// Do the same with each storage.
@@ -98,16 +147,21 @@ fn nothing_is_there_before_it_was_created() {
 
 #[test]
 fn creating_the_same_again_succeeds_and_other_bytes_are_refused() {
-    each(|storage, _| {
+    each(|storage, found| {
         let object = create(storage, ObjectKind::Index, "alice");
 
         storage.create(&object, &[Bytes::from("alice")]).unwrap();
         for other in ["mallory", "alic", "alicea", ""] {
+            if found.overwrites {
+                storage.create(&object, &[Bytes::from(other)]).unwrap();
+                continue;
+            }
             let error = storage.create(&object, &[Bytes::from(other)]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged);
         }
 
-        assert_eq!(storage.read(&object).unwrap().unwrap(), "alice");
+        let kept = if found.overwrites { "" } else { "alice" };
+        assert_eq!(storage.read(&object).unwrap().unwrap(), kept);
     });
 }
 
@@ -125,9 +179,9 @@ fn a_range_beyond_the_end_is_refused_before_memory_is_taken() {
 
 #[test]
 fn an_object_that_takes_more_than_it_may_is_refused() {
-    each(|storage, found| {
+    each(|storage, _| {
         let object = create(storage, ObjectKind::Snapshot, "alice");
-        fs::write(found.folder.join("config"), "").unwrap();
+        storage.create(&Object::Config, &[]).unwrap();
 
         assert_eq!(storage.read_at_most(&object, 5).unwrap().unwrap(), "alice");
         assert_eq!(storage.read_at_most(&object, 4).unwrap_err().kind(), ErrorKind::Damaged);
@@ -141,19 +195,22 @@ fn what_is_no_object_is_not_listed_but_told() {
     each(|storage, found| {
         create(storage, ObjectKind::Pack, "alice");
         create(storage, ObjectKind::Index, "alice");
-        let elsewhere = format!("data/00/{}", "f".repeat(64));
-        for stray in ["index/note.txt", &elsewhere, "data/x"] {
-            let path = found.folder.join(stray);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "x").unwrap();
+        let mut told = vec!["data/config".to_owned()];
+        found.hold("index", &[Object::Config]);
+        found.hold("data", &[Object::Config]);
+        if let Beneath::Files(root) = &found.beneath {
+            let elsewhere = format!("data/00/{}", "f".repeat(64));
+            fs::create_dir_all(root.join("data/00")).unwrap();
+            fs::write(root.join(&elsewhere), "x").unwrap();
+            told.insert(0, elsewhere);
         }
 
         assert_eq!(storage.list(ObjectKind::Index).unwrap(), [(ObjectId::of(b"alice"), 5)]);
         assert_eq!(storage.list(ObjectKind::Pack).unwrap(), [(ObjectId::of(b"alice"), 5)]);
-        assert_eq!(storage.strays(ObjectKind::Index, 9).unwrap(), ["index/note.txt"]);
+        assert_eq!(storage.strays(ObjectKind::Index, 9).unwrap(), ["index/config"]);
         let mut strays = storage.strays(ObjectKind::Pack, 9).unwrap();
         strays.sort();
-        assert_eq!(strays, [elsewhere.as_str(), "data/x"]);
+        assert_eq!(strays, told);
         assert_eq!(storage.strays(ObjectKind::Pack, 1).unwrap().len(), 1);
     });
 }
@@ -161,19 +218,13 @@ fn what_is_no_object_is_not_listed_but_told() {
 #[test]
 fn all_of_a_long_listing_comes() {
     each(|storage, found| {
-        let mut ids = Vec::new();
-        for number in 0..2500_u32 {
-            let id = ObjectId::of(&number.to_le_bytes());
-            for kind in [ObjectKind::Snapshot, ObjectKind::Pack] {
-                let path = found.folder.join(Object::Hashed(kind, id).path());
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, "x").unwrap();
-            }
-            ids.push((id, 1));
-        }
+        let ids = (0..2500_u32).map(|number| ObjectId::of(&number.to_le_bytes()));
+        let mut ids: Vec<_> = ids.map(|id| (id, 1)).collect();
         ids.sort_unstable();
 
         for kind in [ObjectKind::Snapshot, ObjectKind::Pack] {
+            let objects: Vec<_> = ids.iter().map(|(id, _)| Object::Hashed(kind, *id)).collect();
+            found.hold("", &objects);
             let mut listed = storage.list(kind).unwrap();
             listed.sort_unstable();
             assert_eq!(listed, ids);
