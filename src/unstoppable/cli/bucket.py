@@ -49,7 +49,7 @@ _principal_option = click.option(
     type=_Principal(),
     multiple=True,
     metavar="ROLE=NAME",
-    help="Who has a role, for the bucket's policy: an ARN on AWS, a user elsewhere.",
+    help="Who has a role, for the bucket's policy: an ARN on AWS and Ceph, a user elsewhere.",
 )
 _days_option = click.option(
     "--locked-days",
