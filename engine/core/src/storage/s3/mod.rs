@@ -311,7 +311,11 @@ impl<Mode: MayAppend> AppendStorage for S3<Mode> {
     }
 
     fn create(&self, object: &Object, content: &[Bytes]) -> Result<()> {
-        let content = Buffer::from(content.to_vec());
+        // Each part would be sent by itself, and a pack comes as thousands of blobs.
+        let content = Buffer::from(match content {
+            [whole] => whole.clone(),
+            parts => parts.concat().into(),
+        });
         if self.connection.lacks_conditions.load(Relaxed) {
             return self.create_after_looking(object, &content);
         }
