@@ -119,11 +119,6 @@ impl Backend {
         {
             self.tell_unreadable(id, &parts)?;
         }
-        // What waits for a network is held once, in one piece.
-        let parts = match self.parts.append.writers() {
-            0..=1 => parts,
-            _ => vec![parts.concat().into()],
-        };
         let (append, tiered) = (self.parts.append.clone(), self.parts.tiered.clone());
         let written = self.parts.written.clone();
         let write = move || {

@@ -112,12 +112,7 @@ impl ReadStorage for Tiered {
     }
 
     fn list(&self, kind: ObjectKind) -> Result<Listing> {
-        let mut listed = lock(&self.listed);
-        let place = listed.iter().position(|(of, _)| *of == kind);
-        match place.map(|place| listed.swap_remove(place)) {
-            Some((_, listing)) => Ok(listing),
-            None => self.cold.list(kind),
-        }
+        self.take_listing(kind).map_or_else(|| self.cold.list(kind), Ok)
     }
 
     fn read(&self, object: &Object) -> Result<Option<Bytes>> {
@@ -140,6 +135,12 @@ impl ReadStorage for Tiered {
 }
 
 impl Tiered {
+    fn take_listing(&self, kind: ObjectKind) -> Option<Listing> {
+        let mut listed = lock(&self.listed);
+        let place = listed.iter().position(|(of, _)| *of == kind)?;
+        Some(listed.swap_remove(place).1)
+    }
+
     /// What hot holds of an object, or what `from_cold` reads, which hot then holds.
     fn read_through(
         &self,

@@ -44,8 +44,8 @@ pub struct Limits {
     pub attempt: Duration,
     /// An attempt that moves its content more slowly is given up.
     pub slowest_bytes_per_second: u64,
-    /// How long a request is tried again, counted from its beginning, and how long any is after
-    /// the last answer that the server gave.
+    /// How long a request is tried again, counted from its beginning, or from that of the first
+    /// of those that got no answer since the server gave its last.
     pub patience: Duration,
     /// The same before the server gave its first answer: most likely its address is wrong.
     pub first_patience: Duration,
@@ -123,9 +123,10 @@ impl S3Address {
         if self.bucket.is_empty() || self.bucket.ends_with("--x-s3") {
             return refused("a directory bucket cannot be locked");
         }
-        match self.prefix.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            true if !self.prefix.is_empty() => refused("its prefix has an empty part"),
-            _ => Ok(()),
+        let mut parts = self.prefix.split('/');
+        match !self.prefix.is_empty() && parts.any(|part| matches!(part, "" | "." | "..")) {
+            true => refused("its prefix has an empty part"),
+            false => Ok(()),
         }
     }
 

@@ -16,7 +16,6 @@ mod pace;
 mod transport;
 
 use std::{
-    collections::BTreeSet,
     io,
     marker::PhantomData,
     sync::{
@@ -200,14 +199,14 @@ impl<Mode: Send + Sync> ReadStorage for S3<Mode> {
 
     fn strays(&self, kind: ObjectKind, most: usize) -> Result<Vec<String>> {
         let (folder, _) = folder_of(kind);
-        let mut found = BTreeSet::new();
+        let mut found = Vec::new();
         self.connection.each(&folder, true, |path, _| {
             if id_at(kind, path).is_none() && found.len() < most {
-                found.insert(path.to_owned());
+                found.push(path.to_owned());
             }
             Ok(())
         })?;
-        Ok(found.into_iter().collect())
+        Ok(found)
     }
 
     fn read(&self, object: &Object) -> Result<Option<Bytes>> {
@@ -261,20 +260,22 @@ impl<Mode: Send + Sync> ReadStorage for S3<Mode> {
     }
 
     fn attend(&self, control: &Arc<Control>) {
-        let control = control.clone();
-        self.connection.transport.attend(Arc::new(move || control.is_cancelled()));
+        self.connection.transport.attend(control);
     }
 }
 
 impl<Mode: MayAppend> S3<Mode> {
-    fn put(&self, path: &str, content: &Buffer, has_condition: bool) -> opendal::Result<()> {
+    /// Put an object; the inner result is what came of the request.
+    fn put(
+        &self,
+        object: &Object,
+        content: &Buffer,
+        has_condition: bool,
+    ) -> Result<opendal::Result<()>> {
+        let (path, content) = (object.path(), content.clone());
         let operator = &self.connection.operator;
-        let content = content.clone();
-        let put = async { operator.write_with(path, content).if_not_exists(has_condition).await };
-        match runtime() {
-            Ok(runtime) => runtime.block_on(put).map(drop),
-            Err(error) => Err(opendal::Error::new(opendal::ErrorKind::Unexpected, error.chain())),
-        }
+        let put = async { operator.write_with(&path, content).if_not_exists(has_condition).await };
+        Ok(runtime()?.block_on(put).map(drop))
     }
 
     /// What has the name is the same: a request whose answer was lost, or somebody who wrote the
@@ -300,7 +301,7 @@ impl<Mode: MayAppend> S3<Mode> {
         if self.size(object)?.is_some() {
             return self.accept_same(object, content);
         }
-        self.put(&object.path(), content, false)
+        self.put(object, content, false)?
             .map_err(|error| self.connection.failed("write", object, error))
     }
 }
@@ -311,15 +312,11 @@ impl<Mode: MayAppend> AppendStorage for S3<Mode> {
     }
 
     fn create(&self, object: &Object, content: &[Bytes]) -> Result<()> {
-        // Each part would be sent by itself, and a pack comes as thousands of blobs.
-        let content = Buffer::from(match content {
-            [whole] => whole.clone(),
-            parts => parts.concat().into(),
-        });
+        let content = Buffer::from(content.to_vec());
         if self.connection.lacks_conditions.load(Relaxed) {
             return self.create_after_looking(object, &content);
         }
-        match self.put(&object.path(), &content, true) {
+        match self.put(object, &content, true)? {
             Ok(()) => Ok(()),
             Err(error) if has_status(&error, StatusCode::PRECONDITION_FAILED) => {
                 self.accept_same(object, &content)

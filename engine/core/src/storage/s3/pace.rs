@@ -31,6 +31,15 @@ impl Pace {
         self.bytes_per_second.is_some()
     }
 
+    /// Wait until these bytes may move. Where they need not, no timer is asked, which would take a
+    /// millisecond each time.
+    pub async fn pass(&self, bytes: usize) {
+        let wait = self.take(bytes, Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// How long these bytes have to wait; they are counted at once.
     pub fn take(&self, bytes: usize, now: Instant) -> Duration {
         let Some(bytes_per_second) = self.bytes_per_second else { return Duration::ZERO };

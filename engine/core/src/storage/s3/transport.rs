@@ -23,6 +23,7 @@ use super::{
     pace::{self, Pace},
 };
 use crate::{
+    control::Control,
     error::{Error, ErrorKind, Result},
     storage::LARGEST_OBJECT_BYTES,
     workers::lock,
@@ -39,9 +40,6 @@ tokio::task_local! {
     /// How many bytes of an object whoever asks for it wants to hold, where that is less than usual.
     pub static MOST_BYTES: u64;
 }
-
-/// Whether the work was cancelled, so that nothing is waited for any more.
-pub type Hurry = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What sends requests to one server.
 #[derive(Clone)]
@@ -62,7 +60,8 @@ struct Shared {
     slots: Semaphore,
     pace: Arc<Pace>,
     health: Mutex<Health>,
-    hurry: Mutex<Option<Hurry>>,
+    /// The work that waits; once it was cancelled nothing is waited for any more.
+    work: Mutex<Arc<Control>>,
 }
 
 impl Transport {
@@ -89,13 +88,13 @@ impl Transport {
             slots: Semaphore::new(limits.connections.max(1)),
             pace: Arc::new(Pace::new(limits.bytes_per_second)),
             health: Mutex::default(),
-            hurry: Mutex::default(),
+            work: Mutex::default(),
         })))
     }
 
-    /// From now on ask `hurry` before anything is waited for.
-    pub fn attend(&self, hurry: Hurry) {
-        *lock(&self.0.hurry) = Some(hurry);
+    /// From now on wait for nothing once the work of `control` was cancelled.
+    pub fn attend(&self, control: &Arc<Control>) {
+        *lock(&self.0.work) = control.clone();
     }
 }
 
@@ -130,21 +129,20 @@ impl Shared {
     /// The answer to a request that may be made more than once.
     async fn answer(&self, request: &Request<Buffer>) -> Either<Response<Buffer>, Fault> {
         let began = Instant::now();
-        for next in 1.. {
+        let mut next = 0;
+        loop {
+            next += 1;
             let result = self.attempt(request).await;
             self.note(began, &result);
             let fault = match result {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let pause = fault
-                .retry_after()
-                .map_or_else(|| pace::pause(next), |asked| asked.max(pace::pause(next)));
+            let pause = pace::pause(next).max(fault.retry_after().unwrap_or_default());
             if !fault.may_pass() || !self.has_patience(began, pause) || self.wait(pause).await {
                 return Err(fault);
             }
         }
-        unreachable!()
     }
 
     /// An answer shows that the server is well, a refusal that will not pass as well.
@@ -173,7 +171,7 @@ impl Shared {
     async fn wait(&self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
-            if lock(&self.hurry).as_ref().is_some_and(|is_cancelled| is_cancelled()) {
+            if lock(&self.work).is_cancelled() {
                 return true;
             }
             let rest = until.saturating_duration_since(Instant::now());
@@ -226,7 +224,7 @@ impl Shared {
             if size_bytes > most_bytes {
                 return Err(Fault::TooLarge(most_bytes));
             }
-            tokio::time::sleep(self.pace.take(chunk.len(), Instant::now())).await;
+            self.pace.pass(chunk.len()).await;
             content.push(chunk);
         }
         Ok(whole(response.status(), response.headers(), content))
