@@ -1,11 +1,12 @@
 //! Several threads that share one list of work.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
     thread,
 };
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Threads that read from storage. More than the processors, because they wait as well; each
 /// holds one range of a pack and one blob, which bounds memory.
@@ -41,6 +42,16 @@ pub fn for_each<T: Send>(
     first_error.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Do `work`; a panic in it becomes an error. In a thread of the archiver it would be told, and
+/// the archiver may well go on as if nothing had happened.
+pub fn catching<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Error::new(ErrorKind::Internal, format!("the archiver panicked: {text}")))
+    })
+}
+
 /// The value behind `mutex`. A panic in another thread ends the whole call anyway.
 pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -51,7 +62,6 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     use super::*;
-    use crate::error::{Error, ErrorKind};
 
     #[test]
     fn every_item_is_done_once() {

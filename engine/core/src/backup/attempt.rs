@@ -1,8 +1,6 @@
 //! One pass over the source: archive, judge, commit, prove.
 
 use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -32,7 +30,7 @@ use crate::{
         directory::{DirectoryOptions, DirectorySource},
         tracked::{Ledger, Tracked},
     },
-    workers::lock,
+    workers::{catching, lock},
 };
 
 const STILL_DAMAGED: &str =
@@ -193,9 +191,11 @@ impl<'a> Run<'a> {
         let path = PathBuf::from(birth.snapshot_path());
         let new = new_snapshot(birth.customer(), birth.resource(), self.options)?;
         // Its threads panic where whoever holds the key made a repository that it does not expect.
-        catch_unwind(AssertUnwindSafe(|| rustic.archive(&rustic_options, source, new, &[path])))
-            .map_err(|panic| panicked(panic.as_ref()))?
-            .map_err(|error| from_rustic("cannot store the source", &error))
+        catching(|| {
+            rustic
+                .archive(&rustic_options, source, new, &[path])
+                .map_err(|error| from_rustic("cannot store the source", &error))
+        })
     }
 
     /// Prove what the snapshot needs, then write it, then prove it too: a snapshot that lacks
@@ -238,13 +238,6 @@ impl<'a> Run<'a> {
         }
         ledger.issues.collected()
     }
-}
-
-/// What a panic said; that of a thread was told in the thread.
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::new(ErrorKind::Internal, format!("the archiver panicked: {text}"))
 }
 
 /// How much there is to do: as much as last time, or, the first time, what a look shows.

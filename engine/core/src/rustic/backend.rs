@@ -23,7 +23,7 @@ use crate::{
     object::{Object, ObjectId, ObjectKind},
     source::tracked::Ledger,
     storage::{AppendStorage, ReadStorage, tiered::Tiered, uploads::Uploads},
-    workers::lock,
+    workers::{catching, lock},
 };
 
 /// What a backend is made of.
@@ -291,7 +291,7 @@ impl WriteBackend for Backend {
         }
         let is_metadata = cacheable || matches!(file_type, FileType::Snapshot | FileType::Index);
         object_of(file_type, id)
-            .and_then(|object| self.write(object, is_metadata, content))
+            .and_then(|object| catching(|| self.write(object, is_metadata, content)))
             .map_err(|error| self.fail(error))
     }
 

@@ -3,14 +3,13 @@
 //! Whatever names a pack may only be written once it is there: [`Uploads::drain`] comes first.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
 };
 
 use crate::{
-    error::{Error, ErrorKind, Result},
-    workers::lock,
+    error::Result,
+    workers::{catching, lock},
 };
 
 /// Bytes that wait to be written, at most; a single pack may be longer.
@@ -63,10 +62,7 @@ impl Uploads {
         let shared = self.shared.clone();
         let work = move || {
             // One that is never counted as ended would be waited for without end.
-            let written = catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Internal, "a thread that writes panicked"))
-            });
-            ended(written);
+            ended(catching(write));
             let mut state = lock(&shared.state);
             state.count -= 1;
             state.bytes -= bytes;
@@ -101,6 +97,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::error::ErrorKind;
 
     const MIB: u64 = 1024 * 1024;
 
