@@ -30,6 +30,7 @@ from bench.measure import (
     Samples,
     Seconds,
     measure,
+    parser,
     peers,
     report,
 )
@@ -131,16 +132,9 @@ def one_round(program: Program, workdir: Path, samples: Samples) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compare backups of a local directory.")
-    parser.add_argument("--full", action="store_true", help="with the rustic CLI too")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--workdir", type=Path, help="where repositories lie; default: a new folder"
-    )
-    parser.add_argument(
-        "--data", type=Path, help="what is backed up; default: a 2 GiB set, generated"
-    )
-    return parser.parse_args()
+    made = parser("Compare backups of a local directory.", rounds=5)
+    made.add_argument("--data", type=Path, help="what is backed up; default: 2 GiB, generated")
+    return made.parse_args()
 
 
 def run(options: argparse.Namespace, workdir: Path) -> int:

@@ -3,6 +3,7 @@
 A bar is missed when both wall and CPU seconds exceed it by 10 %.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -110,6 +111,15 @@ class Seconds:
         missed = min(taken.wall, taken.cpu) > self.most_seconds * TOLERANCE
         bar = f"{self.name} ≤ {self.most_seconds} s"
         return _row(bar, f"{taken.wall:.2f}", f"{taken.cpu:.2f}", missed=missed)
+
+
+def parser(description: str, *, rounds: int) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark may be told."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--full", action="store_true", help="with the rustic CLI too")
+    made.add_argument("--rounds", type=int, default=rounds)
+    made.add_argument("--workdir", type=Path, help="where all lies; default: a new folder")
+    return made
 
 
 def peers(*, full: bool) -> dict[str, str]:

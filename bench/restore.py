@@ -35,6 +35,7 @@ from bench.measure import (
     Seconds,
     measure,
     measure_first_line,
+    parser,
     peers,
     report,
 )
@@ -226,12 +227,9 @@ def see_million(folder: Path) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Compare restores and checks.")
-    parser.add_argument("--full", action="store_true", help="with the rustic CLI too")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workdir", type=Path, help="where everything lies; default: a new folder")
-    parser.add_argument("--data", type=Path, help="what is restored; default: 2 GiB, generated")
-    return parser.parse_args()
+    made = parser("Compare restores and checks.", rounds=3)
+    made.add_argument("--data", type=Path, help="what is restored; default: 2 GiB, generated")
+    return made.parse_args()
 
 
 def main() -> int:

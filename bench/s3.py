@@ -30,6 +30,7 @@ from bench.measure import (
     Ratio,
     Samples,
     measure,
+    parser,
     peers,
     report,
 )
@@ -204,12 +205,9 @@ def run(options: argparse.Namespace, workdir: Path) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Compare backups into a bucket.")
-    parser.add_argument("--full", action="store_true", help="with the rustic CLI too")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--workdir", type=Path, help="where all lies; default: a new folder")
-    parser.add_argument("--quick", action="store_true", help="with a sixteenth of the data")
-    options = parser.parse_args()
+    made = parser("Compare backups into a bucket.", rounds=5)
+    made.add_argument("--quick", action="store_true", help="with a sixteenth of the data")
+    options = made.parse_args()
     with tempfile.TemporaryDirectory(prefix="unstoppable-bench-", dir=options.workdir) as folder:
         return run(options, Path(folder))
 
