@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from tests.servers.rgw import Rgw
 from tests.servers.s3 import OPERATOR, Credential
-from tests.stories.roles import LOOK, MAY, ROLES, R, allowed, fill
+from tests.stories.roles import LOOK, MAY, ROLES, R, allowed, before_its_bucket, fill
 from tests.stories.world import Machine, differences
 
 ROOT = Path(__file__).parents[2]
@@ -45,11 +45,7 @@ def bucket() -> str:
 
 @pytest.fixture
 def carol(alice: Machine, rgw: Rgw, bucket: str) -> Machine:
-    """A machine whose cold is a bucket that is not there yet, with the operator's access key."""
-    alice.extra = {**rgw.place(f"s3://{bucket}"), **OPERATOR.settings}
-    alice.env_file.parent.mkdir(mode=0o700)
-    alice.env_file.touch(mode=0o600)
-    return alice
+    return before_its_bucket(alice, rgw, bucket)
 
 
 @pytest.fixture

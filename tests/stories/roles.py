@@ -6,12 +6,22 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.servers.s3 import OPERATOR, Server
+from tests.stories.world import Machine
 from unstoppable.domain.bucket_policy import Role
 
 ROLES = [str(role) for role in Role]
 R = "www/g1/"
 PACK, SNAPSHOT = R + "data/0f/" + "0f" * 32, R + "snapshots/" + "1e" * 32
 PROBE = ".unstoppable/probe/x"
+
+
+def before_its_bucket(machine: Machine, server: Server, bucket: str) -> Machine:
+    """Have cold be a bucket that is not there yet, with the operator's access key."""
+    machine.extra = {**server.place(f"s3://{bucket}"), **OPERATOR.settings}
+    machine.env_file.parent.mkdir(mode=0o700)
+    machine.env_file.touch(mode=0o600)
+    return machine
 
 
 def fill(client: Any, bucket: str) -> None:

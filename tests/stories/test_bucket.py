@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.servers.s3 import OPERATOR, Credential, S3Server
-from tests.stories.roles import MAY, PACK, ROLES, allowed, fill
+from tests.stories.roles import MAY, PACK, ROLES, allowed, before_its_bucket, fill
 from tests.stories.world import Machine
 
 BUCKET = "acme-backups"
@@ -15,11 +15,7 @@ DONE = "the bucket, with versions and Object Lock: done"
 
 @pytest.fixture
 def carol(alice: Machine, s3: S3Server) -> Machine:
-    """A machine whose cold is a bucket that is not there yet, with the operator's access key."""
-    alice.extra = {**s3.place(f"s3://{BUCKET}"), **OPERATOR.settings}
-    alice.env_file.parent.mkdir(mode=0o700)
-    alice.env_file.touch(mode=0o600)
-    return alice
+    return before_its_bucket(alice, s3, BUCKET)
 
 
 def test_a_bucket_is_made_once_and_then_is_as_it_should_be(carol, s3):

@@ -1,4 +1,5 @@
 """`unstoppable bucket`."""
+# ruff: noqa: PLC0415 - boto3 takes half a second to import: help and plan do without it
 
 import click
 
@@ -24,7 +25,6 @@ from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.s3 import S3Cold, S3Prefix
 from unstoppable.domain.storage_errors import ColdIsNoBucket
 from unstoppable.domain.text import count, printable
-from unstoppable.vault.bucket import Bucket
 
 _WRITERS = (Role.WRITER, Role.CONVENIENT_WRITER)
 
@@ -148,6 +148,8 @@ def create(
     wanted = _plan(place.place, principals, locked_days, mode)
     if dry_run:
         return _tell_differences(session, wanted, place)
+    from unstoppable.vault.bucket import Bucket
+
     steps = []
     for step in Bucket(place).make(wanted):
         steps.append(step)
@@ -199,6 +201,8 @@ def check(
 
 
 def _tell_differences(session: Session, wanted: BucketPlan, place: S3Cold) -> int:
+    from unstoppable.vault.bucket import Bucket
+
     told = differences(wanted, Bucket(place).look())
     if session.is_json:
         output.document({"bucket": place.place.bucket, "differences": told})
@@ -211,6 +215,8 @@ def _tell_differences(session: Session, wanted: BucketPlan, place: S3Cold) -> in
 
 
 def _try(session: Session, place: S3Cold, role: Role) -> int:
+    from unstoppable.vault.bucket import Bucket
+
     tried = list(Bucket(place).try_as_writer(may_read=role is Role.CONVENIENT_WRITER))
     wrong = [each for each in tried if not each.is_right]
     if session.is_json:

@@ -126,7 +126,7 @@ def differences(plan: BucketPlan, found: BucketFound) -> list[str]:
         _about_lifecycle(plan, found.lifecycle),
     ]
     if plan.principals:
-        is_planned = _known(found.policy, found.policy in bucket_policies(plan))
+        is_planned = unless_unknown(found.policy, found.policy in bucket_policies(plan))
         told.append(_unless(is_planned, "the bucket's policy", "is not the planned one"))
     return [sentence for sentence in told if sentence]
 
@@ -137,7 +137,8 @@ def _unless(is_so: bool | Unknown, what: str, wrong: str) -> str | None:  # noqa
     return None if is_so else f"{what} {wrong}"
 
 
-def _known(found: object, is_so: bool) -> bool | Unknown:  # noqa: FBT001 - of what was found
+def unless_unknown(found: object, is_so: bool) -> bool | Unknown:  # noqa: FBT001 - of what was found
+    """Return whether something is so of what was found, or why that is not known."""
     return found if isinstance(found, Unknown) else is_so
 
 
@@ -145,7 +146,7 @@ def _about_lock(plan: BucketPlan, lock: Lock | Unknown | None) -> str | None:
     if isinstance(lock, Lock) and not lock.is_at_least(plan):
         wanted = f"{plan.locked_days} days of {plan.mode}"
         return f"the default lock is {lock.days} days of {lock.mode}, not {wanted}"
-    is_there = _known(lock, lock is not None)
+    is_there = unless_unknown(lock, lock is not None)
     return _unless(is_there, "the default lock", "is missing: nothing locks new objects")
 
 

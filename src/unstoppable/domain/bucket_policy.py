@@ -75,10 +75,9 @@ def _list(place: S3Prefix) -> list[Statement]:
 
 
 def _write(place: S3Prefix) -> list[Statement]:
-    probe = [_arn(place, PROBE + "*")]
     return [
         _on(place, "s3:PutObject", ("snapshots/*", "index/*", "data/*")),
-        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": probe},
+        _allow("s3:PutObject", _arn(place, PROBE + "*")),
     ]
 
 
@@ -107,7 +106,7 @@ def _lengthen(place: S3Prefix) -> Statement:
 
 
 def _probe(place: S3Prefix) -> list[Statement]:
-    actions = (
+    actions = [
         "s3:PutObject",
         "s3:GetObject",
         "s3:GetObjectVersion",
@@ -116,11 +115,10 @@ def _probe(place: S3Prefix) -> list[Statement]:
         "s3:BypassGovernanceRetention",
         "s3:DeleteObject",
         "s3:DeleteObjectVersion",
-    )
-    resource = [_arn(place, PROBE + "*")]
+    ]
     return [
         _of_bucket(place, "s3:ListBucket", "s3:ListBucketVersions"),
-        {"Effect": "Allow", "Action": list(actions), "Resource": resource},
+        _allow(actions, _arn(place, PROBE + "*")),
     ]
 
 
@@ -156,20 +154,19 @@ def denied_to_writers(place: S3Prefix, *, is_whole: bool = True) -> list[Stateme
 
 def _on(place: S3Prefix, action: str, keys: tuple[str, ...]) -> Statement:
     """Allow something with these keys of every repository of the bucket."""
-    resources = [_arn(place, _REPOSITORY + key) for key in keys]
-    return {"Effect": "Allow", "Action": action, "Resource": resources}
+    return _allow(action, *(_arn(place, _REPOSITORY + key) for key in keys))
 
 
 def _everywhere(place: S3Prefix, *actions: str) -> Statement:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": [_arn(place, "*")]}
+    return _allow(list(actions), _arn(place, "*"))
 
 
 def _of_bucket(place: S3Prefix, *actions: str) -> Statement:
-    return {
-        "Effect": "Allow",
-        "Action": list(actions),
-        "Resource": [f"arn:aws:s3:::{place.bucket}"],
-    }
+    return _allow(list(actions), f"arn:aws:s3:::{place.bucket}")
+
+
+def _allow(actions: str | list[str], *resources: str) -> Statement:
+    return {"Effect": "Allow", "Action": actions, "Resource": list(resources)}
 
 
 def _arn(place: S3Prefix, key: str) -> str:

@@ -1,5 +1,4 @@
 """A bucket as its server tells of it, and as it is made."""
-# ruff: noqa: PLC0415 - boto3 takes half a second to import
 
 import json
 import os
@@ -8,6 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 from unstoppable.domain.bucket import (
     BucketFound,
@@ -18,6 +22,7 @@ from unstoppable.domain.bucket import (
     default_lock,
     lifecycle,
     missing_rules,
+    unless_unknown,
 )
 from unstoppable.domain.bucket_policy import PROBE, Policy
 from unstoppable.domain.s3 import S3Cold
@@ -73,14 +78,9 @@ class Bucket:
         self._reach()
         locks = self._get("get_object_lock_configuration", "ObjectLockConfiguration")
         versioning = self._get("get_bucket_versioning", "Status")
-        has_locks: bool | Unknown
-        if isinstance(locks, Unknown):
-            has_locks = locks
-        else:
-            has_locks = bool(locks) and locks.get("ObjectLockEnabled") == "Enabled"
         return BucketFound(
-            is_versioned=_or_unknown(versioning, versioning == "Enabled"),
-            has_locks=has_locks,
+            is_versioned=unless_unknown(versioning, versioning == "Enabled"),
+            has_locks=_has_locks(locks),
             lock=_default_lock(locks),
             lifecycle=self._get("get_bucket_lifecycle_configuration", "Rules"),
             policy=_policy(self._get("get_bucket_policy", "Policy")),
@@ -152,8 +152,6 @@ class Bucket:
         return self._put("the bucket's policy", "put_bucket_policy", Policy=json.dumps(policy))
 
     def _put(self, what: str, action: str, **arguments: object) -> Step:
-        from botocore.exceptions import ClientError
-
         with self._asking(f"set {what}"):
             try:
                 getattr(self._client, action)(Bucket=self._name, **arguments)
@@ -182,20 +180,25 @@ class Bucket:
             if put.get("VersionId"):
                 version["VersionId"] = put["VersionId"]
 
+        def read(pack: str) -> object:
+            return client.get_object(**where, Key=pack, Range="bytes=0-0")
+
+        def remove(**version: str) -> object:
+            return client.delete_object(**where, Key=key, **version)
+
+        def switch() -> object:
+            enabled = {"Status": "Enabled"}
+            return client.put_bucket_versioning(**where, VersioningConfiguration=enabled)
+
         yield self._try("put an object", put, should=True)
         yield self._try(
             "list the bucket", lambda: client.list_objects_v2(**where, Prefix=below), should=True
         )
         if pack := self._any_pack(below):
-            read = lambda: client.get_object(**where, Key=pack, Range="bytes=0-0")  # noqa: E731
-            yield self._try("read a pack", read, should=may_read)
-        remove = lambda: client.delete_object(**where, Key=key)  # noqa: E731
+            yield self._try("read a pack", lambda: read(pack), should=may_read)
         yield self._try("delete an object", remove, should=False)
         if version:
-            remove_version = lambda: client.delete_object(**where, Key=key, **version)  # noqa: E731
-            yield self._try("delete a version", remove_version, should=False)
-        enabled = {"Status": "Enabled"}
-        switch = lambda: client.put_bucket_versioning(**where, VersioningConfiguration=enabled)  # noqa: E731
+            yield self._try("delete a version", lambda: remove(**version), should=False)
         yield self._try("change versioning", switch, should=False)
 
     def _any_pack(self, below: str) -> str | None:
@@ -206,8 +209,6 @@ class Bucket:
         return next((key for key in keys if "/data/" in key), None)
 
     def _try(self, what: str, act: Callable[[], object], *, should: bool) -> Tried:
-        from botocore.exceptions import ClientError
-
         with self._asking(what):
             try:
                 act()
@@ -219,8 +220,6 @@ class Bucket:
 
     def _get(self, action: str, name: str) -> Any:  # noqa: ANN401 - what S3 answers
         """Return a part of an answer; None where it was never set."""
-        from botocore.exceptions import ClientError
-
         with self._asking(action.replace("_", " ")):
             try:
                 return getattr(self._client, action)(Bucket=self._name).get(name)
@@ -237,8 +236,6 @@ class Bucket:
     @contextmanager
     def _asking(self, doing: str) -> Iterator[None]:
         """Raise what the server or the network says as errors of ours."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             yield
         except ClientError as error:
@@ -253,10 +250,6 @@ class Bucket:
 
 def _client(place: S3Cold) -> Any:  # noqa: ANN401 - boto3 has no types
     """Return a client that reads nothing of other programs: no profile, environment or proxy."""
-    import boto3
-    from botocore.config import Config
-    from botocore.session import Session
-
     session = Session()
     for name in ("config_file", "credentials_file"):
         session.set_config_variable(name, os.devnull)
@@ -287,8 +280,10 @@ def _message(error: Any) -> str:  # noqa: ANN401 - boto3 has no types
     return str(error.response.get("Error", {}).get("Message") or "")
 
 
-def _or_unknown(found: object, is_so: bool) -> bool | Unknown:  # noqa: FBT001 - of what was found
-    return found if isinstance(found, Unknown) else is_so
+def _has_locks(locks: Any) -> bool | Unknown:  # noqa: ANN401 - what S3 answers
+    if isinstance(locks, Unknown):
+        return locks
+    return bool(locks) and locks.get("ObjectLockEnabled") == "Enabled"
 
 
 def _default_lock(locks: Any) -> Lock | Unknown | None:  # noqa: ANN401 - what S3 answers
