@@ -56,7 +56,7 @@ fn an_exchange_that_is_cut_is_made_again_or_fails() {
 fn bytes_move_no_faster_than_they_may() {
     let server = Server::start();
     server.bucket("acme");
-    let limits = Limits { bytes_per_second: Some(1 << 20), ..Limits::default() };
+    let limits = Limits { bytes_per_second: Some(1 << 20), ..short_limits() };
     let place = Server::place("acme", server.address);
     let storage = Connection::new(&place, limits).unwrap().open::<Append>();
     let content = Bytes::from(vec![7; 2 << 20]);

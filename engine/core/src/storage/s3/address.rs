@@ -38,9 +38,9 @@ pub struct Limits {
     pub bytes_per_second: Option<u64>,
     /// For a connection to stand.
     pub connect: Duration,
-    /// Without a byte of an answer.
+    /// Without a further byte of an answer that has begun.
     pub idle: Duration,
-    /// For one attempt whose content takes no time.
+    /// For sending a request, and again for taking its answer, where the content takes no time.
     pub attempt: Duration,
     /// An attempt that moves its content more slowly is given up.
     pub slowest_bytes_per_second: u64,

@@ -74,7 +74,6 @@ impl Transport {
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(limits.connect)
-            .read_timeout(limits.idle)
             .pool_max_idle_per_host(limits.connections);
         if let Some(content) = address.certificates()? {
             builder = builder.tls_certs_only(certificates(address, &content)?);
@@ -182,14 +181,19 @@ impl Shared {
         }
     }
 
-    /// Send the request once and take the whole answer.
+    /// Send the request once and take the whole answer. Sending and taking have the time that
+    /// their content needs, each for itself: how long an answer is shows when it begins.
     async fn attempt(&self, request: &Request<Buffer>) -> Either<Response<Buffer>, Fault> {
         let _slot = self.slots.acquire().await;
-        let uploads = request.body().len() as u64;
-        let most_bytes = most_answered(request);
-        let limit = self.limits.attempt_for(uploads.max(request_range(request).unwrap_or(0)));
-        let exchange = self.exchange(request, most_bytes);
-        let answer = timeout(limit, exchange).await.map_err(|_| Fault::TooSlow(limit))??;
+        let sent_bytes = request.body().len() as u64;
+        let response = within(self.limits.attempt_for(sent_bytes), self.send(request)).await?;
+        let most_bytes = match response.status().is_success() {
+            true => most_answered(request),
+            false => LARGEST_REFUSAL_BYTES,
+        };
+        let answered_bytes = response.content_length().unwrap_or_default().min(most_bytes);
+        let taken = self.take(response, most_bytes);
+        let answer = within(self.limits.attempt_for(answered_bytes), taken).await?;
         if answer.status().is_success() {
             return match is_listing(request) && !is_whole_listing(answer.body()) {
                 true => Err(Fault::CutOff("the listing ends in the middle".to_owned())),
@@ -200,11 +204,7 @@ impl Shared {
         Err(Fault::Refused(Refusal::new(answer.status(), answer.headers(), &body)))
     }
 
-    async fn exchange(
-        &self,
-        request: &Request<Buffer>,
-        most_bytes: u64,
-    ) -> Either<Response<Buffer>, Fault> {
+    async fn send(&self, request: &Request<Buffer>) -> Either<reqwest::Response, Fault> {
         let mut sent = self
             .client
             .request(request.method().clone(), request.uri().to_string())
@@ -212,14 +212,19 @@ impl Shared {
         if request.method() == Method::PUT {
             sent = sent.body(Body::wrap(PacedBody::new(request.body().clone(), self.pace.clone())));
         }
-        let mut response = sent.send().await.map_err(|error| Fault::of(&error))?;
-        let most_bytes = match response.status().is_success() {
-            true => most_bytes,
-            false => LARGEST_REFUSAL_BYTES,
-        };
+        sent.send().await.map_err(|error| Fault::of(&error))
+    }
+
+    async fn take(
+        &self,
+        mut response: reqwest::Response,
+        most_bytes: u64,
+    ) -> Either<Response<Buffer>, Fault> {
         let mut content = Vec::new();
         let mut size_bytes = 0;
-        while let Some(chunk) = response.chunk().await.map_err(|error| Fault::of(&error))? {
+        loop {
+            let chunk = async { response.chunk().await.map_err(|error| Fault::of(&error)) };
+            let Some(chunk) = within(self.limits.idle, chunk).await? else { break };
             size_bytes += chunk.len() as u64;
             if size_bytes > most_bytes {
                 return Err(Fault::TooLarge(most_bytes));
@@ -229,6 +234,14 @@ impl Shared {
         }
         Ok(whole(response.status(), response.headers(), content))
     }
+}
+
+/// What comes of `work`, unless it takes longer.
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Either<T, Fault>>,
+) -> Either<T, Fault> {
+    timeout(limit, work).await.unwrap_or(Err(Fault::TooSlow(limit)))
 }
 
 fn whole(status: StatusCode, headers: &HeaderMap, content: Vec<Bytes>) -> Response<Buffer> {
