@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.stories.world import Machine, differences
@@ -121,7 +121,16 @@ def is_hollow(folder: Path) -> bool:
     return any(stat.S_ISREG(f.st_mode) and f.st_blocks * 512 < f.st_size for f in files)
 
 
+STICKY = [
+    ("file", b"before", 0, 0o644, 0, 0),
+    ("folder", b"sticky", 0, 0o1777, 0, 0),
+    ("file", b"mine", 0, 0o644, 0, 0),
+    ("file", b"another's", 0, 0o644, 65534, 0),
+]
+
+
 @given(first=ENTRIES, second=ENTRIES, seed=st.integers(0, 2**32))
+@example(first=STICKY, second=[], seed=249999999)
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_each_snapshot_of_any_tree_comes_back_exactly(first, second, seed):
     with tempfile.TemporaryDirectory(prefix="unstoppable-tree-") as folder:
@@ -155,6 +164,17 @@ def change(folder: Path, chance: random.Random) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.is_file() and not path.is_symlink() and chance.random() < 0.5:
-            path.write_bytes(chance.randbytes(1000))
+            rewrite(path, chance.randbytes(1000))
         else:
             path.unlink()
+
+
+def rewrite(path: Path, content: bytes) -> None:
+    """Give a file that is there other content.
+
+    Nothing is created: in a folder like /tmp (sticky, open to all) the kernel refuses even root
+    an `O_CREAT` of another's file, see `fs.protected_regular` in proc_sys_fs(5).
+    """
+    with path.open("r+b") as file:
+        file.write(content)
+        file.truncate()
