@@ -142,7 +142,7 @@ class S3Server(Server):
             chain, key = self.certificate.chain, self.certificate.key
             tls = ("--cert", str(chain), "--key", str(key))
         argv = (
-            *(self.program, "--quiet", "--port", f"127.0.0.1:{self.port}", *tls),
+            *(self.program, "--quiet", "--keep-alive", "--port", f"127.0.0.1:{self.port}", *tls),
             *("--access-log", str(self.folder / "requests")),
             *("--iam-dir", str(self.folder / "users"), "posix"),
             *("--versioning-dir", str(self.folder / "versions"), str(self.folder / "buckets")),

@@ -274,15 +274,17 @@ def test_the_requests_are_those_that_are_documented(alice, s3):
     time.sleep(2.1)
 
     asked = s3.requests(lambda: alice.done("init", str(alice.data)))
-    assert asked[: len(making)] == making
+    # What opening takes is asked for all at once.
+    assert (sorted(asked[:2]), asked[2 : len(making)]) == (sorted(making[:2]), making[2:])
     restored = s3.requests(lambda: alice.done("restore", "--to", str(alice.root / "back")))
     assert sorted(restored) == sorted(restore)
-    assert s3.requests(lambda: alice.done("backup")) == unchanged
+    asked = s3.requests(lambda: alice.done("backup"))
+    assert (sorted(asked[:4]), asked[4:]) == (sorted(unchanged[:4]), unchanged[4:])
     alice.write("new", "something new\n")
     asked = s3.requests(lambda: alice.done("backup"))
     # Packs are written, and looked for, several at a time.
     assert sorted(asked) == sorted(new_file)
-    assert (asked[:5], asked[-2:]) == (new_file[:5], new_file[-2:])
+    assert (asked[4:5], asked[-2:]) == (new_file[4:5], new_file[-2:])
     assert asked.index("PUT default/g1/index/ID") == 7
 
 

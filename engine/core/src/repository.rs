@@ -1,6 +1,11 @@
 //! A repository: created once, and opened only when it is the pinned one.
 
-use std::{collections::BTreeSet, fmt::Display, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::{
     birth::{Birth, BirthCertificate, Pins},
@@ -14,16 +19,17 @@ use crate::{
     issue::{IssueKind, Issues},
     key::RepositoryKey,
     known,
-    object::{Object, ObjectId},
+    object::{Object, ObjectId, ObjectKind},
     process,
     rustic::open::new_config,
     storage::{
         AppendStorage, ReadStorage,
         cold::{Cold, ColdPlace},
-        hot::Hot,
+        hot::{ALIGNED_KINDS, Hot},
         local::{LocalDirectory, Maintain},
-        tiered::Tiered,
+        tiered::{Listing, Tiered},
     },
+    workers::{both, for_each, lock},
 };
 use bytes::Bytes;
 
@@ -180,10 +186,22 @@ impl Repository {
         process::check()?;
         expected.pins.as_ref().map_or(Ok(()), |pins| pins.check_key(key))?;
         let Cold { read, append } = places.cold.open(control)?;
-        let config = read_config(read.as_ref())?;
-        let (birth, found) = identify(read.as_ref(), key, &config, expected)?;
+        let cold = read.as_ref();
+        let kinds: &[ObjectKind] = places.hot.as_ref().map_or(&[], |_| &ALIGNED_KINDS);
+        // All at once: each is a request that is waited for.
+        let (heads, listings) = both(
+            || {
+                both(
+                    || read_config(cold),
+                    || cold.read_at_most(&Object::Birth, LARGEST_BIRTH_BYTES),
+                )
+            },
+            || list_all(cold, kinds),
+        );
+        let config = heads.0?;
+        let (birth, found) = identify(cold, key, &config, heads.1, expected)?;
         let issues = Arc::<Issues>::default();
-        let tiered = open_tiered(read, places.hot.as_ref(), key, &config, &issues)?;
+        let tiered = open_tiered(read, listings, places.hot.as_ref(), key, &config, &issues)?;
         Ok(Self {
             tiered: Arc::new(tiered),
             append: (mode == Mode::Append).then_some(append),
@@ -241,6 +259,7 @@ fn identify(
     cold: &dyn ReadStorage,
     key: &RepositoryKey,
     config: &Bytes,
+    certificate: Result<Option<Bytes>>,
     expected: &Expected,
 ) -> Result<(Birth, Pins)> {
     let config_sha256 = ObjectId::of(config);
@@ -249,7 +268,7 @@ fn identify(
         compare(cold, "config", &pins.config_sha256, &config_sha256)?;
     }
     let head = open_config(cold, key, config)?;
-    let (certificate, birth) = read_birth(cold, key)?;
+    let (certificate, birth) = open_birth(cold, key, certificate)?;
     compare(cold, "repository id", &certificate.repository_id, &head.id)?;
     if let Some(expected) = &expected.birth {
         compare(cold, "birth", expected, &birth)?;
@@ -268,11 +287,14 @@ fn identify(
 }
 
 /// The birth certificate; whatever is wrong with it, this is not the repository that was created.
-fn read_birth(cold: &dyn ReadStorage, key: &RepositoryKey) -> Result<(BirthCertificate, Birth)> {
+fn open_birth(
+    cold: &dyn ReadStorage,
+    key: &RepositoryKey,
+    read: Result<Option<Bytes>>,
+) -> Result<(BirthCertificate, Birth)> {
     let place = cold.location();
     let broken = |what: String| Error::new(ErrorKind::PinBroken, what);
-    let bytes = cold
-        .read_at_most(&Object::Birth, LARGEST_BIRTH_BYTES)
+    let bytes = read
         .map_err(|error| match error.kind() {
             ErrorKind::Damaged => broken(error.chain()),
             _ => error,
@@ -280,6 +302,17 @@ fn read_birth(cold: &dyn ReadStorage, key: &RepositoryKey) -> Result<(BirthCerti
         .ok_or_else(|| broken(format!("unstoppable.json is missing in {place}")))?;
     BirthCertificate::from_json(&bytes, key)
         .map_err(|error| broken(format!("unstoppable.json in {place}: {}", error.chain())))
+}
+
+/// The objects of each kind, listed at the same time.
+fn list_all(cold: &dyn ReadStorage, kinds: &[ObjectKind]) -> Result<Vec<(ObjectKind, Listing)>> {
+    let listings = Mutex::new(Vec::new());
+    for_each(kinds.len(), kinds.to_vec(), |kind| {
+        let listing = cold.list(kind)?;
+        lock(&listings).push((kind, listing));
+        Ok(())
+    })?;
+    Ok(listings.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Refuse what differs from what it must be.
@@ -319,6 +352,7 @@ fn open_config(cold: &dyn ReadStorage, key: &RepositoryKey, sealed: &Bytes) -> R
 /// told and the work goes on with cold alone, which will fail on its own if cold was at fault.
 fn open_tiered(
     cold: Arc<dyn ReadStorage>,
+    listings: Result<Vec<(ObjectKind, Listing)>>,
     hot: Option<&PathBuf>,
     key: &RepositoryKey,
     config: &Bytes,
@@ -330,8 +364,12 @@ fn open_tiered(
     refuse_repository(&hot)?;
     let place = hot.location();
     let hot = Hot::new(hot, issues.clone());
-    match hot.align(cold.as_ref(), &Seal::new(key), config) {
-        Ok(listed) => Ok(Tiered::new(cold, Some(hot)).with_listings(listed)),
+    let aligned = listings.and_then(|listings| {
+        hot.align(cold.as_ref(), &listings, &Seal::new(key), config)?;
+        Ok(listings)
+    });
+    match aligned {
+        Ok(listings) => Ok(Tiered::new(cold, Some(hot)).with_listings(listings)),
         Err(error) => {
             let message = format!("{place} cannot be used: {}", error.chain());
             issues.add(IssueKind::HotIncomplete, "", message);

@@ -1,7 +1,7 @@
 //! Several threads that share one list of work.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Mutex, PoisonError},
     thread,
 };
@@ -42,6 +42,15 @@ pub fn for_each<T: Send>(
     first_error.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Do both at the same time; where each waits for a network, that takes as long as one.
+pub fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        (one, other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
 /// Do `work`; a panic in it becomes an error. In a thread of the archiver it would be told, and
 /// the archiver may well go on as if nothing had happened.
 pub fn catching<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -72,6 +81,17 @@ mod tests {
         })
         .unwrap();
         assert_eq!(sum.into_inner(), 500_500);
+    }
+
+    #[test]
+    fn both_are_done_at_the_same_time() {
+        let meeting = std::sync::Barrier::new(2);
+        let meet = |value| {
+            meeting.wait();
+            value
+        };
+
+        assert_eq!(both(|| meet(1), || meet(2)), (1, 2));
     }
 
     #[test]

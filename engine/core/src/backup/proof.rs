@@ -4,18 +4,31 @@ use crate::{
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
     storage::ReadStorage,
-    workers::{WORKERS, for_each},
+    workers::both,
 };
 
 /// See that every object of `written` that is not a snapshot is in cold with its size in bytes.
 pub fn prove_content(cold: &dyn ReadStorage, written: &[(Object, u64)]) -> Result<()> {
-    let is_snapshot = |object: &Object| matches!(object, Object::Hashed(ObjectKind::Snapshot, _));
-    let content = written.iter().filter(|(object, _)| !is_snapshot(object)).collect();
-    // Each may be a request that is waited for.
-    for_each(WORKERS, content, |(object, size)| match cold.size(object)? == Some(*size) {
-        true => Ok(()),
-        false => Err(unproved(object, &format!("is not there with its {size} bytes"))),
-    })
+    let prove = |kind| prove_sizes(cold, kind, written);
+    let (packs, indexes) = both(|| prove(ObjectKind::Pack), || prove(ObjectKind::Index));
+    packs.and(indexes)
+}
+
+/// See that those of one kind are there.
+fn prove_sizes(cold: &dyn ReadStorage, kind: ObjectKind, written: &[(Object, u64)]) -> Result<()> {
+    let of_kind = |(object, size_bytes): &(Object, u64)| match object {
+        Object::Hashed(of, id) if *of == kind => Some((*id, *size_bytes)),
+        _ => None,
+    };
+    let (ids, sizes): (Vec<_>, Vec<_>) = written.iter().filter_map(of_kind).unzip();
+    let found = cold.sizes(kind, &ids)?.into_iter().chain(std::iter::repeat(None));
+    for ((id, size_bytes), found) in ids.into_iter().zip(sizes).zip(found) {
+        if found != Some(size_bytes) {
+            let what = format!("is not there with its {size_bytes} bytes");
+            return Err(unproved(&Object::Hashed(kind, id), &what));
+        }
+    }
+    Ok(())
 }
 
 /// Read the snapshot of `written` back from cold and compare it with its name, which is returned.

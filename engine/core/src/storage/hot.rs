@@ -28,6 +28,9 @@ use crate::{
     workers::lock,
 };
 
+/// What hot holds all of that cold has.
+pub const ALIGNED_KINDS: [ObjectKind; 2] = [ObjectKind::Snapshot, ObjectKind::Index];
+
 /// The cache of one repository.
 pub struct Hot {
     storage: LocalDirectory<Maintain>,
@@ -77,25 +80,24 @@ impl Hot {
     }
 
     /// Bring snapshots, index and config in line with cold: what cold does not name is set aside,
-    /// what is missing or of another size is filled. Returns the listings of cold that this took.
-    /// Fails where hot cannot be used at all.
+    /// what is missing or of another size is filled. `listings` are those of cold, of
+    /// [`ALIGNED_KINDS`]. Fails where hot cannot be used at all.
     pub fn align(
         &self,
         cold: &dyn ReadStorage,
+        listings: &[(ObjectKind, Listing)],
         seal: &Seal,
         config: &[u8],
-    ) -> Result<Vec<(ObjectKind, Listing)>> {
+    ) -> Result<()> {
         self.storage.create_folders()?;
         if let Err(error) = self.storage.remove_leftovers() {
             self.issues.add(IssueKind::HotIncomplete, "", error.chain());
         }
         let mut foreign = self.foreign(ObjectKind::Key, &HashMap::new())?;
         let mut missing = Vec::new();
-        let mut listings = Vec::new();
-        for kind in [ObjectKind::Snapshot, ObjectKind::Index] {
-            let listing = cold.list(kind)?;
+        for (kind, listing) in listings {
+            let kind = *kind;
             let mut named: HashMap<ObjectId, u64> = listing.iter().copied().collect();
-            listings.push((kind, listing));
             // Junk of any size may lie in cold; whoever lists it says so.
             named.retain(|_, size| check_size(kind, *size).is_ok());
             foreign.extend(self.foreign(kind, &named)?);
@@ -107,7 +109,7 @@ impl Hot {
         let config_was_filled = self.mend_config(seal, config)?;
         let filled = self.fill(cold, &missing) + usize::from(config_was_filled);
         self.tell_mended(foreign.len(), filled);
-        Ok(listings)
+        Ok(())
     }
 
     /// Set aside the packs that are not among those of cold, or are of another size.

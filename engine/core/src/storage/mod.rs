@@ -66,6 +66,11 @@ pub trait ReadStorage: Send + Sync {
     /// The object's size in bytes, or None where there is none.
     fn size(&self, object: &Object) -> Result<Option<u64>>;
 
+    /// The sizes of many objects of one kind, in their order.
+    fn sizes(&self, kind: ObjectKind, ids: &[ObjectId]) -> Result<Vec<Option<u64>>> {
+        ids.iter().map(|id| self.size(&Object::Hashed(kind, *id))).collect()
+    }
+
     /// From now on wait for nothing that may come later, such as a server that is away, once the
     /// work of `control` was cancelled.
     fn attend(&self, _control: &Arc<Control>) {}

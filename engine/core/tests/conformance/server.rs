@@ -31,7 +31,8 @@ impl Server {
         let address = free_address();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new(program())
-            .args(["--quiet", "--port", &address.to_string(), "posix", "--versioning-dir"])
+            .args(["--quiet", "--keep-alive", "--port", &address.to_string()])
+            .args(["posix", "--versioning-dir"])
             .args([folder.path().join("versions"), folder.path().join("buckets")])
             .env("ROOT_ACCESS_KEY", ACCESS_KEY_ID)
             .env("ROOT_SECRET_KEY", SECRET_ACCESS_KEY)

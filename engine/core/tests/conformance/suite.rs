@@ -121,6 +121,27 @@ fn what_was_created_is_listed_and_read() {
 }
 
 #[test]
+fn the_sizes_of_many_are_those_of_each_however_much_is_there() {
+    each(|storage, _| {
+        let contents = ["", "a", "al", "ali", "alic", "alice", "bob", "carol", "dave", "eve"];
+        for content in contents {
+            create(storage, ObjectKind::Pack, content);
+        }
+        let mut ids = contents.map(|content| ObjectId::of(content.as_bytes())).to_vec();
+        ids.insert(3, ObjectId::of(b"mallory"));
+        let mut sizes = contents.map(|content| Some(content.len() as u64)).to_vec();
+        sizes.insert(3, None);
+
+        assert_eq!(storage.sizes(ObjectKind::Pack, &ids).unwrap(), sizes);
+        // From now on a server can tell that they are few, and lists all of them at once.
+        storage.list(ObjectKind::Pack).unwrap();
+        assert_eq!(storage.sizes(ObjectKind::Pack, &ids).unwrap(), sizes);
+        assert_eq!(storage.sizes(ObjectKind::Pack, &ids[..4]).unwrap(), sizes[..4]);
+        assert_eq!(storage.sizes(ObjectKind::Index, &ids[..1]).unwrap(), [None]);
+    });
+}
+
+#[test]
 fn config_and_birth_lie_beside_the_folders() {
     each(|storage, _| {
         for (object, content) in [(Object::Config, "config"), (Object::Birth, "{}")] {

@@ -16,11 +16,12 @@ mod pace;
 mod transport;
 
 use std::{
+    collections::HashMap,
     io,
     marker::PhantomData,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -45,10 +46,13 @@ use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
+    workers::{WORKERS, for_each, lock},
 };
 
 /// More objects than this are no repository of ours, and their names would fill the memory.
 const MOST_OBJECTS: usize = 20_000_000;
+/// What a server tells in one answer.
+const OBJECTS_OF_A_PAGE: usize = 1000;
 /// Threads for the network alone; the work is done by those that wait for it.
 const NETWORK_THREADS: usize = 2;
 
@@ -61,6 +65,8 @@ pub struct Connection {
     limits: Limits,
     /// The server does not know the condition that keeps an object from being overwritten.
     lacks_conditions: Arc<AtomicBool>,
+    /// How many packs the last listing of them had.
+    pack_count: Arc<AtomicUsize>,
 }
 
 /// A repository in a bucket; `Mode` says what may be done with it.
@@ -91,6 +97,7 @@ impl Connection {
             address: address.clone(),
             limits,
             lacks_conditions: Arc::default(),
+            pack_count: Arc::new(AtomicUsize::new(MOST_OBJECTS)),
         })
     }
 
@@ -194,6 +201,9 @@ impl<Mode: Send + Sync> ReadStorage for S3<Mode> {
             found.extend(id_at(kind, path).map(|id| (id, size_bytes)));
             Ok(())
         })?;
+        if kind == ObjectKind::Pack {
+            self.connection.pack_count.store(found.len(), Relaxed);
+        }
         Ok(found)
     }
 
@@ -257,6 +267,23 @@ impl<Mode: Send + Sync> ReadStorage for S3<Mode> {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    fn sizes(&self, kind: ObjectKind, ids: &[ObjectId]) -> Result<Vec<Option<u64>>> {
+        // One page of a listing takes as long as looking for a few at the same time.
+        let pages = 1 + self.connection.pack_count.load(Relaxed) / OBJECTS_OF_A_PAGE;
+        if kind == ObjectKind::Pack && ids.len() > pages.saturating_mul(WORKERS) {
+            let found: HashMap<_, _> = self.list(kind)?.into_iter().collect();
+            return Ok(ids.iter().map(|id| found.get(id).copied()).collect());
+        }
+        let found = Mutex::new(HashMap::new());
+        for_each(WORKERS, ids.to_vec(), |id| {
+            let size_bytes = self.size(&Object::Hashed(kind, id))?;
+            lock(&found).insert(id, size_bytes);
+            Ok(())
+        })?;
+        let found = lock(&found);
+        Ok(ids.iter().map(|id| found.get(id).copied().flatten()).collect())
     }
 
     fn attend(&self, control: &Arc<Control>) {
