@@ -11,9 +11,9 @@ const PURGE_DELAY: mi_option_t = 15;
 /// How soon memory that is free is given back to the system.
 #[derive(Clone, Copy)]
 pub enum GiveBack {
-    /// After 10 ms. A backup's packs come and go in pieces of many megabytes: it peaks at half
-    /// the memory and takes a tenth more processor time (docs/benchmarks.md).
-    Soon = 10,
+    /// After 30 ms. A backup's packs come and go in pieces of many megabytes: with a whole second
+    /// it peaks at half as much again and takes a tenth less processor time (docs/benchmarks.md).
+    Soon = 30,
     /// After 100 ms. Reading uses the same memory again and again: it takes a seventh less
     /// processor time (docs/benchmarks.md).
     Late = 100,
