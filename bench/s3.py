@@ -3,6 +3,7 @@
 usage: python -m bench.s3 [--full] [--rounds N] [--workdir DIR] [--quick]
 
 The server is versitygw on loopback, behind a proxy that adds 20 or 100 ms to each round trip.
+What rustic takes for a folder shows how much of it the archiver takes that we share with it.
 Every round runs every program once on a fresh bucket, so that they share the machine's weather;
 the table shows medians.  --quick takes a sixteenth of the data, to try the benchmark itself.
 A bar is missed when both wall and CPU seconds exceed it by 10 %; then the exit status is 1.
@@ -40,11 +41,12 @@ NEAR_MILLISECONDS, FAR_MILLISECONDS = 20, 100
 FIRST = {0: "first backup 2 GiB, loopback"} | {
     delay: f"first backup 512 MiB, {delay} ms" for delay in (NEAR_MILLISECONDS, FAR_MILLISECONDS)
 }
+FLOOR = "first backup 512 MiB, into a folder"
 UNCHANGED, RESTORE = "unchanged, 20 ms", "restore 512 MiB, 20 ms"
 BARS: tuple[Bar, ...] = (
     Ratio(work=FIRST[0], subject=WHOLE, peers=(RESTIC, RUSTIC), share=1.0),
-    Ratio(work=FIRST[20], subject=WHOLE, peers=(RESTIC, RUSTIC), share=0.7),
-    Ratio(work=FIRST[100], subject=WHOLE, peers=(RESTIC, RUSTIC), share=0.7),
+    Ratio(work=FIRST[20], subject=WHOLE, peers=(RESTIC, RUSTIC), share=1.0),
+    Ratio(work=FIRST[100], subject=WHOLE, peers=(RESTIC, RUSTIC), share=1.0),
     Ratio(work=UNCHANGED, subject=WHOLE, peers=(RESTIC,), share=0.5),
     Ratio(work=RESTORE, subject=WHOLE, peers=(RESTIC,), share=0.8),
     Peak(name="memory of a restore", works=(RESTORE,), programs=(WHOLE,), most_mb=300),
@@ -180,6 +182,17 @@ def one_round(program: Program, workdir: Path, delay: int, samples: Samples) -> 
                 samples.setdefault((work, program.name), []).append(sample)
 
 
+def floor(workdir: Path, data: str, samples: Samples) -> None:
+    """Measure what the archiver takes alone, without a server."""
+    with tempfile.TemporaryDirectory(dir=workdir) as home:
+        rustic = _rustic(peers(full=True)[RUSTIC], data)
+        environment = {"RUSTIC_REPOSITORY": "{home}/cold", "RUSTIC_PASSWORD": "bench"}
+        places = {"home": home}
+        measure(Command(argv=rustic.create, environment=environment), places)
+        sample = measure(Command(argv=rustic.first, environment=environment), places)
+        samples.setdefault((FLOOR, RUSTIC), []).append(sample)
+
+
 def generate(folder: Path, mebibytes: int) -> str:
     """Return a data set of so many MiB, half of it text."""
     half = str(mebibytes // 2)
@@ -198,6 +211,8 @@ def run(options: argparse.Namespace, workdir: Path) -> int:
     samples: Samples = {}
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        if options.full:
+            floor(workdir, data[NEAR_MILLISECONDS], samples)
         for delay in FIRST:
             for program in programs(data[delay], full=options.full):
                 one_round(program, workdir, delay, samples)
