@@ -18,6 +18,8 @@ from botocore.config import Config
 
 _BUILD = Path(__file__).with_name("versitygw")
 _START_SECONDS = 20
+DOMAIN = "localhost"
+"""Below this name a server takes a bucket's name for a part of its own."""
 REGION = "us-east-1"
 
 
@@ -97,11 +99,14 @@ class Server(ABC):
 
     def bucket(self, name: str, policy: Sequence[Mapping[str, object]] = ()) -> None:
         """Make a bucket with versions and locks, and say who may do what there."""
-        client = self.client()
-        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+        self.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
         if policy:
-            document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
-            client.put_bucket_policy(Bucket=name, Policy=document)
+            self.allow(name, policy)
+
+    def allow(self, bucket: str, policy: Sequence[Mapping[str, object]]) -> None:
+        """Say who may do what in a bucket from now on."""
+        document = json.dumps({"Version": "2012-10-17", "Statement": list(policy)})
+        self.client().put_bucket_policy(Bucket=bucket, Policy=document)
 
     def download(self, bucket: str, prefix: str, folder: Path) -> None:
         """Copy what lies below a prefix into a folder."""
@@ -144,6 +149,7 @@ class S3Server(Server):
         argv = (
             *(self.program, "--quiet", "--keep-alive", "--port", f"127.0.0.1:{self.port}", *tls),
             *("--access-log", str(self.folder / "requests")),
+            *("--virtual-domain", f"{DOMAIN}:{self.port}"),
             *("--iam-dir", str(self.folder / "users"), "posix"),
             *("--versioning-dir", str(self.folder / "versions"), str(self.folder / "buckets")),
         )
