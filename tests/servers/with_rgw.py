@@ -232,6 +232,6 @@ def test_the_engine_keeps_to_its_suite(rgw, bucket):
     )
 
     assert done.returncode == 0, (done.stdout, done.stderr)
-    assert "test result: ok. 9 passed" in done.stdout
+    assert "test result: ok. 10 passed" in done.stdout
     found = rgw.client().list_objects_v2(Bucket=bucket, MaxKeys=1)
     assert found["KeyCount"] == 1, "the suite was there"
