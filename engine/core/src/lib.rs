@@ -14,6 +14,7 @@ pub mod control;
 mod distrust;
 pub mod error;
 pub mod format;
+pub mod ftps;
 pub mod issue;
 pub mod key;
 mod known;

@@ -27,7 +27,7 @@ mod _engine {
             RepositoryDamaged, RepositoryExists, SourceUnavailable, StorageDenied, StorageError,
             StorageFull, TargetOccupied, WrongKey,
         },
-        place::S3,
+        place::{Ftps, S3},
         repository::{
             Repository, claim_name, claimed_snapshot, create_repository, derive_repository_key,
             fingerprint, generate_root_secret,

@@ -1,12 +1,19 @@
-//! Where cold lies, as Python says it.
+//! Where cold lies, and a source, as Python says it.
 
 use std::{path::PathBuf, time::Duration};
 
 use pyo3::prelude::*;
-use unstoppable_engine_core::storage::{
-    cold::ColdPlace,
-    s3::{Limits, S3Address},
+use unstoppable_engine_core::{
+    backup::SourcePlace,
+    ftps::{Server, Trust},
+    source::ftps::FtpsPlace,
+    storage::{
+        cold::ColdPlace,
+        s3::{Limits, S3Address},
+    },
 };
+
+use crate::values::PathArgument;
 
 /// A part of a bucket, and the credential to use there.
 #[pyclass(module = "unstoppable_engine", frozen, from_py_object)]
@@ -73,6 +80,64 @@ impl From<ColdArgument> for ColdPlace {
         match argument {
             ColdArgument::Bucket(S3(place)) => Self::S3(Box::new(place.0), place.1),
             ColdArgument::Directory(path) => path.into(),
+        }
+    }
+}
+
+/// A folder of an FTPS server, and who one is there.
+#[pyclass(module = "unstoppable_engine", frozen, from_py_object)]
+#[derive(Clone)]
+pub struct Ftps(Box<FtpsPlace>);
+
+#[pymethods]
+impl Ftps {
+    /// A place; nothing is looked at yet.
+    #[new]
+    #[pyo3(signature = (
+        host, path, *, user, password, port=21, authorities=None, pin=None, allow_private=false,
+        connections=8
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
+    fn new(
+        host: String,
+        path: PathArgument,
+        user: String,
+        password: String,
+        port: u16,
+        authorities: Option<Vec<u8>>,
+        pin: Option<[u8; 32]>,
+        allow_private: bool,
+        connections: usize,
+    ) -> Self {
+        let trust = match (pin, authorities) {
+            (Some(pin), _) => Trust::Pin(pin),
+            (None, Some(content)) => Trust::Authorities(content),
+            (None, None) => Trust::System,
+        };
+        let password = password.into();
+        let server = Server { host, port, user, password, trust, allows_private: allow_private };
+        let path = path.into_bytes();
+        Self(Box::new(FtpsPlace { server, path, most_connections: connections }))
+    }
+
+    /// Without the password.
+    fn __repr__(&self) -> String {
+        format!("Ftps({})", self.0.server)
+    }
+}
+
+/// A folder of this machine, or of a server.
+#[derive(FromPyObject)]
+pub enum SourceArgument {
+    Server(Ftps),
+    Directory(PathArgument),
+}
+
+impl From<SourceArgument> for SourcePlace {
+    fn from(argument: SourceArgument) -> Self {
+        match argument {
+            SourceArgument::Server(Ftps(place)) => Self::Ftps(*place),
+            SourceArgument::Directory(path) => Self::Directory(crate::repository::path(path)),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     call::{Cancel, Watch, run},
     errors::{InvalidInput, to_python},
     memory::{self, GiveBack},
-    place::ColdArgument,
+    place::{ColdArgument, SourceArgument},
     values::{
         BackupSummary, Birth, CheckSummary, HotSummary, Issue, PathArgument, Pins, RestorePlan,
         RestoreSummary, Snapshot, issue_list,
@@ -140,7 +140,7 @@ impl Repository {
     fn backup(
         &self,
         py: Python<'_>,
-        source: PathArgument,
+        source: SourceArgument,
         run_id: String,
         started_at_seconds: i64,
         exclude: Vec<String>,
@@ -151,7 +151,7 @@ impl Repository {
         cancel: Option<Bound<'_, Cancel>>,
     ) -> PyResult<BackupSummary> {
         let options = BackupOptions {
-            source: path(source),
+            source: source.into(),
             run_id,
             started_at_seconds,
             exclude,
@@ -293,6 +293,6 @@ fn mode_of(mode: &str) -> PyResult<Mode> {
     }
 }
 
-fn path(argument: PathArgument) -> PathBuf {
+pub fn path(argument: PathArgument) -> PathBuf {
     OsString::from_vec(argument.into_bytes()).into()
 }

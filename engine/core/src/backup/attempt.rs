@@ -1,7 +1,7 @@
 //! One pass over the source: archive, judge, commit, prove.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -11,7 +11,7 @@ use rustic_core::{
     SnapshotOptions, StringList, repofile::SnapshotFile,
 };
 
-use super::{BackupOptions, BackupSummary, judge::Verdict, parents::Parents, proof};
+use super::{BackupOptions, BackupSummary, SourcePlace, judge::Verdict, parents::Parents, proof};
 use crate::{
     control::Control,
     distrust::Distrust,
@@ -27,7 +27,9 @@ use crate::{
         open::open_for_backup,
     },
     source::{
+        Source,
         directory::{DirectoryOptions, DirectorySource},
+        ftps::FtpsSource,
         tracked::{Ledger, Tracked},
     },
     workers::{catching, lock},
@@ -86,10 +88,30 @@ impl<'a> Run<'a> {
 
     /// One pass over the source. None when damage was met that the next pass can do without.
     fn attempt(&self, builds_on_parents: bool, may_repeat: bool) -> Result<Option<BackupSummary>> {
-        let (options, control) = (self.options, self.control);
-        control.start_over();
+        self.control.start_over();
+        let name = self.repository.birth().resource();
+        let (exclude, control) = (&self.options.exclude, self.control.clone());
+        match &self.options.source {
+            SourcePlace::Directory(path) => {
+                let source = DirectorySource::open(path, name, &self.directory(), control)?;
+                self.read(source, builds_on_parents, may_repeat)
+            }
+            SourcePlace::Ftps(place) => {
+                let source = FtpsSource::open(place, exclude, name, control)?;
+                self.read(source, builds_on_parents, may_repeat)
+            }
+        }
+    }
+
+    /// One pass over a source that was opened.
+    fn read<S: Source>(
+        &self,
+        source: S,
+        builds_on_parents: bool,
+        may_repeat: bool,
+    ) -> Result<Option<BackupSummary>> {
+        let control = self.control;
         let ledger = Arc::new(Ledger::default());
-        let source = self.open_source()?;
         let backend = Arc::new(self.backend(ledger.clone())?);
         let rustic = open_for_backup(backend.clone(), &self.repository.key, control.clone())
             .map_err(|error| backend.take_failure().unwrap_or(error))?;
@@ -103,7 +125,6 @@ impl<'a> Run<'a> {
             false => Vec::new(),
         };
 
-        let root = RootIdentity::of(&options.source);
         announce_total(&source, &self.parents, control);
         let birth = self.repository.birth();
         let tracked = Tracked::new(source, birth, ledger.clone(), control.clone());
@@ -120,8 +141,7 @@ impl<'a> Run<'a> {
             }
             ledger.issues.add(IssueKind::Damaged, "", STILL_DAMAGED);
         }
-        let is_source_lost = root != RootIdentity::of(&options.source);
-        let tags = self.judge(&snapshot, &ledger, is_source_lost)?;
+        let tags = self.judge(&snapshot, &ledger, tracked.source().lost())?;
         let summary = self.commit(&rustic, &backend, snapshot, tags, &ledger)?;
         if self.distrust.count() == distrusted && !summary.tags.iter().any(|tag| tag == INCOMPLETE)
         {
@@ -134,7 +154,7 @@ impl<'a> Run<'a> {
         &self,
         snapshot: &SnapshotFile,
         ledger: &Ledger,
-        is_source_lost: bool,
+        lost: Option<String>,
     ) -> Result<Vec<String>> {
         let verdict = Verdict {
             snapshot,
@@ -142,20 +162,18 @@ impl<'a> Run<'a> {
             last_complete: self.parents.last_complete(),
             max_shrink_percent: self.options.max_shrink_percent,
             is_cancelled: self.control.is_cancelled(),
-            is_source_lost,
+            lost,
         };
         verdict.judge()
     }
 
-    fn open_source(&self) -> Result<DirectorySource> {
+    fn directory(&self) -> DirectoryOptions {
         let options = self.options;
-        let directory = DirectoryOptions {
+        DirectoryOptions {
             exclude: options.exclude.clone(),
             own_folders: options.own_folders.clone(),
             one_file_system: options.one_file_system,
-        };
-        let name = self.repository.birth().resource();
-        DirectorySource::open(&options.source, name, &directory, self.control.clone())
+        }
     }
 
     fn backend(&self, ledger: Arc<Ledger>) -> Result<Backend> {
@@ -177,10 +195,10 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn archive(
+    fn archive<S: Source>(
         &self,
         rustic: &RusticRepository<IndexedIdsStatus>,
-        source: &Tracked<DirectorySource>,
+        source: &Tracked<S>,
         parents: Vec<String>,
     ) -> Result<SnapshotFile> {
         let mut rustic_options = RusticOptions::default();
@@ -241,11 +259,10 @@ impl<'a> Run<'a> {
 }
 
 /// How much there is to do: as much as last time, or, the first time, what a look shows.
-fn announce_total(source: &DirectorySource, parents: &Parents, control: &Control) {
+fn announce_total(source: &impl Source, parents: &Parents, control: &Control) {
     if let Some(last) = parents.last_complete() {
         control.set_total(last.bytes_total.unwrap_or(0), 0);
-    } else {
-        let scan = source.scan();
+    } else if let Some(scan) = source.scan() {
         std::thread::spawn(move || scan.run());
     }
 }
@@ -263,15 +280,4 @@ fn new_snapshot(customer: &str, resource: &str, options: &BackupOptions) -> Resu
         new.to_snapshot().map_err(|error| from_rustic("cannot make a snapshot", &error))?;
     snapshot.program_version = format!("unstoppable {}", env!("CARGO_PKG_VERSION"));
     Ok(snapshot)
-}
-
-/// Device and inode of the source's folder; another one, or none, means the source was lost.
-#[derive(Debug, PartialEq, Eq)]
-struct RootIdentity(Option<(u64, u64)>);
-
-impl RootIdentity {
-    fn of(path: &Path) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self(std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino())))
-    }
 }

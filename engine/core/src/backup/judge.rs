@@ -18,19 +18,20 @@ pub struct Verdict<'run> {
     pub last_complete: Option<&'run Snapshot>,
     pub max_shrink_percent: Option<u32>,
     pub is_cancelled: bool,
-    pub is_source_lost: bool,
+    /// Why the rest of the source could not be read.
+    pub lost: Option<String>,
 }
 
 impl Verdict<'_> {
     /// The snapshot's tags; adds to the ledger what only the whole run shows.
     /// Fails where there is nothing worth a snapshot.
     pub fn judge(&self) -> Result<Vec<String>> {
-        let is_incomplete = self.is_cancelled || self.is_source_lost;
+        let is_incomplete = self.is_cancelled || self.lost.is_some();
         if is_incomplete && self.files_stored() == 0 {
             return Err(self.nothing_stored());
         }
-        if self.is_source_lost {
-            self.note(IssueKind::Listing, "the source went away while it was read");
+        if let Some(lost) = &self.lost {
+            self.note(IssueKind::Listing, lost.as_str());
         }
         self.compare_counts();
         if !is_incomplete {
@@ -49,7 +50,8 @@ impl Verdict<'_> {
         if self.is_cancelled {
             return Error::new(ErrorKind::Cancelled, "cancelled before anything was stored");
         }
-        Error::new(ErrorKind::SourceUnavailable, "the source went away before anything was stored")
+        let lost = self.lost.as_deref().unwrap_or_default();
+        Error::new(ErrorKind::SourceUnavailable, format!("nothing was stored: {lost}"))
     }
 
     fn note(&self, kind: IssueKind, message: impl Into<String>) {
@@ -124,7 +126,7 @@ mod tests {
             last_complete: None,
             max_shrink_percent: None,
             is_cancelled: false,
-            is_source_lost: false,
+            lost: None,
         };
         let tags = verdict.judge().unwrap();
         let issues = ledger.issues.collected().kept;

@@ -29,14 +29,14 @@ use crate::{
     object::{Object, ObjectId},
     process,
     repository::Repository,
-    source::tracked::Ledger,
+    source::{ftps::FtpsPlace, tracked::Ledger},
 };
 
 /// What a run is given.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// The folder to store.
-    pub source: PathBuf,
+    /// What to store.
+    pub source: SourcePlace,
     /// The run's id; it becomes the snapshot's command.
     pub run_id: String,
     /// When the run started, in seconds since 1970, UTC; the snapshot's time.
@@ -49,6 +49,21 @@ pub struct BackupOptions {
     pub one_file_system: bool,
     /// How much less than the last complete snapshot the source may hold; None for any.
     pub max_shrink_percent: Option<u32>,
+}
+
+/// Where a source is read.
+#[derive(Debug, Clone)]
+pub enum SourcePlace {
+    /// A folder of this machine.
+    Directory(PathBuf),
+    /// A folder of a server.
+    Ftps(FtpsPlace),
+}
+
+impl From<PathBuf> for SourcePlace {
+    fn from(path: PathBuf) -> Self {
+        Self::Directory(path)
+    }
 }
 
 /// A snapshot that is in cold.

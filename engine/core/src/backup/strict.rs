@@ -115,7 +115,7 @@ impl Scene {
         repository.tiered = Arc::new(Tiered::new(strict.clone(), Some(hot)));
         repository.append = Some(strict);
         let options = BackupOptions {
-            source: self.path("source"),
+            source: self.path("source").into(),
             run_id: format!("run-{number}"),
             started_at_seconds: STARTED_AT_SECONDS + number,
             exclude: Vec::new(),

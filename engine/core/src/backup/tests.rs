@@ -129,7 +129,7 @@ impl Scene {
         repository.tiered = Arc::new(Tiered::new(trap.clone(), None));
         repository.append = Some(trap);
         let options = BackupOptions {
-            source: self.path("source"),
+            source: self.path("source").into(),
             run_id: "run".to_owned(),
             started_at_seconds: STARTED_AT_SECONDS,
             exclude: Vec::new(),

@@ -28,11 +28,11 @@ use crate::{
 };
 
 /// How far the listing runs ahead of the archiver: batches of so many entries …
-const BATCH_ENTRIES: usize = 64;
+pub const BATCH_ENTRIES: usize = 64;
 /// … and so many batches.
-const BATCHES_AHEAD: usize = 32;
+pub const BATCHES_AHEAD: usize = 32;
 
-type Listed = std::result::Result<Entry<LocalFile>, Issue>;
+type Listed<File> = std::result::Result<Entry<File>, Issue>;
 
 /// What of a folder belongs to the source.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +51,9 @@ pub struct DirectorySource {
     rules: Arc<Rules>,
     control: Arc<Control>,
     name: std::ffi::OsString,
+    path: PathBuf,
+    /// None where it was gone at once.
+    identity: Option<Identity>,
     /// Held as long as the source is; a look at it ends with it.
     open: Arc<()>,
 }
@@ -73,23 +76,19 @@ impl DirectorySource {
             own_paths: own_paths(path, &options.own_folders),
             one_file_system: options.one_file_system,
         };
-        let (root, rules) = (Arc::new(root), Arc::new(rules));
-        Ok(Self { root, rules, control, name: name.into(), open: Arc::default() })
-    }
-
-    /// Bytes and entries of everything that will be listed; ends early when cancelled, or when
-    /// the source is dropped.
-    pub fn scan(&self) -> Scan {
-        Scan {
-            root: self.root.clone(),
-            rules: self.rules.clone(),
-            control: self.control.clone(),
-            source: Arc::downgrade(&self.open),
-        }
+        Ok(Self {
+            root: Arc::new(root),
+            rules: Arc::new(rules),
+            control,
+            name: name.into(),
+            path: path.to_path_buf(),
+            identity: identity_of(path),
+            open: Arc::default(),
+        })
     }
 }
 
-/// A look at how much there is, which can be taken while the source is read.
+/// A look at how much there is; ends early when cancelled, or when the source is dropped.
 pub struct Scan {
     root: Arc<Root>,
     rules: Arc<Rules>,
@@ -178,7 +177,8 @@ fn refuse_own(path: &Path, own_folders: &HashSet<Identity>) -> Result<()> {
     }
 }
 
-fn exclude(globs: &[String]) -> Result<Gitignore> {
+/// What these globs leave out, relative to a source.
+pub fn exclude(globs: &[String]) -> Result<Gitignore> {
     let refused = |glob: &str, error| {
         let message = format!("the exclude pattern {glob:?} cannot be used");
         Error::caused_by(ErrorKind::InvalidInput, message, error)
@@ -192,9 +192,9 @@ fn exclude(globs: &[String]) -> Result<Gitignore> {
 
 impl Source for DirectorySource {
     type File = LocalFile;
-    type Entries = ReadAhead;
+    type Entries = ReadAhead<LocalFile>;
 
-    fn entries(&self) -> ReadAhead {
+    fn entries(&self) -> Self::Entries {
         let (sender, batches) = bounded(BATCHES_AHEAD);
         let lister = Lister {
             root: self.root.clone(),
@@ -205,22 +205,37 @@ impl Source for DirectorySource {
         };
         let (rules, control) = (self.rules.clone(), self.control.clone());
         let thread = std::thread::spawn(move || lister.run(&rules, &control));
-        ReadAhead { batches, batch: Vec::new().into_iter(), thread: Some(thread) }
+        ReadAhead::new(batches, thread)
+    }
+
+    fn lost(&self) -> Option<String> {
+        // Another folder, or none: what was listed since is not what was asked for.
+        let is_lost = self.identity.is_none() || identity_of(&self.path) != self.identity;
+        is_lost.then(|| "the source went away while it was read".to_owned())
+    }
+
+    fn scan(&self) -> Option<Scan> {
+        Some(Scan {
+            root: self.root.clone(),
+            rules: self.rules.clone(),
+            control: self.control.clone(),
+            source: Arc::downgrade(&self.open),
+        })
     }
 }
 
 /// The listing, a bounded number of entries ahead of whoever reads it.
-pub struct ReadAhead {
-    batches: Receiver<Vec<Listed>>,
-    batch: std::vec::IntoIter<Listed>,
+pub struct ReadAhead<File> {
+    batches: Receiver<Vec<Listed<File>>>,
+    batch: std::vec::IntoIter<Listed<File>>,
     /// The thread that lists; None once its end was seen.
     thread: Option<JoinHandle<()>>,
 }
 
-impl Iterator for ReadAhead {
-    type Item = Listed;
+impl<File> Iterator for ReadAhead<File> {
+    type Item = Listed<File>;
 
-    fn next(&mut self) -> Option<Listed> {
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(listed) = self.batch.next() {
                 return Some(listed);
@@ -233,7 +248,12 @@ impl Iterator for ReadAhead {
     }
 }
 
-impl ReadAhead {
+impl<File> ReadAhead<File> {
+    /// What a thread lists.
+    pub fn new(batches: Receiver<Vec<Listed<File>>>, thread: JoinHandle<()>) -> Self {
+        Self { batches, batch: Vec::new().into_iter(), thread: Some(thread) }
+    }
+
     /// A listing that panicked ends like one that is complete; only its thread knows.
     fn broken_off(&mut self) -> Option<Issue> {
         self.thread.take()?.join().err()?;
@@ -246,8 +266,8 @@ struct Lister {
     root: Arc<Root>,
     name: std::ffi::OsString,
     nodes: NodeMaker,
-    batch: Vec<Listed>,
-    sender: Sender<Vec<Listed>>,
+    batch: Vec<Listed<LocalFile>>,
+    sender: Sender<Vec<Listed<LocalFile>>>,
 }
 
 impl Lister {
@@ -309,7 +329,7 @@ mod tests {
             let _sender = sender;
             panic!("on purpose")
         });
-        let mut listed = ReadAhead { batches, batch: Vec::new().into_iter(), thread: Some(thread) };
+        let mut listed = ReadAhead::<LocalFile>::new(batches, thread);
 
         assert_eq!(listed.next().unwrap().err().unwrap().kind, IssueKind::Listing);
         assert!(listed.next().is_none());

@@ -8,6 +8,7 @@ pub mod attributes;
 pub mod beneath;
 pub mod directory;
 pub mod file;
+pub mod ftps;
 pub mod node;
 pub mod tracked;
 pub mod walk;
@@ -27,6 +28,15 @@ pub trait Source: Send + Sync + 'static {
 
     /// List everything; called once.
     fn entries(&self) -> Self::Entries;
+
+    /// Why it went away while it was read, if it did; asked when the listing has ended.
+    fn lost(&self) -> Option<String>;
+
+    /// A look at how much there is, which can be taken while it is read; None where that would
+    /// take as long as reading it.
+    fn scan(&self) -> Option<directory::Scan> {
+        None
+    }
 }
 
 /// One entry of the listing.

@@ -55,6 +55,11 @@ pub struct Tracked<S> {
 }
 
 impl<S: Source> Tracked<S> {
+    /// What is tracked.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
     /// Everything is noted in `ledger`; when `control` is cancelled, the listing ends.
     pub fn new(source: S, birth: &Birth, ledger: Arc<Ledger>, control: Arc<Control>) -> Self {
         let customer_path = PathBuf::from(format!("/{}", birth.customer()));

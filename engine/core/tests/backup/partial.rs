@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -106,7 +106,7 @@ fn a_file_system_that_is_lost_while_it_is_read_makes_the_run_partial() {
 #[test]
 fn files_that_only_say_that_they_are_empty_make_the_run_partial() {
     let mut scene = Scene::new();
-    scene.options.source = "/proc/sys/kernel/random".into();
+    scene.options.source = PathBuf::from("/proc/sys/kernel/random").into();
 
     // What is left out is no part of the parent, so that every run tells it anew.
     for _ in 0..2 {

@@ -56,7 +56,7 @@ impl Scene {
         let key = RootSecret::generate().unwrap().repository_key(&birth).unwrap();
         let pins = create(&places, &key, &birth, STARTED_AT_SECONDS, &Arc::default()).unwrap();
         let options = BackupOptions {
-            source: source.clone(),
+            source: source.clone().into(),
             run_id: "run-1".to_owned(),
             started_at_seconds: STARTED_AT_SECONDS,
             exclude: Vec::new(),

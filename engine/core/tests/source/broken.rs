@@ -40,6 +40,10 @@ impl Source for Mallory {
     fn entries(&self) -> Self::Entries {
         self.0.clone().into_iter().map(list)
     }
+
+    fn lost(&self) -> Option<String> {
+        None
+    }
 }
 
 type Listed = Result<Entry<Trick>, Issue>;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustic_core::{ReadSource, ReadSourceOpen};
+use unstoppable_engine_core::source::Source as _;
 
 use super::site::Site;
 
@@ -64,7 +65,7 @@ fn dropping_the_entries_ends_the_walk() {
 fn a_look_ends_with_its_source_and_tells_nothing() {
     let site = Site::new(&["file"]);
     let source = site.try_open().unwrap();
-    let scan = source.scan();
+    let scan = source.scan().unwrap();
 
     drop(source);
     scan.run();

@@ -76,7 +76,7 @@ impl Site {
 
     /// Bytes and entries that a look at the source shows.
     pub fn scan(&self) -> (u64, u64) {
-        self.try_open().unwrap().scan().run();
+        self.try_open().unwrap().scan().unwrap().run();
         let control = &self.control;
         (control.bytes_total.load(Relaxed), control.entries_total.load(Relaxed))
     }

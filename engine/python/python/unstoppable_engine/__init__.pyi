@@ -115,6 +115,29 @@ class S3:
     ) -> Self: ...
 
 @final
+class Ftps:
+    """A folder of an FTPS server (explicit TLS, passive), and who one is there.
+
+    The certificate is believed by the authorities of this machine, by those in `authorities` (the
+    content of a PEM file) alone, or by `pin`, the SHA-256 of its public key, alone.  A name that
+    leads to a private network is refused without `allow_private`; an address never is.
+    """
+
+    def __new__(
+        cls,
+        host: str,
+        path: str | bytes,
+        *,
+        user: str,
+        password: str,
+        port: int = 21,
+        authorities: bytes | None = None,
+        pin: bytes | None = None,
+        allow_private: bool = False,
+        connections: int = 8,
+    ) -> Self: ...
+
+@final
 class Cancel:
     """A wish to stop, shared with a running call; it stops within a second."""
 
@@ -375,7 +398,7 @@ class Repository:
 
     def backup(
         self,
-        source: str | bytes,
+        source: str | bytes | Ftps,
         *,
         run_id: str,
         started_at_seconds: int,

@@ -1,0 +1,369 @@
+//! A control connection: who is there, what it can do, and one command after the other.
+
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, StreamOwned,
+    pki_types::{CertificateDer, ServerName},
+};
+
+use super::{
+    Class, Fault, Limits, Server,
+    reply::{Reply, ReplyReader, port},
+    session,
+    socket::Socket,
+};
+use crate::control::Control;
+
+/// What bulk questions may be on their way; more fill the buffers of some servers.
+const MOST_ASKED: usize = 100;
+
+/// A connection that is encrypted.
+pub type Secure = StreamOwned<ClientConnection, Socket>;
+
+/// One connection to a server, logged in.
+pub struct Connection {
+    channel: Secure,
+    replies: ReplyReader,
+    configuration: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    peer: IpAddr,
+    limits: Limits,
+    control: Arc<Control>,
+    /// What the server said that it knows, in capital letters, without parameters.
+    features: Vec<String>,
+    greeting: Reply,
+    /// Its data connections must show the same.
+    certificate: CertificateDer<'static>,
+    /// The next data connection's port, asked for with the one before.
+    pub(super) next_port: Option<u16>,
+    /// A server that does not bear to be asked for it then.
+    pub(super) asks_ahead: bool,
+    /// A server that knows no EPSV.
+    knows_pasv_alone: bool,
+    /// The beginning of a handshake that the server never read. Its ticket is good once, and a
+    /// server gives few of them.
+    pub(super) spare: Option<(ClientConnection, Vec<u8>)>,
+    /// Data connections that resumed a session, and all of them.
+    pub(super) resumed: (u64, u64),
+}
+
+impl Connection {
+    /// Connect to `address`, where `server` is, and log in.
+    pub fn open(
+        server: &Server,
+        address: IpAddr,
+        limits: &Limits,
+        control: &Arc<Control>,
+    ) -> Result<Self, Fault> {
+        let unnamed = |_| Fault::new(Class::Configuration, format!("{} is no name", server.host));
+        let name = ServerName::try_from(server.host.clone()).map_err(unnamed)?;
+        let configuration = session::configuration(&server.trust)?;
+        let place = SocketAddr::new(address, server.port);
+        let socket = Socket::connect(place, limits, control).map_err(|error| {
+            Fault::new(Class::Unreachable, format!("cannot connect to {server}: {error}"))
+        })?;
+        let (socket, greeting) = ask_for_encryption(socket)?;
+        let tls = ClientConnection::new(configuration.clone(), name.clone())
+            .map_err(|error| super::fault::of_tls(&error))?;
+        let mut channel = StreamOwned::new(tls, socket);
+        while channel.conn.is_handshaking() {
+            channel
+                .conn
+                .complete_io(&mut channel.sock)
+                .map_err(|error| Fault::broken("agree on encryption", &error))?;
+        }
+        let certificate = shown_certificate(&channel.conn)?;
+        let mut connection = Self {
+            channel,
+            replies: ReplyReader::default(),
+            configuration,
+            name,
+            peer: address,
+            limits: *limits,
+            control: control.clone(),
+            features: Vec::new(),
+            greeting,
+            certificate,
+            next_port: None,
+            asks_ahead: true,
+            knows_pasv_alone: false,
+            spare: None,
+            resumed: (0, 0),
+        };
+        connection.log_in(server)?;
+        connection.prepare()?;
+        Ok(connection)
+    }
+
+    fn log_in(&mut self, server: &Server) -> Result<(), Fault> {
+        let refused = |reply: &Reply| match Fault::refused("log in", reply) {
+            fault if fault.class == Class::Capacity => fault,
+            fault => Fault { class: Class::Configuration, ..fault },
+        };
+        let reply = self.ask(&[b"USER ", server.user.as_bytes()].concat())?;
+        let reply = match reply.code {
+            331 => self.ask(&[b"PASS ", server.password.as_bytes()].concat())?,
+            _ => reply,
+        };
+        match reply.code {
+            230 | 202 | 232 => Ok(()),
+            _ => Err(refused(&reply)),
+        }
+    }
+
+    /// Have data encrypted, and files come byte for byte.
+    fn prepare(&mut self) -> Result<(), Fault> {
+        let commands: [&[u8]; 4] = [b"FEAT", b"PBSZ 0", b"PROT P", b"TYPE I"];
+        self.send(&commands)?;
+        let [features, size, protection, kind] =
+            [self.reply()?, self.reply()?, self.reply()?, self.reply()?];
+        self.features = features.lines.iter().skip(1).map(|line| feature(line)).collect();
+        if !size.is_success() || !protection.is_success() {
+            let reply = if size.is_success() { &protection } else { &size };
+            let fault = Fault::refused("have files encrypted", reply);
+            return Err(Fault { class: Class::Security, ..fault });
+        }
+        if !kind.is_success() {
+            let fault = Fault::refused("get files byte for byte", &kind);
+            return Err(Fault { class: Class::Configuration, ..fault });
+        }
+        if self.knows("UTF8") {
+            // Whatever it says: names are bytes here, and a server that refuses sends them too.
+            self.ask(b"OPTS UTF8 ON")?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server said that it knows this, in capital letters.
+    pub fn knows(&self, feature: &str) -> bool {
+        self.features.iter().any(|known| known == feature)
+    }
+
+    /// All that the server said that it knows.
+    pub fn features(&self) -> &[String] {
+        &self.features
+    }
+
+    /// How the server introduced itself.
+    pub fn greeting(&self) -> &Reply {
+        &self.greeting
+    }
+
+    /// `1.3` or `1.2`.
+    pub fn tls_version(&self) -> &'static str {
+        match self.channel.conn.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
+            Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
+            _ => "unknown",
+        }
+    }
+
+    /// The certificate that the server showed.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// How many data connections resumed a session, and how many there were.
+    pub fn resumed(&self) -> (u64, u64) {
+        self.resumed
+    }
+
+    /// Ask for something, and wait for the reply, whatever it is.
+    pub fn ask(&mut self, command: &[u8]) -> Result<Reply, Fault> {
+        self.send(&[command])?;
+        self.reply()
+    }
+
+    /// Ask many things; the replies come in their order.
+    pub fn ask_all(&mut self, commands: &[Vec<u8>]) -> Result<Vec<Reply>, Fault> {
+        let mut replies = Vec::with_capacity(commands.len());
+        let mut sent = 0;
+        while replies.len() < commands.len() {
+            // Half as many at a time as may be on their way, so that the way is never empty.
+            if sent - replies.len() <= MOST_ASKED / 2 {
+                let next = commands.iter().skip(sent).take(MOST_ASKED - (sent - replies.len()));
+                let next: Vec<&[u8]> = next.map(Vec::as_slice).collect();
+                self.send(&next)?;
+                sent += next.len();
+            }
+            replies.push(self.reply()?);
+        }
+        Ok(replies)
+    }
+
+    /// Send commands, each in a record of its own: some servers take one record for one command.
+    pub(super) fn send(&mut self, commands: &[&[u8]]) -> Result<(), Fault> {
+        for command in commands {
+            self.write(command)?;
+        }
+        self.flush()
+    }
+
+    /// Send commands in one record: by then the first one has not been answered, and some
+    /// servers take no second one from then on.
+    pub(super) fn send_together(&mut self, commands: &[&[u8]]) -> Result<(), Fault> {
+        self.write(&commands.join(b"\r\n".as_slice()))?;
+        self.flush()
+    }
+
+    fn write(&mut self, command: &[u8]) -> Result<(), Fault> {
+        let mut line = command.to_vec();
+        line.extend_from_slice(b"\r\n");
+        let written = self.channel.conn.writer().write_all(&line);
+        written.map_err(|error| Fault::broken("send a command", &error))
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
+        self.channel.flush().map_err(|error| Fault::broken("send a command", &error))
+    }
+
+    /// Wait for the next reply; one that says that the server goes away is a fault.
+    pub(super) fn reply(&mut self) -> Result<Reply, Fault> {
+        let reply = next_reply(&mut self.replies, &mut self.channel)?;
+        match reply.code {
+            421 => Err(Fault::refused("go on", &reply)),
+            _ => Ok(reply),
+        }
+    }
+
+    /// Where the next data connection goes to: always the machine that the control connection
+    /// goes to, whatever address it names.
+    pub(super) fn data_address(&mut self) -> Result<SocketAddr, Fault> {
+        if let Some(port) = self.next_port.take() {
+            return Ok(SocketAddr::new(self.peer, port));
+        }
+        if !self.knows_pasv_alone {
+            let reply = self.ask(b"EPSV")?;
+            if let Some(port) = port(&reply) {
+                return Ok(SocketAddr::new(self.peer, port));
+            }
+            if !(500..600).contains(&reply.code) {
+                return Err(Fault::refused("open a data connection", &reply));
+            }
+            self.knows_pasv_alone = true;
+        }
+        let reply = self.ask(b"PASV")?;
+        let port = port(&reply).ok_or_else(|| Fault::refused("open a data connection", &reply))?;
+        Ok(SocketAddr::new(self.peer, port))
+    }
+
+    /// Ask for no port ahead: the server mixes up the replies.
+    pub fn ask_no_more_ahead(&mut self) {
+        self.asks_ahead = false;
+    }
+
+    /// Whether the server was not seen to mix up replies when it was asked ahead.
+    pub fn asks_ahead(&self) -> bool {
+        self.asks_ahead
+    }
+
+    /// Whether the next port may be asked for together with something else.
+    pub(super) fn may_ask_ahead(&self) -> bool {
+        self.asks_ahead && !self.knows_pasv_alone && self.next_port.is_none()
+    }
+
+    /// A data connection to `address`; nothing is sent there yet.
+    pub(super) fn dial(&self, address: SocketAddr) -> Result<Socket, Fault> {
+        Socket::connect(address, &self.limits, &self.control).map_err(|error| {
+            Fault::new(Class::Stale, format!("cannot open a data connection: {error}"))
+        })
+    }
+
+    /// The beginning of a handshake, and its first bytes.
+    pub(super) fn begin_handshake(&mut self) -> Result<(ClientConnection, Vec<u8>), Fault> {
+        if let Some(spare) = self.spare.take() {
+            return Ok(spare);
+        }
+        let mut tls = ClientConnection::new(self.configuration.clone(), self.name.clone())
+            .map_err(|error| super::fault::of_tls(&error))?;
+        let mut hello = Vec::new();
+        let written = tls.write_tls(&mut hello);
+        written.map_err(|error| Fault::broken("agree on encryption", &error))?;
+        Ok((tls, hello))
+    }
+
+    /// Whoever is at the other end of a data connection is who is at that of this one.
+    pub(super) fn recognise(&mut self, tls: &ClientConnection) -> Result<(), Fault> {
+        self.resumed.1 += 1;
+        if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
+            self.resumed.0 += 1;
+        }
+        if shown_certificate(tls)? == self.certificate {
+            return Ok(());
+        }
+        Err(Fault::new(Class::Security, "a data connection showed another certificate"))
+    }
+
+    /// The most bytes that a listing may have.
+    pub(super) fn listing_bytes(&self) -> usize {
+        self.limits.listing_bytes
+    }
+}
+
+/// Ask for TLS on a connection that is still plain. What follows the answer was put there by
+/// somebody in between, to be taken for what was said after it.
+fn ask_for_encryption(mut socket: Socket) -> Result<(Socket, Reply), Fault> {
+    let mut replies = ReplyReader::default();
+    let greeting = next_reply(&mut replies, &mut socket)?;
+    if greeting.code != 220 {
+        let fault = Fault::refused("connect", &greeting);
+        let class = if greeting.code == 421 { Class::Capacity } else { Class::Unreachable };
+        return Err(Fault { class, ..fault });
+    }
+    socket.write_all(b"AUTH TLS\r\n").map_err(|error| Fault::broken("ask for TLS", &error))?;
+    let reply = next_reply(&mut replies, &mut socket)?;
+    if reply.code != 234 {
+        let fault = Fault::refused("have the connection encrypted", &reply);
+        return Err(Fault { class: Class::Security, ..fault });
+    }
+    if replies.pending_bytes() + socket.buffered_bytes() > 0 {
+        let message = "somebody sent words of his own after the server agreed to TLS";
+        return Err(Fault::new(Class::Security, message));
+    }
+    Ok((socket, greeting))
+}
+
+fn next_reply(replies: &mut ReplyReader, channel: &mut impl Read) -> Result<Reply, Fault> {
+    let doing = "hear from the server";
+    let mut buffer = [0; 4096];
+    loop {
+        let reply = replies.reply().map_err(|error| Fault::no_reply(doing, &error))?;
+        if let Some(reply) = reply {
+            return Ok(reply);
+        }
+        let count = channel.read(&mut buffer).map_err(|error| Fault::broken(doing, &error))?;
+        if count == 0 {
+            return Err(Fault::broken(doing, &std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        replies.push(buffer.get(..count).unwrap_or_default());
+    }
+}
+
+fn shown_certificate(tls: &ClientConnection) -> Result<CertificateDer<'static>, Fault> {
+    let shown = tls.peer_certificates().and_then(<[_]>::first);
+    shown
+        .map(|certificate| certificate.clone().into_owned())
+        .ok_or_else(|| Fault::new(Class::Security, "the server showed no certificate"))
+}
+
+/// ` MLST size*;modify*;` is `MLST`.
+fn feature(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
+}
+
+/// Paths that FTP has no way to write.
+pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
+    match path.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        true => {
+            let message = "its name holds a line break, by which FTP ends a command";
+            Err(Fault::new(Class::Denied, message))
+        }
+        false => Ok(()),
+    }
+}

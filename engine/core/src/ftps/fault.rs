@@ -1,0 +1,129 @@
+//! What can go wrong with a server, by what is done about it.
+
+use std::io;
+
+use super::reply::{NoReply, Reply};
+
+/// What a fault means for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Somebody may be in between: stop, and try nothing else.
+    Security,
+    /// The operator has to change something: stop.
+    Configuration,
+    /// The server bears no more connections: use fewer.
+    Capacity,
+    /// The server cannot be reached, or went away: try again for a while.
+    Unreachable,
+    /// The connection is of no use any more; another one may do.
+    Stale,
+    /// This once: try again.
+    Transient,
+    /// The server does not give this path.
+    Denied,
+    /// What came is not what was announced.
+    Integrity,
+    /// What was read of it before is not what the server has now.
+    Changed,
+    /// Another file needs the connection first.
+    Interrupted,
+    /// The run was asked to end.
+    Cancelled,
+}
+
+/// What went wrong: one sentence, with the server's words in it where it said any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What it means for the run.
+    pub class: Class,
+    /// Lower case, no full stop.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault with its sentence.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+
+    /// A connection that broke while doing something.
+    pub fn broken(doing: &str, error: &io::Error) -> Self {
+        if let Some(fault) = carried(error) {
+            return fault;
+        }
+        let what = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the server ended the connection".to_owned(),
+            io::ErrorKind::ConnectionReset => "the server broke the connection".to_owned(),
+            _ => error.to_string(),
+        };
+        Self::new(Class::Stale, format!("cannot {doing}: {what}"))
+    }
+
+    /// A reply that was not hoped for.
+    pub fn refused(doing: &str, reply: &Reply) -> Self {
+        Self::new(class_of(reply), format!("cannot {doing}: the server says {reply}"))
+    }
+
+    /// Words that are no reply.
+    pub fn no_reply(doing: &str, error: &NoReply) -> Self {
+        let message = format!("cannot {doing}: the server does not speak FTP, it says {}", error.0);
+        Self::new(Class::Stale, message)
+    }
+
+    /// Whether another connection is needed after it.
+    pub fn ends_connection(&self) -> bool {
+        !matches!(self.class, Class::Denied | Class::Transient | Class::Integrity)
+    }
+}
+
+/// What a code means where no command knows better.
+fn class_of(reply: &Reply) -> Class {
+    match reply.code {
+        421 => Class::Capacity,
+        530 | 532 => Class::Configuration,
+        522 => Class::Stale,
+        551 | 400..=499 => Class::Transient,
+        _ => Class::Denied,
+    }
+}
+
+/// A fault that had to pass for an error of input and output on its way.
+#[derive(Debug)]
+struct Carried(Fault);
+
+impl std::fmt::Display for Carried {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Carried {}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        Self::other(Carried(fault))
+    }
+}
+
+/// The fault that an error of input and output is made of.
+fn carried(error: &io::Error) -> Option<Fault> {
+    let inner = error.get_ref()?;
+    if let Some(Carried(fault)) = inner.downcast_ref::<Carried>() {
+        return Some(fault.clone());
+    }
+    let tls = inner.downcast_ref::<rustls::Error>()?;
+    Some(of_tls(tls))
+}
+
+/// What TLS found. A certificate that is not believed is told in its words.
+pub fn of_tls(error: &rustls::Error) -> Fault {
+    let class = match error {
+        rustls::Error::InvalidCertificate(_)
+        | rustls::Error::NoCertificatesPresented
+        | rustls::Error::InvalidMessage(_)
+        | rustls::Error::DecryptError
+        | rustls::Error::PeerMisbehaved(_) => Class::Security,
+        _ => Class::Stale,
+    };
+    Fault::new(class, format!("the server is not trusted: {error}"))
+}

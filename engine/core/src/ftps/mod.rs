@@ -1,0 +1,191 @@
+//! A client of FTPS: explicit TLS on both channels, passive, names as bytes.
+//!
+//! The server is hostile until shown otherwise. Nothing it says moves a connection to another
+//! machine, makes one plain, or takes more memory or time than the limits say; its words are
+//! escaped wherever they are shown. It blocks: each connection is one thread's.
+
+mod connection;
+mod fault;
+pub mod listing;
+pub mod moment;
+pub mod reply;
+mod session;
+mod socket;
+mod transfer;
+mod trust;
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use zeroize::Zeroizing;
+
+pub use self::{
+    connection::Connection,
+    fault::{Class, Fault},
+    transfer::{Ending, Sink},
+    trust::{Trust, pin_of},
+};
+
+/// A server, who one is there, and why it is believed.
+#[derive(Clone)]
+pub struct Server {
+    /// Its name or address, as it was written; its certificate must hold it.
+    pub host: String,
+    /// 21 as a rule.
+    pub port: u16,
+    /// Who one is there.
+    pub user: String,
+    /// Kept in memory alone.
+    pub password: Zeroizing<String>,
+    /// Whose certificates are believed.
+    pub trust: Trust,
+    /// Whether its name may lead to this machine or to a private network.
+    pub allows_private: bool,
+}
+
+/// How long a server may take, and how much it may say.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// To open a connection.
+    pub connect: Duration,
+    /// Without a byte.
+    pub idle: Duration,
+    /// Of one folder.
+    pub listing_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(20),
+            idle: Duration::from_mins(1),
+            listing_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(formatter, "ftps://{}@[{}]:{}", self.user, self.host, self.port),
+            false => write!(formatter, "ftps://{}@{}:{}", self.user, self.host, self.port),
+        }
+    }
+}
+
+impl Server {
+    /// Where it is, found once for a whole run: whoever answers for its name must not be able to
+    /// lead one connection here and the next one there.
+    pub fn locate(&self) -> Result<IpAddr, Fault> {
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            return Ok(address); // the operator's own word
+        }
+        let failed = |what: String| Fault::new(Class::Configuration, what);
+        let found = (self.host.as_str(), self.port).to_socket_addrs().map_err(|error| {
+            Fault::new(Class::Unreachable, format!("the name {} leads nowhere: {error}", self.host))
+        })?;
+        let addresses: Vec<IpAddr> = found.map(|address: SocketAddr| address.ip()).collect();
+        if !self.allows_private
+            && let Some(private) = addresses.iter().find(|address| is_private(**address))
+        {
+            return Err(failed(format!(
+                "{} leads to {private}, which is not on the internet",
+                self.host
+            )));
+        }
+        // Servers that have both speak the older one for sure.
+        let older = addresses.iter().find(|address| address.is_ipv4());
+        older
+            .or(addresses.first())
+            .copied()
+            .ok_or_else(|| failed(format!("{} leads nowhere", self.host)))
+    }
+}
+
+/// An address of this machine, of a local network, or of nobody.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_loopback()
+                || address.is_private()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || address.is_multicast()
+                || address.is_broadcast()
+                || first == 0
+                // Shared by the customers of one provider, RFC 6598.
+                || (first == 100 && (64..128).contains(&second))
+        }
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => is_private(IpAddr::V4(mapped)),
+            None => {
+                address.is_loopback()
+                    || address.is_unspecified()
+                    || address.is_multicast()
+                    || address.is_unique_local()
+                    || address.is_unicast_link_local()
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(host: &str, allows_private: bool) -> Server {
+        Server {
+            host: host.into(),
+            port: 21,
+            user: "alice".into(),
+            password: Zeroizing::new("the secret".into()),
+            trust: Trust::System,
+            allows_private,
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_to_a_private_network_is_refused_unless_it_may() {
+        assert_eq!(server("localhost", false).locate().unwrap_err().class, Class::Configuration);
+        assert!(server("localhost", true).locate().unwrap().is_loopback());
+        assert!(server("127.0.0.1", false).locate().unwrap().is_loopback(), "the operator's word");
+    }
+
+    #[test]
+    fn private_addresses_are_known() {
+        for address in [
+            "10.1.2.3",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "224.0.0.1",
+        ] {
+            assert!(is_private(address.parse().unwrap()), "{address}");
+        }
+        for address in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860:4860::8888"] {
+            assert!(!is_private(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        assert_eq!(format!("{:?}", server("::1", false)), "ftps://alice@[::1]:21");
+    }
+}

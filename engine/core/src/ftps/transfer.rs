@@ -1,0 +1,245 @@
+//! Data connections: what is in a file, and what a folder lists.
+//!
+//! A transfer is whole when the server says so on the control connection and the encryption
+//! ended as it should. Neither is proof alone: servers say 226 for what they could not read, and
+//! whoever cuts a connection cannot end the encryption.
+
+use std::io::{self, Read, Write};
+
+use rustls::StreamOwned;
+
+use super::{
+    Class, Connection, Fault,
+    connection::{Secure, check_path},
+    listing::{Listing, long_listing, machine_listing, number},
+    moment::{Moment, moment},
+    reply::{Reply, port},
+};
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Takes what comes; a fault of its own ends the transfer.
+pub type Sink<'sink> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'sink;
+
+/// How a transfer ended that the server calls complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// What came.
+    pub bytes: u64,
+    /// Whether the encryption was ended by the server, so that nothing was cut off.
+    pub is_clean: bool,
+    /// What the server said in the end.
+    pub reply: Reply,
+}
+
+/// What a server says of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Details {
+    /// Its length in bytes.
+    pub size_bytes: Option<u64>,
+    /// When it was last written to.
+    pub modified: Option<Moment>,
+}
+
+impl Connection {
+    /// Give `sink` the content of a file, which the caller compares with the size it knows.
+    /// `has_more` says that another transfer follows, whose port is asked for at once.
+    pub fn retrieve(
+        &mut self,
+        path: &[u8],
+        has_more: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<Ending, Fault> {
+        check_path(path)?;
+        self.transfer(&[b"RETR ", path].concat(), has_more, sink)
+    }
+
+    /// The entries of a folder; an error where they may not be all.
+    pub fn list(&mut self, path: &[u8]) -> Result<Listing, Fault> {
+        check_path(path)?;
+        self.enter(path)?;
+        let (command, understand): (&[u8], fn(&[u8]) -> _) = match self.knows("MLST") {
+            true => (b"MLSD", machine_listing),
+            false => (b"LIST -a", long_listing),
+        };
+        let most_bytes = self.listing_bytes();
+        let mut content = Vec::new();
+        let ending = self.transfer(command, false, &mut |bytes| {
+            content.extend_from_slice(bytes);
+            match content.len() > most_bytes {
+                true => {
+                    let message = format!("its listing has more than {most_bytes} bytes");
+                    Err(Fault::new(Class::Integrity, message))
+                }
+                false => Ok(()),
+            }
+        })?;
+        if let Some(words) = REFUSALS.iter().find(|words| ending.reply.says(words)) {
+            let message = format!("the server says {} ({words})", ending.reply);
+            return Err(Fault::new(Class::Denied, message));
+        }
+        if !ending.is_clean {
+            return Err(Fault::new(Class::Transient, "its listing was cut off"));
+        }
+        understand(&content).map_err(|error| Fault::new(Class::Integrity, error.0))
+    }
+
+    /// Go into a folder: servers that list by a path list nothing where they may not enter.
+    fn enter(&mut self, path: &[u8]) -> Result<(), Fault> {
+        let command = [b"CWD ", path].concat();
+        if !self.may_ask_ahead() {
+            let reply = self.ask(&command)?;
+            return entered(&reply);
+        }
+        self.send(&[&command, b"EPSV"])?;
+        let (reply, next) = (self.reply()?, self.reply()?);
+        self.next_port = port(&next);
+        entered(&reply)
+    }
+
+    /// Sizes and times of files, in their order; None of what the server does not tell.
+    pub fn details(&mut self, paths: &[&[u8]]) -> Result<Vec<Details>, Fault> {
+        paths.iter().try_for_each(|path| check_path(path))?;
+        let sizes = self.ask_each(b"SIZE ", paths)?;
+        let moments = self.ask_each(b"MDTM ", paths)?;
+        let details = sizes.iter().zip(&moments).map(|(size, time)| Details {
+            size_bytes: told(size).and_then(number),
+            modified: told(time).and_then(moment),
+        });
+        Ok(details.collect())
+    }
+
+    fn ask_each(&mut self, command: &[u8], paths: &[&[u8]]) -> Result<Vec<Reply>, Fault> {
+        let commands: Vec<_> = paths.iter().map(|path| [command, path].concat()).collect();
+        self.ask_all(&commands)
+    }
+
+    /// Run a command that moves data.
+    fn transfer(
+        &mut self,
+        command: &[u8],
+        has_more: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<Ending, Fault> {
+        let address = self.data_address()?;
+        let asks_ahead = has_more && self.may_ask_ahead();
+        match asks_ahead {
+            true => self.send_together(&[command, b"EPSV"])?,
+            false => self.send(&[command])?,
+        }
+        let mut socket = self.dial(address)?;
+        let (tls, hello) = self.begin_handshake()?;
+        let greeted = socket.write_all(&hello);
+        let began = self.reply()?;
+        if !matches!(began.code, 125 | 150) {
+            // It never read the greeting, which is good for the next one.
+            self.spare = Some((tls, hello));
+            return Err(self.refused(&began, asks_ahead)?);
+        }
+        greeted.map_err(|error| Fault::broken("open a data connection", &error))?;
+        let mut channel = StreamOwned::new(tls, socket);
+        let taken = self.take(&mut channel, sink);
+        // Some servers wait for this before they say that the transfer is complete.
+        channel.conn.send_close_notify();
+        let _ = channel.conn.write_tls(&mut channel.sock);
+        drop(channel);
+        self.finish(taken, asks_ahead)
+    }
+
+    /// Why a transfer did not begin.
+    fn refused(&mut self, reply: &Reply, asks_ahead: bool) -> Result<Fault, Fault> {
+        if asks_ahead && reply.code == 229 {
+            return Ok(self.mixed_up());
+        }
+        if reply.is_success() {
+            return Ok(Fault::new(
+                Class::Stale,
+                format!("a transfer was over before it began: {reply}"),
+            ));
+        }
+        if asks_ahead {
+            self.take_next_port()?;
+        }
+        Ok(Fault::refused("read it", reply))
+    }
+
+    /// The server answered the second command before the first, or gave up the first for it. It
+    /// does not bear to be asked ahead; the next connection knows.
+    fn mixed_up(&mut self) -> Fault {
+        self.asks_ahead = false;
+        Fault::new(Class::Stale, "the server mixed up two commands")
+    }
+
+    fn take_next_port(&mut self) -> Result<(), Fault> {
+        let reply = self.reply()?;
+        self.next_port = port(&reply);
+        self.asks_ahead = self.next_port.is_some();
+        Ok(())
+    }
+
+    /// Take all data; its length, and whether it ended as it should.
+    fn take(&mut self, channel: &mut Secure, sink: &mut Sink<'_>) -> Result<(u64, bool), Fault> {
+        let broken = |error: io::Error| Fault::broken("read it", &error);
+        while channel.conn.is_handshaking() {
+            channel.conn.complete_io(&mut channel.sock).map_err(broken)?;
+        }
+        self.recognise(&channel.conn)?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut bytes = 0;
+        loop {
+            match channel.read(&mut buffer) {
+                Ok(0) => return Ok((bytes, true)),
+                Ok(count) => {
+                    bytes += count as u64;
+                    sink(buffer.get(..count).unwrap_or_default())?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Ok((bytes, false));
+                }
+                Err(error) => return Err(broken(error)),
+            }
+        }
+    }
+
+    /// Hear what the server says of a transfer whose data ended.
+    fn finish(
+        &mut self,
+        taken: Result<(u64, bool), Fault>,
+        asks_ahead: bool,
+    ) -> Result<Ending, Fault> {
+        let taken = match taken {
+            // What the server says then was meant for somebody else, or does not matter any more.
+            Err(fault) if fault.class != Class::Stale => return Err(fault),
+            taken => taken,
+        };
+        let reply = self.reply()?;
+        if asks_ahead && reply.code == 229 {
+            return Err(self.mixed_up());
+        }
+        if asks_ahead {
+            self.take_next_port()?;
+        }
+        if !matches!(reply.code, 226 | 250) {
+            return Err(Fault::refused("read it", &reply));
+        }
+        let (bytes, is_clean) = taken?;
+        Ok(Ending { bytes, is_clean, reply })
+    }
+}
+
+/// What servers say in the reply that calls a listing complete, where it is not.
+const REFUSALS: [&str; 4] =
+    ["failed to open directory", "unable to read", "permission denied", "cannot open"];
+
+fn entered(reply: &Reply) -> Result<(), Fault> {
+    match reply.is_success() {
+        true => Ok(()),
+        false => Err(Fault::refused("enter it", reply)),
+    }
+}
+
+/// What follows `213 `.
+fn told(reply: &Reply) -> Option<&[u8]> {
+    let line = reply.lines.first().filter(|_| reply.code == 213)?;
+    line.get(4..).map(<[u8]>::trim_ascii)
+}

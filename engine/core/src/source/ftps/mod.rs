@@ -1,0 +1,120 @@
+//! A folder of an FTPS server as a source.
+
+mod folder;
+mod pool;
+mod reading;
+mod walk;
+
+use std::{ffi::OsString, sync::Arc};
+
+use crossbeam_channel::bounded;
+
+use self::{
+    pool::{Place, Pool},
+    reading::FtpsFile,
+    walk::Walk,
+};
+use super::{
+    Source,
+    directory::{BATCHES_AHEAD, ReadAhead, exclude},
+};
+use crate::{
+    control::Control,
+    error::{Error, ErrorKind, Result},
+    ftps::{Class, Connection, Fault, Limits, Server},
+};
+
+/// A folder of a server.
+#[derive(Debug, Clone)]
+pub struct FtpsPlace {
+    /// The server.
+    pub server: Server,
+    /// The folder there, as the server calls it.
+    pub path: Vec<u8>,
+    /// Connections at most.
+    pub most_connections: usize,
+}
+
+/// A folder of a server that was found and can be listed.
+pub struct FtpsSource {
+    pool: Arc<Pool>,
+    rules: Arc<walk::Rules>,
+    name: OsString,
+    first: std::sync::Mutex<Option<Connection>>,
+}
+
+impl FtpsSource {
+    /// Log in and look for the folder; in the snapshot it is called `name`.
+    /// `globs` are left out, relative to the folder, as in gitignore.
+    pub fn open(
+        place: &FtpsPlace,
+        globs: &[String],
+        name: &str,
+        control: Arc<Control>,
+    ) -> Result<Self> {
+        let rules = walk::Rules { exclude: exclude(globs)? };
+        let (server, limits) = (&place.server, Limits::default());
+        let unavailable = |fault: Fault| unavailable(place, &fault);
+        let address = server.locate().map_err(unavailable)?;
+        let mut first =
+            Connection::open(server, address, &limits, &control).map_err(unavailable)?;
+        let root = root_path(&mut first, &place.path).map_err(unavailable)?;
+        let place = Place {
+            server: server.clone(),
+            address,
+            limits,
+            root,
+            most_connections: place.most_connections,
+        };
+        let pool = Pool::new(place, control);
+        let first = std::sync::Mutex::new(Some(first));
+        Ok(Self { pool, rules: Arc::new(rules), name: name.into(), first })
+    }
+}
+
+/// The folder without a slash at its end, if one can enter it.
+fn root_path(connection: &mut Connection, path: &[u8]) -> std::result::Result<Vec<u8>, Fault> {
+    let trimmed = path.strip_suffix(b"/").unwrap_or(path);
+    let path: &[u8] = if trimmed.is_empty() { b"/" } else { trimmed };
+    let reply = connection.ask(&[b"CWD ", path].concat())?;
+    match reply.is_success() {
+        true => Ok(path.to_vec()),
+        false => Err(Fault::refused("enter the folder", &reply)),
+    }
+}
+
+fn unavailable(place: &FtpsPlace, fault: &Fault) -> Error {
+    let path = crate::ftps::reply::shown(&place.path);
+    let message = format!("the source {}{path} cannot be opened: {}", place.server, fault.message);
+    let kind = match fault.class {
+        Class::Cancelled => ErrorKind::Cancelled,
+        _ => ErrorKind::SourceUnavailable,
+    };
+    Error::new(kind, message)
+}
+
+impl Source for FtpsSource {
+    type File = FtpsFile;
+    type Entries = ReadAhead<FtpsFile>;
+
+    fn entries(&self) -> Self::Entries {
+        let (sender, batches) = bounded(BATCHES_AHEAD);
+        if let Some(first) = crate::workers::lock(&self.first).take() {
+            self.pool.start(first);
+        }
+        let walk = Walk::new(self.pool.clone(), self.rules.clone(), self.name.clone(), sender);
+        let thread = std::thread::spawn(move || walk.run());
+        ReadAhead::new(batches, thread)
+    }
+
+    fn lost(&self) -> Option<String> {
+        let fault = self.pool.failure().filter(|fault| fault.class != Class::Cancelled)?;
+        Some(format!("the source could not be read to its end: {}", fault.message))
+    }
+}
+
+impl Drop for FtpsSource {
+    fn drop(&mut self) {
+        self.pool.end();
+    }
+}

@@ -1,0 +1,445 @@
+//! Connections to one server, each of which does one thing after the other.
+//!
+//! Folders are listed ahead of who walks them, breadth first; files are read ahead of who opens
+//! them, in their order, as far as memory allows. The number of connections grows while there is
+//! work, and shrinks where the server bears no more.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    folder::{self, Folder},
+    reading::Reading,
+};
+use crate::{
+    control::Control,
+    ftps::{Class, Connection, Fault, Limits, Server},
+    workers::{catching, lock},
+};
+
+/// How often something that may pass is tried.
+const MOST_ATTEMPTS: u32 = 3;
+/// Connections at the start; more come while there is work for them.
+const FIRST_CONNECTIONS: usize = 4;
+/// What is read ahead of the archiver, in bytes.
+const MOST_READ_AHEAD: u64 = 64 * 1024 * 1024;
+/// How long a server may be away.
+const PATIENCE: Duration = Duration::from_mins(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Where everything is, and who may do how much at a time.
+pub struct Place {
+    /// The server.
+    pub server: Server,
+    /// Where it was found to be.
+    pub address: IpAddr,
+    /// What it may take.
+    pub limits: Limits,
+    /// The folder that is backed up, as the server calls it; without a slash at its end.
+    pub root: Vec<u8>,
+    /// Connections at most.
+    pub most_connections: usize,
+}
+
+/// What the connections share.
+pub struct Pool {
+    pub place: Place,
+    pub control: Arc<Control>,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The server does not bear that the next port is asked for ahead.
+    mixes_up: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Folders that were asked for, and what came of it; paths relative to the root.
+    folders: HashMap<Vec<u8>, Option<Result<Folder, Fault>>>,
+    lists: VecDeque<Vec<u8>>,
+    reads: VecDeque<Arc<Reading>>,
+    /// Files that are being read, in the order in which that began.
+    active: Vec<Arc<Reading>>,
+    /// Bytes that are, or will be, in memory of files that nobody has taken yet.
+    read_ahead_bytes: u64,
+    connections: usize,
+    /// As many connections as the server bears.
+    most_connections: usize,
+    idle: usize,
+    has_ended: bool,
+    /// What ended everything.
+    failure: Option<Fault>,
+    /// When the server last did what it was asked.
+    well_at: Option<Instant>,
+}
+
+enum Task {
+    List(Vec<u8>),
+    Read(Arc<Reading>),
+}
+
+impl Pool {
+    /// Nothing is done before [`Pool::start`].
+    pub fn new(place: Place, control: Arc<Control>) -> Arc<Self> {
+        let state = State { most_connections: place.most_connections.max(1), ..State::default() };
+        Arc::new(Self {
+            place,
+            control,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            mixes_up: AtomicBool::new(false),
+        })
+    }
+
+    /// Begin with a connection that is open already.
+    pub fn start(self: &Arc<Self>, first: Connection) {
+        self.work_with(Some(first));
+        for _ in 1..FIRST_CONNECTIONS.min(self.place.most_connections) {
+            self.work_with(None);
+        }
+    }
+
+    /// Nothing more is needed; connections end when what they do is done.
+    pub fn end(&self) {
+        let mut state = lock(&self.state);
+        state.has_ended = true;
+        let waiting: Vec<_> = state.reads.drain(..).collect();
+        drop(state);
+        let ended = Fault::new(Class::Cancelled, "the run ends");
+        waiting.iter().for_each(|reading| reading.end(Err(ended.clone())));
+        self.changed.notify_all();
+    }
+
+    /// What ended everything, if something did.
+    pub fn failure(&self) -> Option<Fault> {
+        lock(&self.state).failure.clone()
+    }
+
+    /// List a folder some time.
+    pub fn list_later(&self, path: Vec<u8>) {
+        let mut state = lock(&self.state);
+        if !state.folders.contains_key(&path) {
+            state.folders.insert(path.clone(), None);
+            state.lists.push_back(path);
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// What a folder holds; waits until it is listed, which is done next.
+    pub fn listed(&self, path: &[u8]) -> Result<Folder, Fault> {
+        self.list_later(path.to_vec());
+        let mut state = lock(&self.state);
+        if let Some(place) = state.lists.iter().position(|queued| queued == path)
+            && let Some(next) = state.lists.remove(place)
+        {
+            state.lists.push_front(next);
+        }
+        loop {
+            if let Some(failure) = &state.failure {
+                return Err(failure.clone());
+            }
+            if state.has_ended || self.control.is_ending() {
+                return Err(Fault::new(Class::Cancelled, "the run ends"));
+            }
+            if matches!(state.folders.get(path), Some(Some(_)))
+                && let Some(Some(result)) = state.folders.remove(path)
+            {
+                return result;
+            }
+            state = wait(&self.changed, state);
+        }
+    }
+
+    /// Read a file ahead of who opens it.
+    pub fn read_later(&self, reading: Arc<Reading>) {
+        lock(&self.state).reads.push_back(reading);
+        self.changed.notify_all();
+    }
+
+    /// Read a file next, unless that has begun: somebody waits for it. Where all connections are
+    /// busy with what nobody takes yet, one of them is free for it.
+    pub fn read_now(&self, reading: &Arc<Reading>) {
+        let mut state = lock(&self.state);
+        let is_active = state.active.iter().any(|active| Arc::ptr_eq(active, reading));
+        if !is_active && !reading.has_ended() {
+            state.reads.retain(|queued| !Arc::ptr_eq(queued, reading));
+            state.reads.push_front(reading.clone());
+            if state.idle == 0 {
+                let unwanted = state.active.iter().rfind(|active| !active.is_wanted());
+                unwanted.inspect(|active| active.interrupt(true));
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Nobody takes a file any more: its memory is free, and it need not be read.
+    pub fn forget(&self, reading: &Arc<Reading>) {
+        let mut state = lock(&self.state);
+        state.reads.retain(|queued| !Arc::ptr_eq(queued, reading));
+        state.read_ahead_bytes -= reading.reserve(0);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn work_with(self: &Arc<Self>, connection: Option<Connection>) {
+        lock(&self.state).connections += 1;
+        let pool = self.clone();
+        thread::spawn(move || {
+            let mut worker = Worker { pool: pool.clone(), connection };
+            let done = catching(|| {
+                worker.run();
+                Ok(())
+            });
+            if let Err(error) = done {
+                pool.fail(&Fault::new(Class::Configuration, error.to_string()));
+            }
+            lock(&pool.state).connections -= 1;
+            pool.changed.notify_all();
+        });
+    }
+
+    /// The next thing to do; None where there will be none. Files first: somebody waits for them.
+    fn next_task(self: &Arc<Self>) -> Option<(Task, bool)> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.has_ended || state.failure.is_some() || self.control.is_ending() {
+                return None;
+            }
+            if state.connections > state.most_connections {
+                return None;
+            }
+            let task = Self::take_task(&mut state);
+            if let Some(task) = task {
+                let has_more = !state.reads.is_empty();
+                let has_work = !state.reads.is_empty() || !state.lists.is_empty();
+                if has_work && state.idle == 0 && state.connections < state.most_connections {
+                    drop(state);
+                    self.work_with(None);
+                }
+                return Some((task, has_more));
+            }
+            state.idle += 1;
+            state = wait(&self.changed, state);
+            state.idle -= 1;
+        }
+    }
+
+    fn take_task(state: &mut State) -> Option<Task> {
+        if let Some(reading) = state.reads.front() {
+            let bytes = reading.read_ahead_bytes();
+            let has_room = state.read_ahead_bytes + bytes <= MOST_READ_AHEAD;
+            if has_room || reading.is_wanted() || state.read_ahead_bytes == 0 {
+                let reading = state.reads.pop_front()?;
+                // One that was interrupted is counted already.
+                state.read_ahead_bytes += bytes - reading.reserve(bytes).min(bytes);
+                reading.interrupt(false);
+                state.active.push(reading.clone());
+                return Some(Task::Read(reading));
+            }
+        }
+        state.lists.pop_front().map(Task::List)
+    }
+
+    fn note_listed(&self, path: Vec<u8>, result: Result<Folder, Fault>) {
+        let mut state = lock(&self.state);
+        if let Ok(folder) = &result {
+            for path in folder.folders_below(&path) {
+                state.folders.insert(path.clone(), None);
+                state.lists.push_back(path);
+            }
+        }
+        state.folders.insert(path, Some(result));
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// End everything: nothing that is done from now on would be of use.
+    fn fail(&self, fault: &Fault) {
+        let mut state = lock(&self.state);
+        let waiting: Vec<_> = state.reads.drain(..).collect();
+        state.failure.get_or_insert(fault.clone());
+        drop(state);
+        waiting.iter().for_each(|reading| reading.end(Err(fault.clone())));
+        self.changed.notify_all();
+    }
+
+    /// The server bears one connection less; false where this is the last one.
+    fn shrink(&self) -> bool {
+        let mut state = lock(&self.state);
+        let fewer = state.connections.saturating_sub(1);
+        state.most_connections = state.most_connections.min(fewer).max(1);
+        state.failure.is_none() && fewer > 0
+    }
+
+    fn is_ending(&self) -> bool {
+        let state = lock(&self.state);
+        state.has_ended || state.failure.is_some() || self.control.is_ending()
+    }
+}
+
+/// A cancelled run does not ring; whoever waits looks from time to time.
+pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
+    let tick = Duration::from_millis(200);
+    changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// One connection, and the thread that uses it.
+struct Worker {
+    pool: Arc<Pool>,
+    connection: Option<Connection>,
+}
+
+impl Worker {
+    /// Do one thing after the other, until there is nothing left or one connection is too many.
+    fn run(&mut self) {
+        while let Some((task, has_more)) = self.pool.next_task() {
+            let is_one_too_many = match task {
+                Task::List(path) => self.list(path),
+                Task::Read(reading) => self.read(&reading, has_more),
+            };
+            if is_one_too_many {
+                return;
+            }
+        }
+    }
+
+    fn list(&mut self, path: Vec<u8>) -> bool {
+        let full = join(&self.pool.place.root, &path);
+        let result = self.insist(|connection| folder::list(connection, &full));
+        if is_too_many(&result) {
+            lock(&self.pool.state).lists.push_front(path);
+            return true;
+        }
+        self.pool.note_listed(path, result);
+        false
+    }
+
+    fn read(&mut self, reading: &Arc<Reading>, has_more: bool) -> bool {
+        let full = join(&self.pool.place.root, reading.path());
+        let result = self.insist(|connection| reading.read(connection, &full, has_more));
+        let is_too_many = is_too_many(&result);
+        let is_later = matches!(&result, Err(fault) if fault.class == Class::Interrupted);
+        let mut state = lock(&self.pool.state);
+        state.active.retain(|active| !Arc::ptr_eq(active, reading));
+        match is_too_many || is_later {
+            // What somebody waits for stands before it.
+            true if reading.is_wanted() => state.reads.push_front(reading.clone()),
+            true => {
+                let place = state.reads.iter().take_while(|queued| queued.is_wanted()).count();
+                state.reads.insert(place, reading.clone());
+            }
+            false => reading.end(result),
+        }
+        drop(state);
+        self.pool.changed.notify_all();
+        is_too_many
+    }
+
+    /// Do something until it is done, or there is no use in trying it again. A fault of
+    /// [`Class::Capacity`] means that others go on with it, and this connection is one too many.
+    fn insist<T>(
+        &mut self,
+        mut doing: impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut attempts = 0;
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let result = self.with_connection(&mut doing);
+            let fault = match result {
+                Ok(done) => {
+                    lock(&self.pool.state).well_at = Some(Instant::now());
+                    return Ok(done);
+                }
+                Err(fault) => fault,
+            };
+            if fault.ends_connection() {
+                self.connection = None;
+            }
+            match fault.class {
+                Class::Denied | Class::Changed | Class::Interrupted | Class::Cancelled => {
+                    return Err(fault);
+                }
+                Class::Security | Class::Configuration => {
+                    self.pool.fail(&fault);
+                    return Err(fault);
+                }
+                Class::Transient | Class::Integrity | Class::Stale => {
+                    attempts += 1;
+                    if attempts >= MOST_ATTEMPTS {
+                        return Err(fault);
+                    }
+                }
+                Class::Capacity if self.pool.shrink() => return Err(fault),
+                Class::Capacity | Class::Unreachable => {
+                    if self.has_lost_patience() {
+                        self.pool.fail(&fault);
+                        return Err(fault);
+                    }
+                    self.rest(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+            if self.pool.is_ending() {
+                return Err(Fault::new(Class::Cancelled, "the run ends"));
+            }
+        }
+    }
+
+    fn with_connection<T>(
+        &mut self,
+        doing: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let pool = &self.pool;
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            empty => {
+                let place = &pool.place;
+                let opened =
+                    Connection::open(&place.server, place.address, &place.limits, &pool.control)?;
+                empty.insert(opened)
+            }
+        };
+        if pool.mixes_up.load(Relaxed) {
+            connection.ask_no_more_ahead();
+        }
+        let result = doing(connection);
+        pool.mixes_up.fetch_or(!connection.asks_ahead(), Relaxed);
+        result
+    }
+
+    /// Whether the server was away for too long.
+    fn has_lost_patience(&self) -> bool {
+        let mut state = lock(&self.pool.state);
+        state.well_at.get_or_insert_with(Instant::now).elapsed() > PATIENCE
+    }
+
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.pool.is_ending() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn is_too_many<T>(result: &Result<T, Fault>) -> bool {
+    matches!(result, Err(fault) if fault.class == Class::Capacity)
+}
+
+/// The path of something in a folder.
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match (folder, name) {
+        (b"", name) => name.to_vec(),
+        (folder, b"") => folder.to_vec(),
+        (b"/", name) => [b"/", name].concat(),
+        (folder, name) => [folder, b"/", name].concat(),
+    }
+}

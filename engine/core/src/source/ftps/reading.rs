@@ -1,0 +1,263 @@
+//! A file on its way from the server to the archiver.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use sha2::{Digest, Sha256};
+
+use super::pool::{Pool, wait};
+use crate::{
+    ftps::{Class, Connection, Fault},
+    issue::IssueKind,
+    source::{Failure, SourceFile, SourceReader},
+    workers::lock,
+};
+
+/// Of one file so much is in memory at most.
+const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The content of one file, from whoever reads it to whoever opens it.
+pub struct Reading {
+    path: Vec<u8>,
+    listed_bytes: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+    is_wanted: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    chunks: VecDeque<Vec<u8>>,
+    waiting_bytes: u64,
+    /// Everything that was ever put into `chunks`, to go on after a fault.
+    delivered_bytes: u64,
+    delivered: Sha256,
+    end: Option<Result<(), Fault>>,
+    /// Nobody will take it any more.
+    is_dropped: bool,
+    /// Somebody needs the connection, should it have to wait.
+    is_interrupted: bool,
+    /// What is counted for it of the memory for reading ahead.
+    reserved_bytes: u64,
+}
+
+impl Reading {
+    /// Nothing is read yet.
+    pub fn new(path: Vec<u8>, listed_bytes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            listed_bytes,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            is_wanted: AtomicBool::new(false),
+        })
+    }
+
+    /// Relative to the source.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// What it takes of memory until it is taken.
+    pub fn read_ahead_bytes(&self) -> u64 {
+        self.listed_bytes.min(WINDOW_BYTES)
+    }
+
+    /// From now on so much memory is counted for it; returns what was counted before.
+    pub fn reserve(&self, bytes: u64) -> u64 {
+        std::mem::replace(&mut lock(&self.state).reserved_bytes, bytes)
+    }
+
+    /// Whether to leave the connection to somebody else rather than to wait on it.
+    pub fn interrupt(&self, is_interrupted: bool) {
+        lock(&self.state).is_interrupted = is_interrupted;
+        self.changed.notify_all();
+    }
+
+    /// Whether somebody waits for it.
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Relaxed)
+    }
+
+    /// Read it from the server. Called again after a fault, it goes on behind what was delivered
+    /// if that is still what the server has.
+    pub fn read(
+        &self,
+        connection: &mut Connection,
+        path: &[u8],
+        has_more: bool,
+    ) -> Result<(), Fault> {
+        let (known_bytes, known) = {
+            let state = lock(&self.state);
+            (state.delivered_bytes, state.delivered.clone())
+        };
+        let mut again = Again { left_bytes: known_bytes, seen: Sha256::new(), known };
+        let ending = connection.retrieve(path, has_more, &mut |bytes| {
+            let new = again.pass(bytes)?;
+            self.deliver(new)
+        })?;
+        if again.left_bytes > 0 || ending.bytes != self.listed_bytes {
+            let message = format!("{} bytes were listed, {} came", self.listed_bytes, ending.bytes);
+            return Err(Fault::new(Class::Integrity, message));
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, bytes: &[u8]) -> Result<(), Fault> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let mut state = lock(&self.state);
+        while state.waiting_bytes >= WINDOW_BYTES && !state.is_dropped {
+            if state.is_interrupted {
+                return Err(Fault::new(Class::Interrupted, "another file goes first"));
+            }
+            state = wait(&self.changed, state);
+        }
+        if state.is_dropped {
+            return Err(Fault::new(Class::Cancelled, "nobody reads it any more"));
+        }
+        if state.delivered_bytes + bytes.len() as u64 > self.listed_bytes {
+            let message = format!("{} bytes were listed, more came", self.listed_bytes);
+            return Err(Fault::new(Class::Stale, message));
+        }
+        state.delivered.update(bytes);
+        state.delivered_bytes += bytes.len() as u64;
+        state.waiting_bytes += bytes.len() as u64;
+        state.chunks.push_back(bytes.to_vec());
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// It was read to its end, or never will be.
+    pub fn end(&self, result: Result<(), Fault>) {
+        lock(&self.state).end.get_or_insert(result);
+        self.changed.notify_all();
+    }
+
+    /// Whether nothing more will be read of it.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.state).end.is_some()
+    }
+
+    /// Wait until some of it came, or the end.
+    fn begun(&self) -> Result<(), Fault> {
+        let mut state = lock(&self.state);
+        loop {
+            match &state.end {
+                _ if state.delivered_bytes > 0 => return Ok(()),
+                Some(end) => return end.clone(),
+                None => state = wait(&self.changed, state),
+            }
+        }
+    }
+
+    fn take(&self, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(chunk) = state.chunks.front_mut() {
+                let count = chunk.len().min(buffer.len());
+                let (now, later) = chunk.split_at(count);
+                buffer.get_mut(..count).unwrap_or_default().copy_from_slice(now);
+                let rest = later.to_vec();
+                match rest.is_empty() {
+                    true => drop(state.chunks.pop_front()),
+                    false => *chunk = rest,
+                }
+                state.waiting_bytes -= count as u64;
+                drop(state);
+                self.changed.notify_all();
+                return Ok(count);
+            }
+            match &state.end {
+                Some(Ok(())) => return Ok(0),
+                Some(Err(fault)) => return Err(fault.clone()),
+                None => state = wait(&self.changed, state),
+            }
+        }
+    }
+
+    fn give_up(&self) {
+        let mut state = lock(&self.state);
+        state.is_dropped = true;
+        state.chunks.clear();
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+/// Passes over what was delivered before, when it is the same.
+struct Again {
+    left_bytes: u64,
+    seen: Sha256,
+    known: Sha256,
+}
+
+impl Again {
+    fn pass<'bytes>(&mut self, bytes: &'bytes [u8]) -> Result<&'bytes [u8], Fault> {
+        if self.left_bytes == 0 {
+            return Ok(bytes);
+        }
+        let old = usize::try_from(self.left_bytes).unwrap_or(usize::MAX).min(bytes.len());
+        let (old, new) = bytes.split_at(old);
+        self.seen.update(old);
+        self.left_bytes -= old.len() as u64;
+        if self.left_bytes == 0 && self.seen.clone().finalize() != self.known.clone().finalize() {
+            return Err(Fault::new(Class::Changed, "it changed while it was read"));
+        }
+        Ok(new)
+    }
+}
+
+/// A file as it was listed.
+pub struct FtpsFile {
+    pub reading: Arc<Reading>,
+    pub pool: Arc<Pool>,
+}
+
+/// The content of a file.
+pub struct FtpsReader(FtpsFile);
+
+impl SourceFile for FtpsFile {
+    type Reader = FtpsReader;
+
+    fn open(self) -> Result<FtpsReader, Failure> {
+        self.reading.is_wanted.store(true, Relaxed);
+        self.pool.read_now(&self.reading);
+        self.reading.begun().map_err(|fault| failure(&fault))?;
+        Ok(FtpsReader(self))
+    }
+}
+
+impl SourceReader for FtpsReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.reading.take(buffer).map_err(io::Error::from)
+    }
+
+    fn change(&mut self) -> Option<Failure> {
+        None
+    }
+}
+
+impl Drop for FtpsFile {
+    fn drop(&mut self) {
+        self.reading.give_up();
+        self.pool.forget(&self.reading);
+    }
+}
+
+/// What a fault means for a file.
+fn failure(fault: &Fault) -> Failure {
+    let kind = match fault.class {
+        Class::Integrity | Class::Changed => IssueKind::Rewritten,
+        _ => IssueKind::Unreadable,
+    };
+    Failure::new(kind, fault.message.clone())
+}
