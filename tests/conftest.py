@@ -5,6 +5,7 @@ import pytest
 pytest_plugins = [
     "tests.house.installing",
     "tests.servers.s3",
+    "tests.servers.ftps",
     "tests.stories.world",
     "tests.stories.acme",
     "tests.stories.lost",
