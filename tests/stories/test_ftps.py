@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import unstoppable_engine as engine
 
-from tests.servers.ftps import FtpsServer, Pyftpd
+from tests.servers.ftps import FtpsServer, Proftpd, Pyftpd
 
 BIRTH = engine.Birth("acme", "www", 1)
 KEY = engine.derive_repository_key(engine.generate_root_secret(), BIRTH)
@@ -161,3 +161,26 @@ def test_a_name_that_leads_to_this_machine_has_to_be_allowed(site):
 
     with pytest.raises(engine.SourceUnavailable, match="which is not on the internet"):
         site.backup(source)
+
+
+def test_links_lead_where_they_led(site):
+    root = site.server.root
+    (root / "file").write_text("content\n")
+    (root / "folder").mkdir()
+    (root / "to a file").symlink_to("file")
+    (root / "to a folder").symlink_to("folder")
+    (root / "folder" / "up").symlink_to("..")
+
+    summary = site.backup()
+    back = site.restored(summary)
+
+    if isinstance(site.server, Pyftpd):
+        # It takes a link for what it leads to, and one that leads up for a folder without end.
+        assert summary.tags == ["partial"]
+        assert {issue.kind for issue in summary.issues} == {"listing"}
+        return
+    told = [(issue.kind, issue.path) for issue in summary.issues]
+    # proftpd tells in the listing for people alone where links lead, and leaves this one out there.
+    assert told == ([("unreadable", b"folder/up")] if isinstance(site.server, Proftpd) else [])
+    for name in ("to a file", "to a folder"):
+        assert (back / name).readlink() == (root / name).readlink()

@@ -2,6 +2,8 @@
 //!
 //! A line that cannot be understood fails its folder: what it says would be missing in silence.
 
+use std::collections::HashMap;
+
 use super::{
     moment::{Moment, moment},
     reply::shown,
@@ -52,6 +54,19 @@ pub struct Listing {
 /// Why a listing is not believed: one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unbelievable(pub String);
+
+impl Listing {
+    /// Take from another listing of the folder where links lead, for those that lack it.
+    pub fn take_targets(&mut self, other: Self) {
+        let mut targets: HashMap<Vec<u8>, Kind> =
+            other.entries.into_iter().map(|entry| (entry.name, entry.kind)).collect();
+        for entry in self.entries.iter_mut().filter(|entry| entry.kind == Kind::Link(None)) {
+            if let Some(kind @ Kind::Link(_)) = targets.remove(&entry.name) {
+                entry.kind = kind;
+            }
+        }
+    }
+}
 
 /// Understand what MLSD lists.
 pub fn machine_listing(content: &[u8]) -> Result<Listing, Unbelievable> {

@@ -11,7 +11,7 @@ use rustls::StreamOwned;
 use super::{
     Class, Connection, Fault,
     connection::{Secure, check_path},
-    listing::{Listing, long_listing, machine_listing, number},
+    listing::{Entry, Kind, Listing, Unbelievable, long_listing, machine_listing, number},
     moment::{Moment, moment},
     reply::{Reply, port},
 };
@@ -56,12 +56,27 @@ impl Connection {
 
     /// The entries of a folder; an error where they may not be all.
     pub fn list(&mut self, path: &[u8]) -> Result<Listing, Fault> {
+        if !self.knows("MLST") {
+            return self.list_by(b"LIST -a", long_listing, path);
+        }
+        let mut listing = self.list_by(b"MLSD", machine_listing, path)?;
+        let is_untold = |entry: &Entry| entry.kind == Kind::Link(None);
+        if listing.entries.iter().any(is_untold) {
+            // Where links lead it tells only in the listing for people.
+            let told = self.list_by(b"LIST -a", long_listing, path)?;
+            listing.take_targets(told);
+        }
+        Ok(listing)
+    }
+
+    fn list_by(
+        &mut self,
+        command: &[u8],
+        understand: fn(&[u8]) -> Result<Listing, Unbelievable>,
+        path: &[u8],
+    ) -> Result<Listing, Fault> {
         check_path(path)?;
         self.enter(path)?;
-        let (command, understand): (&[u8], fn(&[u8]) -> _) = match self.knows("MLST") {
-            true => (b"MLSD", machine_listing),
-            false => (b"LIST -a", long_listing),
-        };
         let most_bytes = self.listing_bytes();
         let mut content = Vec::new();
         let ending = self.transfer(command, false, &mut |bytes| {

@@ -137,3 +137,15 @@ fn names_that_lead_elsewhere_are_refused() {
     assert_eq!(found.refused.len(), 4);
     assert_eq!(found.refused[2], "a\\u{0}b");
 }
+
+#[test]
+fn where_links_lead_is_taken_from_a_second_listing() {
+    let mut listed =
+        machine_listing(b"type=OS.unix=symlink; one\r\ntype=OS.unix=symlink; two\r\n").unwrap();
+    let other = long_listing(b"lrwxrwxrwx 1 u g 5 Jan 02 03:04 one -> there\r\n").unwrap();
+
+    listed.take_targets(other);
+
+    let kinds: Vec<_> = listed.entries.into_iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [Kind::Link(Some(b"there".to_vec())), Kind::Link(None)]);
+}

@@ -34,6 +34,8 @@ pub struct Reading {
 #[derive(Default)]
 struct State {
     chunks: VecDeque<Vec<u8>>,
+    /// What was taken of the first of them.
+    taken_bytes: usize,
     waiting_bytes: u64,
     /// Everything that was ever put into `chunks`, to go on after a fault.
     delivered_bytes: u64,
@@ -45,6 +47,25 @@ struct State {
     is_interrupted: bool,
     /// What is counted for it of the memory for reading ahead.
     reserved_bytes: u64,
+}
+
+impl State {
+    /// Move what is there into the buffer, of one chunk; 0 where nothing is.
+    fn take(&mut self, buffer: &mut [u8]) -> usize {
+        let Some(chunk) = self.chunks.front() else { return 0 };
+        let rest = chunk.get(self.taken_bytes..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        self.taken_bytes += count;
+        self.waiting_bytes -= count as u64;
+        if self.taken_bytes == chunk.len() {
+            self.chunks.pop_front();
+            self.taken_bytes = 0;
+        }
+        count
+    }
 }
 
 impl Reading {
@@ -159,29 +180,27 @@ impl Reading {
         }
     }
 
+    /// Fill the buffer as far as there is content; waits until it is full.
     fn take(&self, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let mut filled = 0;
         let mut state = lock(&self.state);
-        loop {
-            if let Some(chunk) = state.chunks.front_mut() {
-                let count = chunk.len().min(buffer.len());
-                let (now, later) = chunk.split_at(count);
-                buffer.get_mut(..count).unwrap_or_default().copy_from_slice(now);
-                let rest = later.to_vec();
-                match rest.is_empty() {
-                    true => drop(state.chunks.pop_front()),
-                    false => *chunk = rest,
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let count = state.take(rest);
+            if count > 0 {
+                filled += count;
+                // Whoever delivers waits only where that is so.
+                if state.waiting_bytes + count as u64 >= WINDOW_BYTES {
+                    self.changed.notify_all();
                 }
-                state.waiting_bytes -= count as u64;
-                drop(state);
-                self.changed.notify_all();
-                return Ok(count);
+                continue;
             }
             match &state.end {
-                Some(Ok(())) => return Ok(0),
                 Some(Err(fault)) => return Err(fault.clone()),
+                Some(Ok(())) => break,
                 None => state = wait(&self.changed, state),
             }
         }
+        Ok(filled)
     }
 
     fn give_up(&self) {
