@@ -4,6 +4,7 @@ mod folder;
 mod pool;
 mod reading;
 mod walk;
+mod worker;
 
 use std::{ffi::OsString, sync::Arc};
 

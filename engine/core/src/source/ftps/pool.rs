@@ -7,33 +7,22 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{
-    folder::{self, Folder},
-    reading::Reading,
-};
+use super::{folder::Folder, reading::Reading, worker::Worker};
 use crate::{
     control::Control,
     ftps::{Class, Connection, Fault, Limits, Server},
     workers::{catching, lock},
 };
 
-/// How often something that may pass is tried.
-const MOST_ATTEMPTS: u32 = 3;
 /// Connections at the start; more come while there is work for them.
 const FIRST_CONNECTIONS: usize = 4;
 /// What is read ahead of the archiver, in bytes.
 const MOST_READ_AHEAD: u64 = 64 * 1024 * 1024;
-/// How long a server may be away.
-const PATIENCE: Duration = Duration::from_mins(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// Where everything is, and who may do how much at a time.
 pub struct Place {
@@ -56,7 +45,7 @@ pub struct Pool {
     state: Mutex<State>,
     changed: Condvar,
     /// The server does not bear that the next port is asked for ahead.
-    mixes_up: AtomicBool,
+    pub mixes_up: AtomicBool,
 }
 
 #[derive(Default)]
@@ -80,8 +69,11 @@ struct State {
     well_at: Option<Instant>,
 }
 
-enum Task {
+/// What a connection does next.
+pub enum Task {
+    /// List a folder.
     List(Vec<u8>),
+    /// Read a file.
     Read(Arc<Reading>),
 }
 
@@ -194,7 +186,7 @@ impl Pool {
         lock(&self.state).connections += 1;
         let pool = self.clone();
         thread::spawn(move || {
-            let mut worker = Worker { pool: pool.clone(), connection };
+            let mut worker = Worker::new(pool.clone(), connection);
             let done = catching(|| {
                 worker.run();
                 Ok(())
@@ -208,7 +200,7 @@ impl Pool {
     }
 
     /// The next thing to do; None where there will be none. Files first: somebody waits for them.
-    fn next_task(self: &Arc<Self>) -> Option<(Task, bool)> {
+    pub fn next_task(self: &Arc<Self>) -> Option<(Task, bool)> {
         let mut state = lock(&self.state);
         loop {
             if state.has_ended || state.failure.is_some() || self.control.is_ending() {
@@ -249,7 +241,7 @@ impl Pool {
         state.lists.pop_front().map(Task::List)
     }
 
-    fn note_listed(&self, path: Vec<u8>, result: Result<Folder, Fault>) {
+    pub fn note_listed(&self, path: Vec<u8>, result: Result<Folder, Fault>) {
         let mut state = lock(&self.state);
         if let Ok(folder) = &result {
             for path in folder.folders_below(&path) {
@@ -262,75 +254,19 @@ impl Pool {
         self.changed.notify_all();
     }
 
-    /// End everything: nothing that is done from now on would be of use.
-    fn fail(&self, fault: &Fault) {
-        let mut state = lock(&self.state);
-        let waiting: Vec<_> = state.reads.drain(..).collect();
-        state.failure.get_or_insert(fault.clone());
-        drop(state);
-        waiting.iter().for_each(|reading| reading.end(Err(fault.clone())));
+    /// Another connection lists a folder next.
+    pub fn list_next(&self, path: Vec<u8>) {
+        lock(&self.state).lists.push_front(path);
         self.changed.notify_all();
     }
 
-    /// The server bears one connection less; false where this is the last one.
-    fn shrink(&self) -> bool {
+    /// A file was read to its end, or never will be, or another connection has to.
+    pub fn note_read(&self, reading: &Arc<Reading>, result: Result<(), Fault>) {
+        let is_later = matches!(&result, Err(fault)
+            if matches!(fault.class, Class::Capacity | Class::Interrupted));
         let mut state = lock(&self.state);
-        let fewer = state.connections.saturating_sub(1);
-        state.most_connections = state.most_connections.min(fewer).max(1);
-        state.failure.is_none() && fewer > 0
-    }
-
-    fn is_ending(&self) -> bool {
-        let state = lock(&self.state);
-        state.has_ended || state.failure.is_some() || self.control.is_ending()
-    }
-}
-
-/// A cancelled run does not ring; whoever waits looks from time to time.
-pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
-    let tick = Duration::from_millis(200);
-    changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
-}
-
-/// One connection, and the thread that uses it.
-struct Worker {
-    pool: Arc<Pool>,
-    connection: Option<Connection>,
-}
-
-impl Worker {
-    /// Do one thing after the other, until there is nothing left or one connection is too many.
-    fn run(&mut self) {
-        while let Some((task, has_more)) = self.pool.next_task() {
-            let is_one_too_many = match task {
-                Task::List(path) => self.list(path),
-                Task::Read(reading) => self.read(&reading, has_more),
-            };
-            if is_one_too_many {
-                return;
-            }
-        }
-    }
-
-    fn list(&mut self, path: Vec<u8>) -> bool {
-        let full = join(&self.pool.place.root, &path);
-        let result = self.insist(|connection| folder::list(connection, &full));
-        if is_too_many(&result) {
-            lock(&self.pool.state).lists.push_front(path);
-            return true;
-        }
-        self.pool.note_listed(path, result);
-        false
-    }
-
-    fn read(&mut self, reading: &Arc<Reading>, has_more: bool) -> bool {
-        let full = join(&self.pool.place.root, reading.path());
-        let result = self.insist(|connection| reading.read(connection, &full, has_more));
-        let is_too_many = is_too_many(&result);
-        let is_later = matches!(&result, Err(fault) if fault.class == Class::Interrupted);
-        let mut state = lock(&self.pool.state);
         state.active.retain(|active| !Arc::ptr_eq(active, reading));
-        match is_too_many || is_later {
+        match is_later {
             // What somebody waits for stands before it.
             true if reading.is_wanted() => state.reads.push_front(reading.clone()),
             true => {
@@ -340,98 +276,47 @@ impl Worker {
             false => reading.end(result),
         }
         drop(state);
-        self.pool.changed.notify_all();
-        is_too_many
+        self.changed.notify_all();
     }
 
-    /// Do something until it is done, or there is no use in trying it again. A fault of
-    /// [`Class::Capacity`] means that others go on with it, and this connection is one too many.
-    fn insist<T>(
-        &mut self,
-        mut doing: impl FnMut(&mut Connection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        let mut attempts = 0;
-        let mut pause = Duration::from_millis(500);
-        loop {
-            let result = self.with_connection(&mut doing);
-            let fault = match result {
-                Ok(done) => {
-                    lock(&self.pool.state).well_at = Some(Instant::now());
-                    return Ok(done);
-                }
-                Err(fault) => fault,
-            };
-            if fault.ends_connection() {
-                self.connection = None;
-            }
-            match fault.class {
-                Class::Denied | Class::Changed | Class::Interrupted | Class::Cancelled => {
-                    return Err(fault);
-                }
-                Class::Security | Class::Configuration => {
-                    self.pool.fail(&fault);
-                    return Err(fault);
-                }
-                Class::Transient | Class::Integrity | Class::Stale => {
-                    attempts += 1;
-                    if attempts >= MOST_ATTEMPTS {
-                        return Err(fault);
-                    }
-                }
-                Class::Capacity if self.pool.shrink() => return Err(fault),
-                Class::Capacity | Class::Unreachable => {
-                    if self.has_lost_patience() {
-                        self.pool.fail(&fault);
-                        return Err(fault);
-                    }
-                    self.rest(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-            }
-            if self.pool.is_ending() {
-                return Err(Fault::new(Class::Cancelled, "the run ends"));
-            }
-        }
+    /// The server did what it was asked.
+    pub fn note_well(&self) {
+        lock(&self.state).well_at = Some(Instant::now());
     }
 
-    fn with_connection<T>(
-        &mut self,
-        doing: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        let pool = &self.pool;
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            empty => {
-                let place = &pool.place;
-                let opened =
-                    Connection::open(&place.server, place.address, &place.limits, &pool.control)?;
-                empty.insert(opened)
-            }
-        };
-        if pool.mixes_up.load(Relaxed) {
-            connection.ask_no_more_ahead();
-        }
-        let result = doing(connection);
-        pool.mixes_up.fetch_or(!connection.asks_ahead(), Relaxed);
-        result
+    /// For how long the server has done nothing that it was asked.
+    pub fn away_for(&self) -> Duration {
+        lock(&self.state).well_at.get_or_insert_with(Instant::now).elapsed()
     }
 
-    /// Whether the server was away for too long.
-    fn has_lost_patience(&self) -> bool {
-        let mut state = lock(&self.pool.state);
-        state.well_at.get_or_insert_with(Instant::now).elapsed() > PATIENCE
+    /// End everything: nothing that is done from now on would be of use.
+    pub fn fail(&self, fault: &Fault) {
+        let mut state = lock(&self.state);
+        let waiting: Vec<_> = state.reads.drain(..).collect();
+        state.failure.get_or_insert(fault.clone());
+        drop(state);
+        waiting.iter().for_each(|reading| reading.end(Err(fault.clone())));
+        self.changed.notify_all();
     }
 
-    fn rest(&self, pause: Duration) {
-        let until = Instant::now() + pause;
-        while Instant::now() < until && !self.pool.is_ending() {
-            thread::sleep(Duration::from_millis(100));
-        }
+    /// The server bears one connection less; false where this is the last one.
+    pub fn shrink(&self) -> bool {
+        let mut state = lock(&self.state);
+        let fewer = state.connections.saturating_sub(1);
+        state.most_connections = state.most_connections.min(fewer).max(1);
+        state.failure.is_none() && fewer > 0
+    }
+
+    pub fn is_ending(&self) -> bool {
+        let state = lock(&self.state);
+        state.has_ended || state.failure.is_some() || self.control.is_ending()
     }
 }
 
-fn is_too_many<T>(result: &Result<T, Fault>) -> bool {
-    matches!(result, Err(fault) if fault.class == Class::Capacity)
+/// A cancelled run does not ring; whoever waits looks from time to time.
+pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
+    let tick = Duration::from_millis(200);
+    changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// The path of something in a folder.

@@ -1,0 +1,149 @@
+//! What one connection does, and what it does about faults.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    folder,
+    pool::{Pool, Task, join},
+    reading::Reading,
+};
+use crate::ftps::{Class, Connection, Fault};
+
+/// How often something that may pass is tried.
+const MOST_ATTEMPTS: u32 = 3;
+/// How long a server may be away.
+const PATIENCE: Duration = Duration::from_mins(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// One connection, and the thread that uses it.
+pub struct Worker {
+    pool: Arc<Pool>,
+    connection: Option<Connection>,
+}
+
+impl Worker {
+    /// With a connection that is open already, or with one that it opens itself.
+    pub fn new(pool: Arc<Pool>, connection: Option<Connection>) -> Self {
+        Self { pool, connection }
+    }
+
+    /// Do one thing after the other, until there is nothing left or one connection is too many.
+    pub fn run(&mut self) {
+        while let Some((task, has_more)) = self.pool.next_task() {
+            let is_one_too_many = match task {
+                Task::List(path) => self.list(path),
+                Task::Read(reading) => self.read(&reading, has_more),
+            };
+            if is_one_too_many {
+                return;
+            }
+        }
+    }
+
+    fn list(&mut self, path: Vec<u8>) -> bool {
+        let full = join(&self.pool.place.root, &path);
+        let result = self.insist(|connection| folder::list(connection, &full));
+        let is_too_many = is_too_many(&result);
+        match is_too_many {
+            true => self.pool.list_next(path),
+            false => self.pool.note_listed(path, result),
+        }
+        is_too_many
+    }
+
+    fn read(&mut self, reading: &Arc<Reading>, has_more: bool) -> bool {
+        let full = join(&self.pool.place.root, reading.path());
+        let result = self.insist(|connection| reading.read(connection, &full, has_more));
+        let is_too_many = is_too_many(&result);
+        self.pool.note_read(reading, result);
+        is_too_many
+    }
+
+    /// Do something until it is done, or there is no use in trying it again. A fault of
+    /// [`Class::Capacity`] means that others go on with it, and this connection is one too many.
+    fn insist<T>(
+        &mut self,
+        mut doing: impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut attempts = 0;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let result = self.with_connection(&mut doing);
+            let fault = match result {
+                Ok(done) => {
+                    self.pool.note_well();
+                    return Ok(done);
+                }
+                Err(fault) => fault,
+            };
+            if fault.ends_connection() {
+                self.connection = None;
+            }
+            match fault.class {
+                Class::Denied | Class::Changed | Class::Interrupted | Class::Cancelled => {
+                    return Err(fault);
+                }
+                Class::Security | Class::Configuration => {
+                    self.pool.fail(&fault);
+                    return Err(fault);
+                }
+                Class::Transient | Class::Integrity | Class::Stale => {
+                    attempts += 1;
+                    if attempts >= MOST_ATTEMPTS {
+                        return Err(fault);
+                    }
+                }
+                Class::Capacity if self.pool.shrink() => return Err(fault),
+                Class::Capacity | Class::Unreachable => {
+                    if self.pool.away_for() > PATIENCE {
+                        self.pool.fail(&fault);
+                        return Err(fault);
+                    }
+                    self.rest(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+            if self.pool.is_ending() {
+                return Err(Fault::new(Class::Cancelled, "the run ends"));
+            }
+        }
+    }
+
+    fn with_connection<T>(
+        &mut self,
+        doing: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let pool = &self.pool;
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            empty => {
+                let place = &pool.place;
+                let opened =
+                    Connection::open(&place.server, place.address, &place.limits, &pool.control)?;
+                empty.insert(opened)
+            }
+        };
+        if pool.mixes_up.load(Relaxed) {
+            connection.ask_no_more_ahead();
+        }
+        let result = doing(connection);
+        pool.mixes_up.fetch_or(!connection.asks_ahead(), Relaxed);
+        result
+    }
+
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.pool.is_ending() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn is_too_many<T>(result: &Result<T, Fault>) -> bool {
+    matches!(result, Err(fault) if fault.class == Class::Capacity)
+}
