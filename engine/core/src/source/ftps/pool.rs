@@ -12,7 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{folder::Folder, reading::Reading, worker::Worker};
+use super::{
+    folder::Folder,
+    reading::{Reading, ended},
+    walk::LONGEST_PATH_BYTES,
+    worker::Worker,
+};
 use crate::{
     control::Control,
     ftps::{Class, Connection, Fault, Limits, Server},
@@ -21,6 +26,8 @@ use crate::{
 
 /// Connections at the start; more come while there is work for them.
 const FIRST_CONNECTIONS: usize = 4;
+/// How many folders are listed ahead of the walk.
+const MOST_FOLDERS_AHEAD: usize = 10_000;
 /// What is read ahead of the archiver, in bytes.
 const MOST_READ_AHEAD: u64 = 64 * 1024 * 1024;
 
@@ -104,8 +111,7 @@ impl Pool {
         state.has_ended = true;
         let waiting: Vec<_> = state.reads.drain(..).collect();
         drop(state);
-        let ended = Fault::new(Class::Cancelled, "the run ends");
-        waiting.iter().for_each(|reading| reading.end(Err(ended.clone())));
+        waiting.iter().for_each(|reading| reading.end(Err(ended())));
         self.changed.notify_all();
     }
 
@@ -139,7 +145,7 @@ impl Pool {
                 return Err(failure.clone());
             }
             if state.has_ended || self.control.is_ending() {
-                return Err(Fault::new(Class::Cancelled, "the run ends"));
+                return Err(ended());
             }
             if matches!(state.folders.get(path), Some(Some(_)))
                 && let Some(Some(result)) = state.folders.remove(path)
@@ -245,6 +251,11 @@ impl Pool {
         let mut state = lock(&self.state);
         if let Ok(folder) = &result {
             for path in folder.folders_below(&path) {
+                // A tree without end must not take all memory; the walk asks for the others.
+                let is_far = state.folders.len() >= MOST_FOLDERS_AHEAD;
+                if is_far || path.len() > LONGEST_PATH_BYTES {
+                    break;
+                }
                 state.folders.insert(path.clone(), None);
                 state.lists.push_back(path);
             }
@@ -268,6 +279,7 @@ impl Pool {
         state.active.retain(|active| !Arc::ptr_eq(active, reading));
         match is_later {
             // What somebody waits for stands before it.
+            _ if reading.is_dropped() => {}
             true if reading.is_wanted() => state.reads.push_front(reading.clone()),
             true => {
                 let place = state.reads.iter().take_while(|queued| queued.is_wanted()).count();

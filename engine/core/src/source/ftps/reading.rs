@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::pool::{Pool, wait};
 use crate::{
+    control::Control,
     ftps::{Class, Connection, Fault},
     issue::IssueKind,
     source::{Failure, SourceFile, SourceReader},
@@ -26,6 +27,7 @@ const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Reading {
     path: Vec<u8>,
     listed_bytes: u64,
+    control: Arc<Control>,
     state: Mutex<State>,
     changed: Condvar,
     is_wanted: AtomicBool,
@@ -70,10 +72,11 @@ impl State {
 
 impl Reading {
     /// Nothing is read yet.
-    pub fn new(path: Vec<u8>, listed_bytes: u64) -> Arc<Self> {
+    pub fn new(path: Vec<u8>, listed_bytes: u64, control: Arc<Control>) -> Arc<Self> {
         Arc::new(Self {
             path,
             listed_bytes,
+            control,
             state: Mutex::default(),
             changed: Condvar::new(),
             is_wanted: AtomicBool::new(false),
@@ -142,7 +145,7 @@ impl Reading {
             state = wait(&self.changed, state);
         }
         if state.is_dropped {
-            return Err(Fault::new(Class::Cancelled, "nobody reads it any more"));
+            return Err(ended());
         }
         if state.delivered_bytes + bytes.len() as u64 > self.listed_bytes {
             let message = format!("{} bytes were listed, more came", self.listed_bytes);
@@ -175,6 +178,7 @@ impl Reading {
             match &state.end {
                 _ if state.delivered_bytes > 0 => return Ok(()),
                 Some(end) => return end.clone(),
+                None if self.control.is_ending() => return Err(ended()),
                 None => state = wait(&self.changed, state),
             }
         }
@@ -197,10 +201,16 @@ impl Reading {
             match &state.end {
                 Some(Err(fault)) => return Err(fault.clone()),
                 Some(Ok(())) => break,
+                None if self.control.is_ending() => return Err(ended()),
                 None => state = wait(&self.changed, state),
             }
         }
         Ok(filled)
+    }
+
+    /// Whether nobody takes it any more.
+    pub fn is_dropped(&self) -> bool {
+        lock(&self.state).is_dropped
     }
 
     fn give_up(&self) {
@@ -210,6 +220,11 @@ impl Reading {
         drop(state);
         self.changed.notify_all();
     }
+}
+
+/// Nobody waits for the rest of it.
+pub fn ended() -> Fault {
+    Fault::new(Class::Cancelled, "the run ends")
 }
 
 /// Passes over what was delivered before, when it is the same.

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Folders with longer paths are not entered: a tree without end must not take all memory.
-const LONGEST_PATH_BYTES: usize = 64 * 1024;
+pub const LONGEST_PATH_BYTES: usize = 64 * 1024;
 
 /// What to pass over.
 pub struct Rules {
@@ -166,7 +166,7 @@ impl Walk {
             let message = "the server does not tell how long it is";
             return Err(Failure::new(IssueKind::Unreadable, message));
         };
-        let reading = Reading::new(path.to_vec(), size_bytes);
+        let reading = Reading::new(path.to_vec(), size_bytes, self.pool.control.clone());
         self.pool.read_later(reading.clone());
         Ok(FtpsFile { reading, pool: self.pool.clone() })
     }

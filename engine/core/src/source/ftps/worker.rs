@@ -9,7 +9,7 @@ use std::{
 use super::{
     folder,
     pool::{Pool, Task, join},
-    reading::Reading,
+    reading::{Reading, ended},
 };
 use crate::ftps::{Class, Connection, Fault};
 
@@ -109,7 +109,7 @@ impl Worker {
                 }
             }
             if self.pool.is_ending() {
-                return Err(Fault::new(Class::Cancelled, "the run ends"));
+                return Err(ended());
             }
         }
     }
