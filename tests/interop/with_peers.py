@@ -118,6 +118,24 @@ def test_rustic_checks_and_restores_ours_by_the_raw_key(awkward, peers, has_hot)
     assert below_the_root(awkward.data, target) == []
 
 
+def test_a_file_is_cut_where_rustic_cuts_it(alice, peers):
+    alice.write("large.bin", os.urandom(40 << 20))
+    alice.done("init", str(alice.data))
+    rustic = Peer(
+        peers["rustic"],
+        alice.home,
+        RUSTIC_REPOSITORY=str(alice.repository),
+        RUSTIC_KEY_FILE=str(key_file(alice)),
+        RUSTIC_NO_CACHE="true",
+    )
+
+    summary = json.loads(rustic.done("backup", "--json", "--force", str(alice.data)))["summary"]
+
+    # It read all of it anew, and had nothing to add.
+    assert summary["total_bytes_processed"] >= 40 << 20
+    assert summary["data_blobs"] == 0
+
+
 def test_restic_checks_and_restores_a_copy_to_which_a_key_was_added(awkward, peers):
     awkward.done("init", str(awkward.data))
     copy = awkward.root / "copy"
