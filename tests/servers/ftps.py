@@ -1,215 +1,289 @@
-"""Real FTPS servers over a folder, each in a process of its own on loopback."""
+"""The four FTPS servers: vsftpd, proftpd and pure-ftpd from Debian's packages, and pyftpdlib."""
 
-import os
-import shutil
-import socket
-import subprocess
+import json
 import sys
-import tempfile
-import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tests.servers.s3 import Certificate, free_port
+from tests.servers.ftps_machine import first_process, libraries, make_machine, on_machine, servers
+from tests.servers.ftps_server import USER_ID, FtpsServer, Options, Tls
 
-USER, PASSWORD = "alice", "of these tests alone"
-_BUILD = Path(__file__).with_name("ftp-servers")
-_START_SECONDS = 20
-# Nobody logs in by them, and they own nothing.
-_SYSTEM_USER, _SYSTEM_USER_ID, _SYSTEM_GROUP_ID = "games", 5, 60
+_PASSIVE_PORTS = (10000, 29999)
+"""Below those that a kernel gives to whoever asks for any."""
+_OPENSSL = """
+openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = tls
+[tls]
+MinProtocol = TLSv{oldest}
+MaxProtocol = TLSv{newest}
+"""
+_VSFTPD = """
+listen=YES
+listen_address=127.0.0.1
+listen_port={port}
+background=NO
+anonymous_enable=NO
+local_enable=YES
+chroot_local_user=YES
+allow_writeable_chroot=YES
+seccomp_sandbox=NO
+secure_chroot_dir=/run/empty
+pam_service_name=vsftpd
+ssl_enable=YES
+force_local_logins_ssl=YES
+force_local_data_ssl=YES
+require_ssl_reuse={reuse}
+ssl_ciphers=HIGH
+delay_failed_login=0
+rsa_cert_file={chain}
+rsa_private_key_file={key}
+pasv_min_port={first}
+pasv_max_port={last}
+max_clients=0
+max_per_ip={connections}
+idle_session_timeout={idle}
+use_localtime={local}
+xferlog_enable=YES
+log_ftp_protocol=YES
+vsftpd_log_file={log}
+"""
+_PROFTPD = """
+ServerName tests
+ServerType standalone
+DefaultServer on
+DefaultAddress 127.0.0.1
+SocketBindTight on
+UseIPv6 off
+UseReverseDNS off
+Port {port}
+User nobody
+Group nogroup
+AuthOrder mod_auth_unix.c
+DefaultRoot ~
+WtmpLog off
+DelayEngine off
+PidFile /run/proftpd.pid
+ScoreboardFile /run/proftpd.scoreboard
+SystemLog {log}
+PassivePorts {first} {last}
+TimeoutIdle {idle}
+{limit}
+ModulePath {modules}
+LoadModule mod_tls.c
+TLSEngine on
+TLSRequired on
+TLSLog {log}
+TLSECCertificateFile {chain}
+TLSECCertificateKeyFile {key}
+{options}
+"""
 
 
-class FtpsServer(ABC):
-    """A server, what it serves below `root`, and whom to trust for it."""
+class _Unpacked(FtpsServer):
+    """One of Debian's, on a machine that knows no user but its own."""
 
-    user = USER
-    name = ""
+    def _configure(self) -> None:
+        etc = self.folder / "etc"
+        make_machine(etc, self.user, self.password, USER_ID, self.root)
+        tls = sorted(self.options.tls)
+        self._openssl.write_text(_OPENSSL.format(oldest=tls[0], newest=tls[-1]))
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.root = folder / "served"
-        self.root.mkdir(mode=0o755)
-        self.certificate = Certificate.make(folder)
-        self.both = folder / "both.pem"
-        self.both.write_text(self.certificate.key.read_text() + self.certificate.chain.read_text())
-        self.host, self.port, self.password = "127.0.0.1", free_port(), PASSWORD
-        self._log = (folder / "log").open("w")
-        self._running = self._start()
+    @property
+    def _openssl(self) -> Path:
+        return self.folder / "openssl.cnf"
 
-    @abstractmethod
-    def argv(self) -> tuple[str, ...]:
-        """Write what it reads when it starts; returns how it is called."""
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        quiet = subprocess.DEVNULL
-        environment = os.environ | {"LD_LIBRARY_PATH": ":".join(_libraries())}
-        argv = self.argv()
-        # proftpd goes by the working directory where a path is not absolute.
-        return subprocess.Popen(
-            argv, stdin=quiet, stdout=self._log, stderr=self._log, env=environment, cwd="/"
-        )
-
-    def await_answer(self) -> None:
-        """Wait until it introduces itself; what it said is shown where it does not."""
-        until = time.monotonic() + _START_SECONDS
-        while time.monotonic() < until and self._running.poll() is None:
-            try:
-                with socket.create_connection((self.host, self.port), timeout=1) as client:
-                    if client.recv(3) == b"220":
-                        return
-            except OSError:
-                time.sleep(0.02)
-        raise AssertionError((self.folder / "log").read_text())
-
-    def close(self) -> None:
-        self._running.kill()
-        self._running.wait()
-        self._log.close()
-
-
-class Vsftpd(FtpsServer):
-    """vsftpd, which has no MLSD and requires that data connections resume the session."""
-
-    user, name = "anonymous", "vsftpd"
-
-    def argv(self) -> tuple[str, ...]:
-        nothing = self.folder / "nothing"
-        nothing.mkdir(mode=0o755)
-        settings = {
-            "listen": "YES",
-            "listen_address": self.host,
-            "listen_port": self.port,
-            "background": "NO",
-            "anonymous_enable": "YES",
-            "local_enable": "NO",
-            "ftp_username": _SYSTEM_USER,
-            "anon_root": self.root,
-            "anon_world_readable_only": "NO",
-            "allow_anon_ssl": "YES",
-            "ssl_enable": "YES",
-            "force_anon_logins_ssl": "YES",
-            "force_anon_data_ssl": "YES",
-            "require_ssl_reuse": "YES",
-            "ssl_ciphers": "HIGH",
-            "rsa_cert_file": self.both,
-            "rsa_private_key_file": self.both,
-            "pasv_address": self.host,
-            "port_enable": "NO",
-            "seccomp_sandbox": "NO",
-            "secure_chroot_dir": nothing,
-            "connect_from_port_20": "NO",
-            "xferlog_enable": "NO",
+    def _environment(self) -> dict[str, str]:
+        return {
+            "LD_LIBRARY_PATH": libraries(),
+            "OPENSSL_CONF": str(self._openssl),
+            "TZ": self.options.local_zone or "UTC",
         }
-        file = self.folder / "vsftpd.conf"
-        file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        return (str(_place() / "usr/sbin/vsftpd"), str(file))
+
+    def _process(self) -> int:
+        # Sessions of vsftpd are in no process group of ours.
+        return first_process(super()._process())
+
+    def _on_machine(self, program: str, *arguments: str) -> tuple[str, ...]:
+        return on_machine(self.folder / "etc", str(servers() / "usr/sbin" / program), *arguments)
 
 
-class Proftpd(FtpsServer):
-    """proftpd, which requires that data connections resume the session."""
+class Vsftpd(_Unpacked):
+    """vsftpd, which has no MLSD."""
+
+    name = "vsftpd"
+    requires_reuse = True
+
+    def _configure(self) -> None:
+        super()._configure()
+        words = {True: "YES", False: "NO"}
+        settings = _VSFTPD.format(
+            port=self.port,
+            reuse=words[self.options.is_reuse_required],
+            chain=self.certificate.chain,
+            key=self.certificate.key,
+            first=_PASSIVE_PORTS[0],
+            last=_PASSIVE_PORTS[1],
+            connections=self.options.connections_per_address,
+            idle=self.options.idle_seconds,
+            local=words[bool(self.options.local_zone)],
+            log=self.log,
+        )
+        (self.folder / "vsftpd.conf").write_text(settings)
+
+    def _argv(self) -> tuple[str, ...]:
+        return self._on_machine("vsftpd", str(self.folder / "vsftpd.conf"))
+
+
+class Proftpd(_Unpacked):
+    """proftpd with mod_tls, without mod_tls_shmcache: with it, TLS 1.3 makes it crash."""
 
     name = "proftpd"
+    requires_reuse = True
 
-    def argv(self) -> tuple[str, ...]:
-        users = self.folder / "users"
-        users.write_text(
-            f"{USER}:{_hashed()}:{_SYSTEM_USER_ID}:{_SYSTEM_GROUP_ID}::{self.root}:/bin/sh\n"
+    def _configure(self) -> None:
+        super()._configure()
+        most = self.options.connections_per_address
+        settings = _PROFTPD.format(
+            port=self.port,
+            modules=servers() / "usr/lib/proftpd",
+            chain=self.certificate.chain,
+            key=self.certificate.key,
+            first=_PASSIVE_PORTS[0],
+            last=_PASSIVE_PORTS[1],
+            idle=self.options.idle_seconds,
+            limit=f"MaxClientsPerHost {most}" if most else "",
+            options="" if self.options.is_reuse_required else "TLSOptions NoSessionReuseRequired",
+            log=self.log,
         )
-        users.chmod(0o600)
-        settings = f"""
-            ServerName tests
-            ServerType standalone
-            DefaultAddress {self.host}
-            Port {self.port}
-            SocketBindTight on
-            UseIPv6 off
-            UseReverseDNS off
-            PidFile {self.folder}/pid
-            ScoreboardFile {self.folder}/scoreboard
-            DelayTable none
-            MaxInstances 60
-            ModulePath {_place()}/usr/lib/proftpd
-            LoadModule mod_tls.c
-            User {_SYSTEM_USER}
-            Group {_SYSTEM_USER}
-            AuthUserFile {users}
-            AuthOrder mod_auth_file.c
-            RequireValidShell off
-            DefaultRoot {self.root}
-            TLSEngine on
-            TLSRequired on
-            TLSProtocol TLSv1.2 TLSv1.3
-            TLSECCertificateFile {self.certificate.chain}
-            TLSECCertificateKeyFile {self.certificate.key}
-            SystemLog {self.folder}/system.log
-            TLSLog {self.folder}/tls.log
-        """
-        file = self.folder / "proftpd.conf"
-        file.write_text(settings)
-        return (str(_place() / "usr/sbin/proftpd"), "-n", "-c", str(file))
+        (self.folder / "proftpd.conf").write_text(settings)
+
+    def _argv(self) -> tuple[str, ...]:
+        return self._on_machine("proftpd", "-n", "-c", str(self.folder / "proftpd.conf"))
 
 
-class PureFtpd(FtpsServer):
-    """pure-ftpd, which does not require it."""
+class PureFtpd(_Unpacked):
+    """pure-ftpd, which never asks for a resumed session."""
 
     name = "pure-ftpd"
 
-    def argv(self) -> tuple[str, ...]:
-        users, database = self.folder / "users", self.folder / "users.pdb"
-        ids = f"{_SYSTEM_USER_ID}:{_SYSTEM_GROUP_ID}"
-        users.write_text(f"{USER}:{_hashed()}:{ids}::{self.root}/./::::::::::::\n")
-        make = (str(_place() / "usr/bin/pure-pw"), "mkdb", str(database), "-f", str(users))
-        subprocess.run(make, check=True, capture_output=True)
-        return (
-            *(str(_place() / "usr/sbin/pure-ftpd"), "-S", f"{self.host},{self.port}", "-Y", "3"),
-            *("-2", str(self.both), "-l", f"puredb:{database}", "-E", "-H", "-c", "60", "-C", "60"),
-            *("-u", "1", "-g", str(self.folder / "pid")),
+    def _argv(self) -> tuple[str, ...]:
+        shown = f"{self.certificate.chain},{self.certificate.key}"
+        limit = self.options.connections_per_address
+        return self._on_machine(
+            "pure-ftpd",
+            *("-S", f"127.0.0.1,{self.port}", "-Y", "3", "-2", shown),
+            *("-l", "unix", "-A", "-E", "-H", "-g", "/run/pure-ftpd.pid"),
+            *("-c", "500", *(("-C", str(limit)) if limit else ())),
+            # Beyond so many names or levels it says "truncated", and gives a shorter list.
+            *("-L", "1000000:1000"),
+            *("-I", str(-(-self.options.idle_seconds // 60))),
+            *("-p", ":".join(map(str, _PASSIVE_PORTS))),
+            *("-O", f"w3c:{self.log}"),
         )
 
 
 class Pyftpd(FtpsServer):
-    """pyftpdlib, which follows links and bears no two commands at once."""
+    """pyftpdlib, which never asks for a resumed session, and follows every link."""
 
     name = "pyftpdlib"
 
-    def argv(self) -> tuple[str, ...]:
-        program = (sys.executable, str(Path(__file__).with_name("pyftpd.py")))
-        who = (USER, PASSWORD, str(self.both), str(_SYSTEM_USER_ID))
-        return (*program, str(self.port), str(self.root), *who)
+    def _configure(self) -> None:
+        tls = sorted(self.options.tls)
+        settings = {
+            "port": self.port,
+            "root": str(self.root),
+            "user": self.user,
+            "password": self.password,
+            "user_id": USER_ID,
+            "chain": str(self.certificate.chain),
+            "key": str(self.certificate.key),
+            "oldest_tls": tls[0],
+            "newest_tls": tls[-1],
+            "connections_per_address": self.options.connections_per_address,
+            "idle_seconds": self.options.idle_seconds,
+        }
+        self._settings.write_text(json.dumps(settings))
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "pyftpd.json"
+
+    def _argv(self) -> tuple[str, ...]:
+        return (sys.executable, str(Path(__file__).with_name("pyftpd.py")), str(self._settings))
 
 
-SERVERS = (Vsftpd, Proftpd, PureFtpd, Pyftpd)
+KINDS: tuple[type[FtpsServer], ...] = (Vsftpd, Proftpd, PureFtpd, Pyftpd)
+_VERSIONS: tuple[Tls, ...] = ("1.2", "1.3")
 
 
-def _place() -> Path:
-    """Return where the servers lie; fetches them the first time."""
-    built = subprocess.run((str(_BUILD),), stdout=subprocess.PIPE, text=True, check=True)
-    return Path(built.stdout.strip())
+class Serve(Protocol):
+    """Starts a server that ends with the story."""
+
+    def __call__(self, kind: type[FtpsServer], options: Options | None = None) -> FtpsServer:
+        """Return one over `served`; any number may run at once."""
+        ...
 
 
-def _libraries() -> list[str]:
-    machine = f"{os.uname().machine}-linux-gnu"
-    return [str(_place() / folder / machine) for folder in ("lib", "usr/lib")]
+@pytest.fixture
+def served(root: Path) -> Path:
+    """What the servers of a story serve: a folder, still empty, below one that all may enter."""
+    folder = root / "served"
+    folder.mkdir(mode=0o755)
+    return folder
 
 
-def _hashed() -> str:
-    argv = ("openssl", "passwd", "-6", "-stdin")
-    done = subprocess.run(argv, input=PASSWORD, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+@pytest.fixture
+def serve(tmp_path: Path, served: Path) -> Iterator[Serve]:
+    """Starts servers of any kind with any options."""
+    started: list[FtpsServer] = []
+
+    def start(kind: type[FtpsServer], options: Options | None = None) -> FtpsServer:
+        folder = tmp_path / f"{kind.name}-{len(started)}"
+        folder.mkdir()
+        started.append(kind(folder, served, options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
-@pytest.fixture(params=SERVERS, ids=lambda server: server.name)
-def ftps(request: pytest.FixtureRequest) -> Iterator[FtpsServer]:
-    """Each server in turn, over an empty folder that its user may read."""
-    folder = Path(tempfile.mkdtemp(prefix="unstoppable-ftps-"))
-    folder.chmod(0o755)
-    server: FtpsServer = request.param(folder)
-    try:
-        server.await_answer()
-        yield server
-    finally:
-        server.close()
-        shutil.rmtree(folder)
+@pytest.fixture
+def vsftpd(serve: Serve) -> FtpsServer:
+    """A vsftpd that requires a resumed TLS session for data."""
+    return serve(Vsftpd)
+
+
+@pytest.fixture
+def proftpd(serve: Serve) -> FtpsServer:
+    """A proftpd that requires a resumed TLS session for data."""
+    return serve(Proftpd)
+
+
+@pytest.fixture
+def pureftpd(serve: Serve) -> FtpsServer:
+    return serve(PureFtpd)
+
+
+@pytest.fixture
+def pyftpd(serve: Serve) -> FtpsServer:
+    return serve(Pyftpd)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((kind, version), id=f"{kind.name}-{version}")
+        for kind in KINDS
+        for version in _VERSIONS
+    ]
+)
+def ftps(request: pytest.FixtureRequest, serve: Serve) -> FtpsServer:
+    """Each server in turn, with TLS 1.2 alone and with TLS 1.3 alone."""
+    kind, version = request.param
+    return serve(kind, Options(tls=(version,)))

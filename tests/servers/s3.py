@@ -48,20 +48,42 @@ class Certificate:
     key: Path
 
     @classmethod
-    def make(cls, folder: Path) -> "Certificate":
-        """Make an authority, and a certificate of it for 127.0.0.1."""
+    def make(
+        cls,
+        folder: Path,
+        names: str = "IP:127.0.0.1",
+        *,
+        made: str = "now",
+        is_signed: bool = True,
+    ) -> "Certificate":
+        """Make an authority, and a certificate for 127.0.0.1 that is good for two days.
+
+        `made` is when, as faketime reads it; who is not signed has nothing from the authority.
+        """
         kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
         new_key = ("openssl", "req", "-x509", *kind, "-nodes", "-days", "2")
-        made = cls(*(folder / name for name in ("authority.pem", "chain.pem", "key.pem")))
+        files = cls(*(folder / name for name in ("authority.pem", "chain.pem", "key.pem")))
         authority_key = folder / "authority-key.pem"
-        by = ("-CA", made.authority, "-CAkey", authority_key)
-        names = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE")
+        by = ("-CA", files.authority, "-CAkey", authority_key) if is_signed else ()
+        shown = ("-addext", f"subjectAltName={names}", "-addext", "basicConstraints=CA:FALSE")
+        at = () if made == "now" else ("faketime", made)
         for argv in (
-            (*new_key, "-keyout", authority_key, "-out", made.authority, "-subj", "/CN=tests"),
-            (*new_key, "-keyout", made.key, "-out", made.chain, "-subj", "/CN=s3", *by, *names),
+            (*new_key, "-keyout", authority_key, "-out", files.authority, "-subj", "/CN=tests"),
+            (
+                *at,
+                *new_key,
+                "-keyout",
+                files.key,
+                "-out",
+                files.chain,
+                "-subj",
+                "/CN=server",
+                *by,
+                *shown,
+            ),
         ):
             subprocess.run(argv, check=True, capture_output=True)
-        return made
+        return files
 
 
 OPERATOR = Credential("operator", "of these tests alone")

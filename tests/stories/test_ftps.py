@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import unstoppable_engine as engine
 
-from tests.servers.ftps import FtpsServer, Proftpd, Pyftpd
+from tests.servers.ftps import Proftpd, Pyftpd
+from tests.servers.ftps_server import FtpsServer
 
 BIRTH = engine.Birth("acme", "www", 1)
 KEY = engine.derive_repository_key(engine.generate_root_secret(), BIRTH)
