@@ -223,8 +223,10 @@ impl Connection {
         asks_ahead: bool,
     ) -> Result<Ending, Fault> {
         let taken = match taken {
-            // What the server says then was meant for somebody else, or does not matter any more.
-            Err(fault) if fault.class != Class::Stale => return Err(fault),
+            // Nobody uses the connection any more: what the server says then does not matter.
+            Err(fault) if fault.ends_connection() && fault.class != Class::Stale => {
+                return Err(fault);
+            }
             taken => taken,
         };
         let reply = self.reply()?;
@@ -234,11 +236,13 @@ impl Connection {
         if asks_ahead {
             self.take_next_port()?;
         }
-        if !matches!(reply.code, 226 | 250) {
-            return Err(Fault::refused("read it", &reply));
+        match taken {
+            // What broke off, the server may explain; what was refused here, it cannot.
+            Err(fault) if fault.class != Class::Stale => Err(fault),
+            _ if !matches!(reply.code, 226 | 250) => Err(Fault::refused("read it", &reply)),
+            Err(fault) => Err(fault),
+            Ok((bytes, is_clean)) => Ok(Ending { bytes, is_clean, reply }),
         }
-        let (bytes, is_clean) = taken?;
-        Ok(Ending { bytes, is_clean, reply })
     }
 }
 
