@@ -7,15 +7,14 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Weak},
-    thread::JoinHandle,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::FileType;
 
 use super::{
     Entry, Source,
+    ahead::{Batches, ReadAhead},
     beneath::{Identity, Root},
     file::LocalFile,
     node::NodeMaker,
@@ -24,15 +23,8 @@ use super::{
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
-    issue::{Issue, IssueKind},
+    issue::Issue,
 };
-
-/// How far the listing runs ahead of the archiver: batches of so many entries …
-pub const BATCH_ENTRIES: usize = 64;
-/// … and so many batches.
-pub const BATCHES_AHEAD: usize = 32;
-
-type Listed<File> = std::result::Result<Entry<File>, Issue>;
 
 /// What of a folder belongs to the source.
 #[derive(Debug, Clone, Default)]
@@ -195,17 +187,12 @@ impl Source for DirectorySource {
     type Entries = ReadAhead<LocalFile>;
 
     fn entries(&self) -> Self::Entries {
-        let (sender, batches) = bounded(BATCHES_AHEAD);
-        let lister = Lister {
-            root: self.root.clone(),
-            name: self.name.clone(),
-            nodes: NodeMaker::default(),
-            batch: Vec::with_capacity(BATCH_ENTRIES),
-            sender,
-        };
+        let (root, name) = (self.root.clone(), self.name.clone());
         let (rules, control) = (self.rules.clone(), self.control.clone());
-        let thread = std::thread::spawn(move || lister.run(&rules, &control));
-        ReadAhead::new(batches, thread)
+        ReadAhead::of(move |batches| {
+            let lister = Lister { root, name, nodes: NodeMaker::default(), batches };
+            lister.run(&rules, &control);
+        })
     }
 
     fn lost(&self) -> Option<String> {
@@ -224,50 +211,12 @@ impl Source for DirectorySource {
     }
 }
 
-/// The listing, a bounded number of entries ahead of whoever reads it.
-pub struct ReadAhead<File> {
-    batches: Receiver<Vec<Listed<File>>>,
-    batch: std::vec::IntoIter<Listed<File>>,
-    /// The thread that lists; None once its end was seen.
-    thread: Option<JoinHandle<()>>,
-}
-
-impl<File> Iterator for ReadAhead<File> {
-    type Item = Listed<File>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(listed) = self.batch.next() {
-                return Some(listed);
-            }
-            match self.batches.recv() {
-                Ok(batch) => self.batch = batch.into_iter(),
-                Err(_) => return self.broken_off().map(Err),
-            }
-        }
-    }
-}
-
-impl<File> ReadAhead<File> {
-    /// What a thread lists.
-    pub fn new(batches: Receiver<Vec<Listed<File>>>, thread: JoinHandle<()>) -> Self {
-        Self { batches, batch: Vec::new().into_iter(), thread: Some(thread) }
-    }
-
-    /// A listing that panicked ends like one that is complete; only its thread knows.
-    fn broken_off(&mut self) -> Option<Issue> {
-        self.thread.take()?.join().err()?;
-        Some(Issue::new(IssueKind::Listing, "", "the listing broke off: it panicked"))
-    }
-}
-
 /// Turns what the walk finds into entries.
 struct Lister {
     root: Arc<Root>,
     name: std::ffi::OsString,
     nodes: NodeMaker,
-    batch: Vec<Listed<LocalFile>>,
-    sender: Sender<Vec<Listed<LocalFile>>>,
+    batches: Batches<LocalFile>,
 }
 
 impl Lister {
@@ -275,27 +224,22 @@ impl Lister {
         let root = self.root.clone();
         walk(&root, rules, &mut |found| {
             match found {
-                Ok(found) => self.entry(&found),
-                Err(issue) => self.batch.push(Err(issue)),
-            }
-            if self.batch.len() >= BATCH_ENTRIES {
-                self.flush()?;
+                Ok(found) => self.entry(&found)?,
+                Err(issue) => self.batches.tell(Err(issue))?,
             }
             go_on(control)
         });
-        // Whether the reader is still there no longer matters.
-        let _ = self.flush();
     }
 
-    fn entry(&mut self, found: &Found<'_>) {
+    fn entry(&mut self, found: &Found<'_>) -> ControlFlow<()> {
         let is_root = found.path.as_os_str().is_empty();
         let stored_name = if is_root { self.name.as_os_str() } else { found.name };
         let (node, failure) = self.nodes.node(found.folder, found.name, stored_name, found.stat);
         let path = found.path.to_path_buf();
         if let Some(failure) = failure {
-            self.batch.push(Err(Issue::new(failure.kind, &path, failure.message)));
+            self.batches.tell(Err(Issue::new(failure.kind, &path, failure.message)))?;
         }
-        self.batch.push(match node {
+        self.batches.tell(match node {
             Err(error) => {
                 let folder = found.folder_identity;
                 let failure = self.root.failure("read the link", &error, &path, folder);
@@ -305,33 +249,6 @@ impl Lister {
                 let file = node.is_file().then(|| LocalFile::new(self.root.clone(), found));
                 Ok(Entry { path, node, file })
             }
-        });
-    }
-
-    /// Hand over the batch; breaks when nobody reads any more.
-    fn flush(&mut self) -> ControlFlow<()> {
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_ENTRIES));
-        match self.sender.send(batch) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listing_that_panicked_is_not_taken_for_a_complete_one() {
-        let (sender, batches) = bounded(1);
-        let thread = std::thread::spawn(move || {
-            let _sender = sender;
-            panic!("on purpose")
-        });
-        let mut listed = ReadAhead::<LocalFile>::new(batches, thread);
-
-        assert_eq!(listed.next().unwrap().err().unwrap().kind, IssueKind::Listing);
-        assert!(listed.next().is_none());
+        })
     }
 }

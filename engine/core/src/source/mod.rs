@@ -4,6 +4,7 @@
 //! [`tracked::Tracked`] turns any source into what the archiver reads, and keeps the ledger of
 //! everything that was not stored as it is: the archiver itself only logs that.
 
+pub mod ahead;
 pub mod attributes;
 pub mod beneath;
 pub mod directory;

@@ -25,7 +25,8 @@ use crate::issue::IssueKind;
 
 /// Go's mode bits, in which the format writes modes; permissions are as in Unix.
 const GO_DIR: u32 = 1 << 31;
-const GO_SYMLINK: u32 = 1 << 27;
+/// A symbolic link's.
+pub const GO_SYMLINK: u32 = 1 << 27;
 const GO_DEVICE: u32 = 1 << 26;
 const GO_FIFO: u32 = 1 << 25;
 const GO_SOCKET: u32 = 1 << 24;

@@ -23,7 +23,7 @@ use super::{
 use crate::issue::{Issue, IssueKind};
 
 /// Folders with longer paths are not entered: a tree without end must not take all memory.
-const LONGEST_PATH_BYTES: usize = 64 * 1024;
+pub const LONGEST_PATH_BYTES: usize = 64 * 1024;
 /// Folders held open on the way down; those above are opened again when the walk returns.
 const MOST_OPEN_FOLDERS: usize = 64;
 /// File systems made up by the kernel; restoring them would mean nothing.

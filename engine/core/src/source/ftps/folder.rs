@@ -6,22 +6,13 @@ use crate::ftps::{
     listing::{Entry, Kind, Listing},
 };
 
-/// A folder that was listed.
-#[derive(Debug)]
-pub struct Folder {
-    /// In the order of their names.
-    pub entries: Vec<Entry>,
-    /// Names that cannot be stored, fit to be shown.
-    pub refused: Vec<String>,
-}
-
 /// List a folder, and ask for what the listing does not tell of its files.
-pub fn list(connection: &mut Connection, path: &[u8]) -> Result<Folder, Fault> {
-    let Listing { mut entries, refused } = connection.list(path)?;
+pub fn list(connection: &mut Connection, path: &[u8]) -> Result<Listing, Fault> {
+    let mut listing = connection.list(path)?;
     let is_untold = |entry: &&mut Entry| {
         entry.kind == Kind::File && (entry.size_bytes.is_none() || entry.modified.is_none())
     };
-    let mut untold: Vec<&mut Entry> = entries.iter_mut().filter(is_untold).collect();
+    let mut untold: Vec<&mut Entry> = listing.entries.iter_mut().filter(is_untold).collect();
     let paths: Vec<Vec<u8>> = untold.iter().map(|entry| join(path, &entry.name)).collect();
     let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
     let details = connection.details(&paths)?;
@@ -29,13 +20,11 @@ pub fn list(connection: &mut Connection, path: &[u8]) -> Result<Folder, Fault> {
         entry.modified = details.modified.or(entry.modified);
         entry.size_bytes = details.size_bytes.or(entry.size_bytes);
     }
-    Ok(Folder { entries, refused })
+    Ok(listing)
 }
 
-impl Folder {
-    /// The folders in it, which lies at `path`.
-    pub fn folders_below(&self, path: &[u8]) -> Vec<Vec<u8>> {
-        let folders = self.entries.iter().filter(|entry| entry.kind == Kind::Folder);
-        folders.map(|entry| join(path, &entry.name)).collect()
-    }
+/// The folders in the one at `path`.
+pub fn below(listing: &Listing, path: &[u8]) -> Vec<Vec<u8>> {
+    let folders = listing.entries.iter().filter(|entry| entry.kind == Kind::Folder);
+    folders.map(|entry| join(path, &entry.name)).collect()
 }

@@ -8,17 +8,12 @@ mod worker;
 
 use std::{ffi::OsString, sync::Arc};
 
-use crossbeam_channel::bounded;
-
 use self::{
     pool::{Place, Pool},
     reading::FtpsFile,
     walk::Walk,
 };
-use super::{
-    Source,
-    directory::{BATCHES_AHEAD, ReadAhead, exclude},
-};
+use super::{Source, ahead::ReadAhead, directory::exclude};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
@@ -99,13 +94,11 @@ impl Source for FtpsSource {
     type Entries = ReadAhead<FtpsFile>;
 
     fn entries(&self) -> Self::Entries {
-        let (sender, batches) = bounded(BATCHES_AHEAD);
         if let Some(first) = crate::workers::lock(&self.first).take() {
             self.pool.start(first);
         }
-        let walk = Walk::new(self.pool.clone(), self.rules.clone(), self.name.clone(), sender);
-        let thread = std::thread::spawn(move || walk.run());
-        ReadAhead::new(batches, thread)
+        let (pool, rules, name) = (self.pool.clone(), self.rules.clone(), self.name.clone());
+        ReadAhead::of(move |batches| Walk::new(pool, rules, name, batches).run())
     }
 
     fn lost(&self) -> Option<String> {

@@ -13,14 +13,14 @@ use std::{
 };
 
 use super::{
-    folder::Folder,
+    folder,
     reading::{Reading, ended},
-    walk::LONGEST_PATH_BYTES,
     worker::Worker,
 };
 use crate::{
     control::Control,
-    ftps::{Class, Connection, Fault, Limits, Server},
+    ftps::{Class, Connection, Fault, Limits, Server, listing::Listing},
+    source::walk::LONGEST_PATH_BYTES,
     workers::{catching, lock},
 };
 
@@ -47,7 +47,9 @@ pub struct Place {
 
 /// What the connections share.
 pub struct Pool {
+    /// Where everything is.
     pub place: Place,
+    /// The run's.
     pub control: Arc<Control>,
     state: Mutex<State>,
     changed: Condvar,
@@ -58,7 +60,7 @@ pub struct Pool {
 #[derive(Default)]
 struct State {
     /// Folders that were asked for, and what came of it; paths relative to the root.
-    folders: HashMap<Vec<u8>, Option<Result<Folder, Fault>>>,
+    folders: HashMap<Vec<u8>, Option<Result<Listing, Fault>>>,
     lists: VecDeque<Vec<u8>>,
     reads: VecDeque<Arc<Reading>>,
     /// Files that are being read, in the order in which that began.
@@ -109,10 +111,7 @@ impl Pool {
     pub fn end(&self) {
         let mut state = lock(&self.state);
         state.has_ended = true;
-        let waiting: Vec<_> = state.reads.drain(..).collect();
-        drop(state);
-        waiting.iter().for_each(|reading| reading.end(Err(ended())));
-        self.changed.notify_all();
+        self.end_reads(state, &ended());
     }
 
     /// What ended everything, if something did.
@@ -132,7 +131,7 @@ impl Pool {
     }
 
     /// What a folder holds; waits until it is listed, which is done next.
-    pub fn listed(&self, path: &[u8]) -> Result<Folder, Fault> {
+    pub fn listed(&self, path: &[u8]) -> Result<Listing, Fault> {
         self.list_later(path.to_vec());
         let mut state = lock(&self.state);
         if let Some(place) = state.lists.iter().position(|queued| queued == path)
@@ -209,10 +208,7 @@ impl Pool {
     pub fn next_task(self: &Arc<Self>) -> Option<(Task, bool)> {
         let mut state = lock(&self.state);
         loop {
-            if state.has_ended || state.failure.is_some() || self.control.is_ending() {
-                return None;
-            }
-            if state.connections > state.most_connections {
+            if self.is_over(&state) || state.connections > state.most_connections {
                 return None;
             }
             let task = Self::take_task(&mut state);
@@ -247,10 +243,11 @@ impl Pool {
         state.lists.pop_front().map(Task::List)
     }
 
-    pub fn note_listed(&self, path: Vec<u8>, result: Result<Folder, Fault>) {
+    /// A folder was listed, or never will be; what lies in it is listed later.
+    pub fn note_listed(&self, path: Vec<u8>, result: Result<Listing, Fault>) {
         let mut state = lock(&self.state);
-        if let Ok(folder) = &result {
-            for path in folder.folders_below(&path) {
+        if let Ok(listing) = &result {
+            for path in folder::below(listing, &path) {
                 // A tree without end must not take all memory; the walk asks for the others.
                 let is_far = state.folders.len() >= MOST_FOLDERS_AHEAD;
                 if is_far || path.len() > LONGEST_PATH_BYTES {
@@ -304,10 +301,13 @@ impl Pool {
     /// End everything: nothing that is done from now on would be of use.
     pub fn fail(&self, fault: &Fault) {
         let mut state = lock(&self.state);
-        let waiting: Vec<_> = state.reads.drain(..).collect();
         state.failure.get_or_insert(fault.clone());
+        self.end_reads(state, fault);
+    }
+
+    fn end_reads(&self, mut state: MutexGuard<'_, State>, fault: &Fault) {
+        state.reads.drain(..).for_each(|reading| reading.end(Err(fault.clone())));
         drop(state);
-        waiting.iter().for_each(|reading| reading.end(Err(fault.clone())));
         self.changed.notify_all();
     }
 
@@ -319,8 +319,12 @@ impl Pool {
         state.failure.is_none() && fewer > 0
     }
 
+    /// Whether nothing more is to be done.
     pub fn is_ending(&self) -> bool {
-        let state = lock(&self.state);
+        self.is_over(&lock(&self.state))
+    }
+
+    fn is_over(&self, state: &State) -> bool {
         state.has_ended || state.failure.is_some() || self.control.is_ending()
     }
 }

@@ -8,7 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use crossbeam_channel::Sender;
 use ignore::gitignore::Gitignore;
 use rustic_core::{
     jiff::Timestamp,
@@ -16,22 +15,23 @@ use rustic_core::{
 };
 
 use super::{
-    folder::Folder,
     pool::{Pool, join},
     reading::{FtpsFile, Reading},
 };
 use crate::{
     ftps::{
         Class, Fault,
-        listing::{Entry as Listed, Kind},
+        listing::{Entry as Listed, Kind, Listing},
         reply::shown,
     },
     issue::{Issue, IssueKind},
-    source::{Entry, Failure, directory::BATCH_ENTRIES, node::FOLDER_MODE},
+    source::{
+        Entry, Failure,
+        ahead::Batches,
+        node::{FOLDER_MODE, GO_SYMLINK},
+        walk::LONGEST_PATH_BYTES,
+    },
 };
-
-/// Folders with longer paths are not entered: a tree without end must not take all memory.
-pub const LONGEST_PATH_BYTES: usize = 64 * 1024;
 
 /// What to pass over.
 pub struct Rules {
@@ -39,15 +39,12 @@ pub struct Rules {
     pub exclude: Gitignore,
 }
 
-type Found = Result<Entry<FtpsFile>, Issue>;
-
 /// One walk over the source.
 pub struct Walk {
     pool: Arc<Pool>,
     rules: Arc<Rules>,
     name: OsString,
-    batch: Vec<Found>,
-    sender: Sender<Vec<Found>>,
+    batches: Batches<FtpsFile>,
     now: Timestamp,
 }
 
@@ -60,22 +57,20 @@ struct Frame {
 }
 
 impl Walk {
-    /// Tell `sender` of everything; the root folder is called `name`.
+    /// Tell `batches` of everything; the root folder is called `name`.
     pub fn new(
         pool: Arc<Pool>,
         rules: Arc<Rules>,
         name: OsString,
-        sender: Sender<Vec<Found>>,
+        batches: Batches<FtpsFile>,
     ) -> Self {
-        let batch = Vec::with_capacity(BATCH_ENTRIES);
-        Self { pool, rules, name, batch, sender, now: Timestamp::now() }
+        Self { pool, rules, name, batches, now: Timestamp::now() }
     }
 
     /// List all; a source that was lost on the way is told by itself.
     pub fn run(mut self) {
         // Broken off or finished: either way the walk is over.
         let _ = self.all();
-        let _ = self.flush();
     }
 
     fn all(&mut self) -> ControlFlow<()> {
@@ -109,7 +104,7 @@ impl Walk {
     /// What lies in a folder; one that is not believed is told, and nothing of it is.
     fn enter(&mut self, path: Vec<u8>, unique: Option<Vec<u8>>) -> ControlFlow<(), Frame> {
         let entries = match self.pool.listed(&path) {
-            Ok(Folder { entries, refused }) => {
+            Ok(Listing { entries, refused }) => {
                 for name in refused {
                     let message = format!("the name \"{name}\" in it cannot be stored");
                     if self.issue(&path, IssueKind::Unreadable, message).is_break() {
@@ -196,26 +191,14 @@ impl Walk {
         self.tell(Err(Issue::new(kind, path_of(path), message)))
     }
 
-    fn tell(&mut self, found: Found) -> ControlFlow<()> {
-        self.batch.push(found);
-        match self.batch.len() >= BATCH_ENTRIES || self.pool.control.is_ending() {
-            true => self.flush(),
+    fn tell(&mut self, found: Result<Entry<FtpsFile>, Issue>) -> ControlFlow<()> {
+        self.batches.tell(found)?;
+        match self.pool.control.is_ending() {
+            true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     }
-
-    /// Hand over the batch; breaks when nobody reads any more.
-    fn flush(&mut self) -> ControlFlow<()> {
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_ENTRIES));
-        match self.sender.send(batch) {
-            Ok(()) if !self.pool.control.is_ending() => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
-        }
-    }
 }
-
-/// Go's bit for a symbolic link, as the format writes modes.
-const GO_SYMLINK: u32 = 1 << 27;
 
 fn folder_metadata(mode: Option<u32>) -> Metadata {
     let permissions = mode.map(|mode| (FOLDER_MODE & !0o777) | (mode & 0o777));
