@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, StreamOwned,
+    ClientConfig, ClientConnection, StreamOwned,
     pki_types::{CertificateDer, ServerName},
 };
 
@@ -36,7 +36,6 @@ pub struct Connection {
     control: Arc<Control>,
     /// What the server said that it knows, in capital letters, without parameters.
     features: Vec<String>,
-    greeting: Reply,
     /// Its data connections must show the same.
     certificate: CertificateDer<'static>,
     /// The next data connection's port, asked for with the one before.
@@ -48,8 +47,6 @@ pub struct Connection {
     /// The beginning of a handshake that the server never read. Its ticket is good once, and a
     /// server gives few of them.
     pub(super) spare: Option<(ClientConnection, Vec<u8>)>,
-    /// Data connections that resumed a session, and all of them.
-    pub(super) resumed: (u64, u64),
 }
 
 impl Connection {
@@ -67,7 +64,7 @@ impl Connection {
         let socket = Socket::connect(place, limits, control).map_err(|error| {
             Fault::new(Class::Unreachable, format!("cannot connect to {server}: {error}"))
         })?;
-        let (socket, greeting) = ask_for_encryption(socket)?;
+        let socket = ask_for_encryption(socket)?;
         let tls = ClientConnection::new(configuration.clone(), name.clone())
             .map_err(|error| super::fault::of_tls(&error))?;
         let mut channel = StreamOwned::new(tls, socket);
@@ -87,13 +84,11 @@ impl Connection {
             limits: *limits,
             control: control.clone(),
             features: Vec::new(),
-            greeting,
             certificate,
             next_port: None,
             asks_ahead: true,
             knows_pasv_alone: false,
             spare: None,
-            resumed: (0, 0),
         };
         connection.log_in(server)?;
         connection.prepare()?;
@@ -142,35 +137,6 @@ impl Connection {
     /// Whether the server said that it knows this, in capital letters.
     pub fn knows(&self, feature: &str) -> bool {
         self.features.iter().any(|known| known == feature)
-    }
-
-    /// All that the server said that it knows.
-    pub fn features(&self) -> &[String] {
-        &self.features
-    }
-
-    /// How the server introduced itself.
-    pub fn greeting(&self) -> &Reply {
-        &self.greeting
-    }
-
-    /// `1.3` or `1.2`.
-    pub fn tls_version(&self) -> &'static str {
-        match self.channel.conn.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
-            Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
-            _ => "unknown",
-        }
-    }
-
-    /// The certificate that the server showed.
-    pub fn certificate(&self) -> &CertificateDer<'static> {
-        &self.certificate
-    }
-
-    /// How many data connections resumed a session, and how many there were.
-    pub fn resumed(&self) -> (u64, u64) {
-        self.resumed
     }
 
     /// Ask for something, and wait for the reply, whatever it is.
@@ -288,11 +254,7 @@ impl Connection {
     }
 
     /// Whoever is at the other end of a data connection is who is at that of this one.
-    pub(super) fn recognise(&mut self, tls: &ClientConnection) -> Result<(), Fault> {
-        self.resumed.1 += 1;
-        if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
-            self.resumed.0 += 1;
-        }
+    pub(super) fn recognise(&self, tls: &ClientConnection) -> Result<(), Fault> {
         if shown_certificate(tls)? == self.certificate {
             return Ok(());
         }
@@ -307,7 +269,7 @@ impl Connection {
 
 /// Ask for TLS on a connection that is still plain. What follows the answer was put there by
 /// somebody in between, to be taken for what was said after it.
-fn ask_for_encryption(mut socket: Socket) -> Result<(Socket, Reply), Fault> {
+fn ask_for_encryption(mut socket: Socket) -> Result<Socket, Fault> {
     let mut replies = ReplyReader::default();
     let greeting = next_reply(&mut replies, &mut socket)?;
     if greeting.code != 220 {
@@ -325,7 +287,7 @@ fn ask_for_encryption(mut socket: Socket) -> Result<(Socket, Reply), Fault> {
         let message = "somebody sent words of his own after the server agreed to TLS";
         return Err(Fault::new(Class::Security, message));
     }
-    Ok((socket, greeting))
+    Ok(socket)
 }
 
 fn next_reply(replies: &mut ReplyReader, channel: &mut impl Read) -> Result<Reply, Fault> {

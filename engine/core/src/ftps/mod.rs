@@ -26,7 +26,7 @@ pub use self::{
     connection::Connection,
     fault::{Class, Fault},
     transfer::{Ending, Sink},
-    trust::{Trust, pin_of},
+    trust::Trust,
 };
 
 /// A server, who one is there, and why it is believed.

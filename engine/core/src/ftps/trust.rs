@@ -29,7 +29,7 @@ pub enum Trust {
 }
 
 /// The SHA-256 of a certificate's public key, with the algorithm it is for (RFC 7469's pin).
-pub fn pin_of(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+fn pin_of(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Some(Sha256::digest(parsed.subject_public_key_info()).into())
 }
