@@ -1,11 +1,6 @@
 //! A repository: created once, and opened only when it is the pinned one.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Display,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, fmt::Display, path::PathBuf, sync::Arc};
 
 use crate::{
     birth::{Birth, BirthCertificate, Pins},
@@ -29,7 +24,7 @@ use crate::{
         local::{LocalDirectory, Maintain},
         tiered::{Listing, Tiered},
     },
-    workers::{both, for_each, lock},
+    workers::{both, map_each},
 };
 use bytes::Bytes;
 
@@ -306,13 +301,7 @@ fn open_birth(
 
 /// The objects of each kind, listed at the same time.
 fn list_all(cold: &dyn ReadStorage, kinds: &[ObjectKind]) -> Result<Vec<(ObjectKind, Listing)>> {
-    let listings = Mutex::new(Vec::new());
-    for_each(kinds.len(), kinds.to_vec(), |kind| {
-        let listing = cold.list(kind)?;
-        lock(&listings).push((kind, listing));
-        Ok(())
-    })?;
-    Ok(listings.into_inner().unwrap_or_else(PoisonError::into_inner))
+    map_each(kinds.len(), kinds.to_vec(), |kind| Ok((kind, cold.list(kind)?)))
 }
 
 /// Refuse what differs from what it must be.

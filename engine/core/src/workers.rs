@@ -42,6 +42,21 @@ pub fn for_each<T: Send>(
     first_error.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What `work` makes of each item, in the items' order; done as by [`for_each`].
+pub fn map_each<T: Send, R: Send>(
+    threads: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let mut made: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    let places = items.into_iter().zip(&mut made).collect();
+    for_each(threads, places, |(item, place)| {
+        *place = Some(work(item)?);
+        Ok(())
+    })?;
+    Ok(made.into_iter().flatten().collect())
+}
+
 /// Do both at the same time; where each waits for a network, that takes as long as one.
 pub fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
     thread::scope(|scope| {
@@ -81,6 +96,13 @@ mod tests {
         })
         .unwrap();
         assert_eq!(sum.into_inner(), 500_500);
+    }
+
+    #[test]
+    fn what_is_made_of_each_item_has_its_place() {
+        let doubled = map_each(4, (0..100).collect(), |item: u32| Ok(2 * item)).unwrap();
+
+        assert_eq!(doubled, (0..100).map(|item| 2 * item).collect::<Vec<_>>());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::{
     io,
     marker::PhantomData,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -46,7 +46,7 @@ use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
     object::{Object, ObjectId, ObjectKind},
-    workers::{WORKERS, for_each, lock},
+    workers::{WORKERS, map_each},
 };
 
 /// More objects than this are no repository of ours, and their names would fill the memory.
@@ -276,14 +276,7 @@ impl<Mode: Send + Sync> ReadStorage for S3<Mode> {
             let found: HashMap<_, _> = self.list(kind)?.into_iter().collect();
             return Ok(ids.iter().map(|id| found.get(id).copied()).collect());
         }
-        let found = Mutex::new(HashMap::new());
-        for_each(WORKERS, ids.to_vec(), |id| {
-            let size_bytes = self.size(&Object::Hashed(kind, id))?;
-            lock(&found).insert(id, size_bytes);
-            Ok(())
-        })?;
-        let found = lock(&found);
-        Ok(ids.iter().map(|id| found.get(id).copied().flatten()).collect())
+        map_each(WORKERS, ids.to_vec(), |id| self.size(&Object::Hashed(kind, id)))
     }
 
     fn attend(&self, control: &Arc<Control>) {
