@@ -91,6 +91,18 @@ def key_file(machine: Machine) -> Path:
     return path
 
 
+def rustic_on_ours(machine: Machine, peers: dict[str, str], **more: str) -> Peer:
+    """Return stock rustic with the machine's repository and its raw key."""
+    return Peer(
+        peers["rustic"],
+        machine.home,
+        RUSTIC_REPOSITORY=str(machine.repository),
+        RUSTIC_KEY_FILE=str(key_file(machine)),
+        RUSTIC_NO_CACHE="true",
+        **more,
+    )
+
+
 def key_from(masterkey: str) -> str:
     """Return the hex digits of what `cat masterkey` printed."""
     said = json.loads(masterkey)
@@ -102,14 +114,7 @@ def key_from(masterkey: str) -> str:
 def test_rustic_checks_and_restores_ours_by_the_raw_key(awkward, peers, has_hot):
     awkward.done("init", str(awkward.data))
     hot = {"RUSTIC_REPO_HOT": str(awkward.hot / "default/default/g1")} if has_hot else {}
-    rustic = Peer(
-        peers["rustic"],
-        awkward.home,
-        RUSTIC_REPOSITORY=str(awkward.repository),
-        RUSTIC_KEY_FILE=str(key_file(awkward)),
-        RUSTIC_NO_CACHE="true",
-        **hot,
-    )
+    rustic = rustic_on_ours(awkward, peers, **hot)
 
     rustic.done("check", "--read-data")
     target = awkward.root / "back"
@@ -121,13 +126,7 @@ def test_rustic_checks_and_restores_ours_by_the_raw_key(awkward, peers, has_hot)
 def test_a_file_is_cut_where_rustic_cuts_it(alice, peers):
     alice.write("large.bin", os.urandom(40 << 20))
     alice.done("init", str(alice.data))
-    rustic = Peer(
-        peers["rustic"],
-        alice.home,
-        RUSTIC_REPOSITORY=str(alice.repository),
-        RUSTIC_KEY_FILE=str(key_file(alice)),
-        RUSTIC_NO_CACHE="true",
-    )
+    rustic = rustic_on_ours(alice, peers)
 
     summary = json.loads(rustic.done("backup", "--json", "--force", str(alice.data)))["summary"]
 
