@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.house.installing",
     "tests.servers.s3",
     "tests.servers.ftps",
+    "tests.stories.site",
     "tests.servers.scripted",
     "tests.stories.world",
     "tests.stories.acme",

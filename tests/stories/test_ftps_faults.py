@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.stories.test_ftps import Site
+from tests.stories.site import Site
 
 MORE_THAN_A_LISTING_MAY_HAVE = 257
 """In MiB."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.ftps import KINDS, Proftpd, PureFtpd, Pyftpd, Vsftpd
 from tests.servers.nasty import MOMENTS, make_nasty
-from tests.stories.test_ftps import Site
+from tests.stories.site import Site
 
 LEADS_NOWHERE = {
     "links/to-nothing",

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use unstoppable_engine_core::{
     backup::SourcePlace,
     ftps::{Server, Trust},
-    source::ftps::FtpsPlace,
+    source::ftps::{FtpsPlace, USUAL_REREAD},
     storage::{
         cold::ColdPlace,
         s3::{Limits, S3Address},
@@ -95,7 +95,7 @@ impl Ftps {
     #[new]
     #[pyo3(signature = (
         host, path, *, user, password, port=21, authorities=None, pin=None, allow_private=false,
-        connections=8
+        connections=8, reread_seconds=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
     fn new(
@@ -108,6 +108,7 @@ impl Ftps {
         pin: Option<[u8; 32]>,
         allow_private: bool,
         connections: usize,
+        reread_seconds: Option<u64>,
     ) -> Self {
         let trust = match (pin, authorities) {
             (Some(pin), _) => Trust::Pin(pin),
@@ -117,7 +118,8 @@ impl Ftps {
         let password = password.into();
         let server = Server { host, port, user, password, trust, allows_private: allow_private };
         let path = path.into_bytes();
-        Self(Box::new(FtpsPlace { server, path, most_connections: connections }))
+        let reread = reread_seconds.map_or(USUAL_REREAD, Duration::from_secs);
+        Self(Box::new(FtpsPlace { server, path, most_connections: connections, reread }))
     }
 
     /// Without the password.

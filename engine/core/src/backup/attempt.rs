@@ -7,8 +7,8 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use rustic_core::{
-    BackupOptions as RusticOptions, IndexedIdsStatus, Repository as RusticRepository,
-    SnapshotOptions, StringList, repofile::SnapshotFile,
+    BackupOptions as RusticOptions, Id, IndexedIdsStatus, Repository as RusticRepository,
+    SnapshotOptions, StringList, TreeId, repofile::SnapshotFile,
 };
 
 use super::{BackupOptions, BackupSummary, SourcePlace, judge::Verdict, parents::Parents, proof};
@@ -16,7 +16,10 @@ use crate::{
     control::Control,
     distrust::Distrust,
     error::{Error, ErrorKind, Result},
-    format::{seal::Seal, snapshot::INCOMPLETE},
+    format::{
+        seal::Seal,
+        snapshot::{INCOMPLETE, Snapshot},
+    },
     issue::{Collected, IssueKind},
     known::Known,
     object::Object,
@@ -29,6 +32,7 @@ use crate::{
     source::{
         Source,
         directory::{DirectoryOptions, DirectorySource},
+        earlier::{Earlier, Root},
         ftps::FtpsSource,
         tracked::{Ledger, Tracked},
     },
@@ -115,26 +119,31 @@ impl<'a> Run<'a> {
         let backend = Arc::new(self.backend(ledger.clone())?);
         let rustic = open_for_backup(backend.clone(), &self.repository.key, control.clone())
             .map_err(|error| backend.take_failure().unwrap_or(error))?;
+        let rustic = Arc::new(rustic);
         control.check()?;
         // Damage seldom comes alone: the next pass looks at all trees before it begins.
         if may_repeat && self.distrust.holds_news() {
             return Ok(None);
         }
         let parents = match builds_on_parents {
-            true => self.parents.ids(|tree| backend.lists_tree(tree), &self.distrust),
+            true => self.parents.usable(|tree| backend.lists_tree(tree), &self.distrust),
             false => Vec::new(),
         };
 
         announce_total(&source, &self.parents, control);
         let birth = self.repository.birth();
-        let tracked = Tracked::new(source, birth, ledger.clone(), control.clone());
         let distrusted = self.distrust.count();
+        let roots = parents.iter().map(|parent| root(parent)).collect();
+        source.learn(Earlier::new(rustic.clone(), roots, birth.clone()));
+        let tracked = Tracked::new(source, birth, ledger.clone(), control.clone());
+        let parents = parents.iter().map(|parent| parent.id.to_hex()).collect();
         let snapshot = self.archive(&rustic, &tracked, parents);
         // The first failed write explains all that came after it.
         if let Some(failure) = backend.take_failure() {
             return Err(failure);
         }
         let snapshot = snapshot?;
+        tracked.source().settle().into_iter().for_each(|issue| ledger.issues.push(issue));
         if self.distrust.count() > distrusted {
             if may_repeat && !control.is_cancelled() {
                 return Ok(None);
@@ -280,4 +289,12 @@ fn new_snapshot(customer: &str, resource: &str, options: &BackupOptions) -> Resu
         new.to_snapshot().map_err(|error| from_rustic("cannot make a snapshot", &error))?;
     snapshot.program_version = format!("unstoppable {}", env!("CARGO_PKG_VERSION"));
     Ok(snapshot)
+}
+
+fn root(parent: &Snapshot) -> Root {
+    Root {
+        tree: TreeId::from(Id::new(parent.tree.0)),
+        taken_at_seconds: parent.time_seconds,
+        is_whole: !parent.is_incomplete(),
+    }
 }

@@ -54,8 +54,12 @@ impl Parents {
         self.chosen.is_empty()
     }
 
-    /// Full ids of those whose tree `is_listed`, newest first.
-    pub fn ids(&self, is_listed: impl Fn(ObjectId) -> bool, distrust: &Distrust) -> Vec<String> {
+    /// Those whose tree `is_listed`, newest first.
+    pub fn usable(
+        &self,
+        is_listed: impl Fn(ObjectId) -> bool,
+        distrust: &Distrust,
+    ) -> Vec<&Snapshot> {
         let usable = self.chosen.iter().filter(|parent| {
             let is_usable = is_listed(parent.tree);
             if !is_usable {
@@ -69,7 +73,7 @@ impl Parents {
             }
             is_usable
         });
-        usable.map(|parent| parent.id.to_hex()).collect()
+        usable.collect()
     }
 }
 

@@ -83,7 +83,12 @@ struct RawSummary {
 impl Snapshot {
     /// Whether it holds all that its source held.
     pub fn is_complete(&self) -> bool {
-        !self.tags.iter().any(|tag| tag == INCOMPLETE) && !self.is_partial()
+        !self.is_incomplete() && !self.is_partial()
+    }
+
+    /// Whether its run ended before the source was listed to its end.
+    pub fn is_incomplete(&self) -> bool {
+        self.tags.iter().any(|tag| tag == INCOMPLETE)
     }
 
     /// Whether its run told of paths that it does not hold as they were. A file that changed its

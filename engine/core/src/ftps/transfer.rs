@@ -32,15 +32,6 @@ pub struct Ending {
     pub reply: Reply,
 }
 
-/// What a server says of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Details {
-    /// Its length in bytes.
-    pub size_bytes: Option<u64>,
-    /// When it was last written to.
-    pub modified: Option<Moment>,
-}
-
 impl Connection {
     /// Give `sink` the content of a file, which the caller compares with the size it knows.
     /// `has_more` says that another transfer follows, whose port is asked for at once.
@@ -112,19 +103,39 @@ impl Connection {
         entered(&reply)
     }
 
-    /// Sizes and times of files, in their order; None of what the server does not tell.
-    pub fn details(&mut self, paths: &[&[u8]]) -> Result<Vec<Details>, Fault> {
-        paths.iter().try_for_each(|path| check_path(path))?;
-        let sizes = self.ask_each(b"SIZE ", paths)?;
-        let moments = self.ask_each(b"MDTM ", paths)?;
-        let details = sizes.iter().zip(&moments).map(|(size, time)| Details {
-            size_bytes: told(size).and_then(number),
-            modified: told(time).and_then(moment),
-        });
-        Ok(details.collect())
+    /// The entries of a folder, with what the listing does not tell of its files asked for.
+    pub fn list_with_details(&mut self, path: &[u8]) -> Result<Listing, Fault> {
+        let mut listing = self.list(path)?;
+        let is_untold = |entry: &&mut Entry| {
+            entry.kind == Kind::File && (entry.size_bytes.is_none() || entry.modified.is_none())
+        };
+        let mut untold: Vec<&mut Entry> = listing.entries.iter_mut().filter(is_untold).collect();
+        let folder = path.strip_suffix(b"/").unwrap_or(path);
+        let full = |entry: &&mut Entry| [folder, b"/", entry.name.as_slice()].concat();
+        let paths: Vec<Vec<u8>> = untold.iter().map(full).collect();
+        let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+        let (sizes, moments) = (self.sizes(&paths)?, self.moments(&paths)?);
+        for ((entry, size_bytes), modified) in untold.iter_mut().zip(sizes).zip(moments) {
+            entry.size_bytes = size_bytes.or(entry.size_bytes);
+            entry.modified = modified.or(entry.modified);
+        }
+        Ok(listing)
+    }
+
+    /// How long files are, in their order; None of what the server does not tell.
+    pub fn sizes(&mut self, paths: &[&[u8]]) -> Result<Vec<Option<u64>>, Fault> {
+        let replies = self.ask_each(b"SIZE ", paths)?;
+        Ok(replies.iter().map(|reply| told(reply).and_then(number)).collect())
+    }
+
+    /// When files were last written to, in their order; None of what the server does not tell.
+    pub fn moments(&mut self, paths: &[&[u8]]) -> Result<Vec<Option<Moment>>, Fault> {
+        let replies = self.ask_each(b"MDTM ", paths)?;
+        Ok(replies.iter().map(|reply| told(reply).and_then(moment)).collect())
     }
 
     fn ask_each(&mut self, command: &[u8], paths: &[&[u8]]) -> Result<Vec<Reply>, Fault> {
+        paths.iter().try_for_each(|path| check_path(path))?;
         let commands: Vec<_> = paths.iter().map(|path| [command, path].concat()).collect();
         self.ask_all(&commands)
     }

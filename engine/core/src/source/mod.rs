@@ -8,6 +8,7 @@ pub mod ahead;
 pub mod attributes;
 pub mod beneath;
 pub mod directory;
+pub mod earlier;
 pub mod file;
 pub mod ftps;
 pub mod node;
@@ -27,8 +28,17 @@ pub trait Source: Send + Sync + 'static {
     /// The root folder first, then every folder before its content, names in byte order.
     type Entries: Iterator<Item = Result<Entry<Self::File>, Issue>> + Send;
 
+    /// Learn what earlier snapshots hold, before anything is listed. A source whose files tell
+    /// themselves whether they changed does without.
+    fn learn(&self, _earlier: earlier::Earlier) {}
+
     /// List everything; called once.
     fn entries(&self) -> Self::Entries;
+
+    /// Say what is known of files only after they were read; asked when all were.
+    fn settle(&self) -> Vec<Issue> {
+        Vec::new()
+    }
 
     /// Why it went away while it was read, if it did; asked when the listing has ended.
     fn lost(&self) -> Option<String>;

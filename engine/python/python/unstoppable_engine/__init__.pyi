@@ -121,6 +121,8 @@ class Ftps:
     The certificate is believed by the authorities of this machine, by those in `authorities` (the
     content of a PEM file) alone, or by `pin`, the SHA-256 of its public key, alone.  A name that
     leads to a private network is refused without `allow_private`; an address never is.
+    A file whose size and time did not change is read anew every `reread_seconds`, by default 30
+    days.
     """
 
     def __new__(
@@ -135,6 +137,7 @@ class Ftps:
         pin: bytes | None = None,
         allow_private: bool = False,
         connections: int = 8,
+        reread_seconds: int | None = None,
     ) -> Self: ...
 
 @final

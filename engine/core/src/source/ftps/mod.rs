@@ -1,24 +1,37 @@
 //! A folder of an FTPS server as a source.
 
-mod folder;
+mod doubts;
 mod pool;
 mod reading;
+mod same;
+mod telling;
 mod walk;
 mod worker;
 
-use std::{ffi::OsString, sync::Arc};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use self::{
     pool::{Place, Pool},
     reading::FtpsFile,
     walk::Walk,
 };
-use super::{Source, ahead::ReadAhead, directory::exclude};
+use super::{Source, ahead::ReadAhead, directory::exclude, earlier::Earlier};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
     ftps::{Class, Connection, Fault, Limits, Server},
+    issue::Issue,
+    workers::lock,
 };
+
+/// How often a file is read anew though nothing about it changed, unless somebody says otherwise.
+pub const USUAL_REREAD: Duration = Duration::from_hours(30 * 24);
 
 /// A folder of a server.
 #[derive(Debug, Clone)]
@@ -29,6 +42,8 @@ pub struct FtpsPlace {
     pub path: Vec<u8>,
     /// Connections at most.
     pub most_connections: usize,
+    /// How often each file is read anew though nothing about it changed.
+    pub reread: Duration,
 }
 
 /// A folder of a server that was found and can be listed.
@@ -36,7 +51,8 @@ pub struct FtpsSource {
     pool: Arc<Pool>,
     rules: Arc<walk::Rules>,
     name: OsString,
-    first: std::sync::Mutex<Option<Connection>>,
+    first: Mutex<Option<Connection>>,
+    earlier: Mutex<Option<Earlier>>,
 }
 
 impl FtpsSource {
@@ -48,7 +64,7 @@ impl FtpsSource {
         name: &str,
         control: Arc<Control>,
     ) -> Result<Self> {
-        let rules = walk::Rules { exclude: exclude(globs)? };
+        let rules = walk::Rules { exclude: exclude(globs)?, reread: place.reread };
         let (server, limits) = (&place.server, Limits::default());
         let unavailable = |fault: Fault| unavailable(place, &fault);
         let address = server.locate().map_err(unavailable)?;
@@ -63,8 +79,8 @@ impl FtpsSource {
             most_connections: place.most_connections,
         };
         let pool = Pool::new(place, control);
-        let first = std::sync::Mutex::new(Some(first));
-        Ok(Self { pool, rules: Arc::new(rules), name: name.into(), first })
+        let (first, earlier) = (Mutex::new(Some(first)), Mutex::default());
+        Ok(Self { pool, rules: Arc::new(rules), name: name.into(), first, earlier })
     }
 }
 
@@ -93,18 +109,31 @@ impl Source for FtpsSource {
     type File = FtpsFile;
     type Entries = ReadAhead<FtpsFile>;
 
+    fn learn(&self, earlier: Earlier) {
+        *lock(&self.earlier) = Some(earlier);
+    }
+
     fn entries(&self) -> Self::Entries {
-        if let Some(first) = crate::workers::lock(&self.first).take() {
+        if let Some(first) = lock(&self.first).take() {
             self.pool.start(first);
         }
         let (pool, rules, name) = (self.pool.clone(), self.rules.clone(), self.name.clone());
-        ReadAhead::of(move |batches| Walk::new(pool, rules, name, batches).run())
+        let earlier = lock(&self.earlier).take();
+        ReadAhead::of(move |batches| Walk::new(pool, rules, name, earlier, batches).run())
+    }
+
+    fn settle(&self) -> Vec<Issue> {
+        self.pool.settle()
     }
 
     fn lost(&self) -> Option<String> {
         let fault = self.pool.failure().filter(|fault| fault.class != Class::Cancelled)?;
         Some(format!("the source could not be read to its end: {}", fault.message))
     }
+}
+
+fn path_of(path: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(path))
 }
 
 impl Drop for FtpsSource {

@@ -13,13 +13,18 @@ use std::{
 };
 
 use super::{
-    folder,
+    doubts::{Doubt, Doubts},
     reading::{Reading, ended},
     worker::Worker,
 };
 use crate::{
     control::Control,
-    ftps::{Class, Connection, Fault, Limits, Server, listing::Listing},
+    ftps::{
+        Class, Connection, Fault, Limits, Server,
+        listing::{Kind, Listing},
+        moment::Moment,
+    },
+    issue::Issue,
     source::walk::LONGEST_PATH_BYTES,
     workers::{catching, lock},
 };
@@ -67,6 +72,7 @@ struct State {
     active: Vec<Arc<Reading>>,
     /// Bytes that are, or will be, in memory of files that nobody has taken yet.
     read_ahead_bytes: u64,
+    doubts: Doubts,
     connections: usize,
     /// As many connections as the server bears.
     most_connections: usize,
@@ -84,6 +90,8 @@ pub enum Task {
     List(Vec<u8>),
     /// Read a file.
     Read(Arc<Reading>),
+    /// See that files did not change while they were read.
+    Compare(Vec<Doubt>),
 }
 
 impl Pool {
@@ -228,6 +236,12 @@ impl Pool {
     }
 
     fn take_task(state: &mut State) -> Option<Task> {
+        let has_lists = !state.lists.is_empty();
+        if (!state.reads.is_empty() || !has_lists)
+            && let Some(batch) = state.doubts.due(state.reads.front())
+        {
+            return Some(Task::Compare(batch));
+        }
         if let Some(reading) = state.reads.front() {
             let bytes = reading.read_ahead_bytes();
             let has_room = state.read_ahead_bytes + bytes <= MOST_READ_AHEAD;
@@ -247,7 +261,7 @@ impl Pool {
     pub fn note_listed(&self, path: Vec<u8>, result: Result<Listing, Fault>) {
         let mut state = lock(&self.state);
         if let Ok(listing) = &result {
-            for path in folder::below(listing, &path) {
+            for path in folders(listing, &path) {
                 // A tree without end must not take all memory; the walk asks for the others.
                 let is_far = state.folders.len() >= MOST_FOLDERS_AHEAD;
                 if is_far || path.len() > LONGEST_PATH_BYTES {
@@ -274,6 +288,9 @@ impl Pool {
             if matches!(fault.class, Class::Capacity | Class::Interrupted));
         let mut state = lock(&self.state);
         state.active.retain(|active| !Arc::ptr_eq(active, reading));
+        if result.is_ok() {
+            state.doubts.add(reading);
+        }
         match is_later {
             // What somebody waits for stands before it.
             _ if reading.is_dropped() => {}
@@ -286,6 +303,21 @@ impl Pool {
         }
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// What the server says of files that were read.
+    pub fn note_compared(&self, batch: Vec<Doubt>, result: Result<Vec<Option<Moment>>, Fault>) {
+        lock(&self.state).doubts.answer(batch, result);
+        self.changed.notify_all();
+    }
+
+    /// All was read: wait until it is known what changed meanwhile.
+    pub fn settle(&self) -> Vec<Issue> {
+        let mut state = lock(&self.state);
+        while !state.doubts.are_settled() && !self.is_over(&state) {
+            state = wait(&self.changed, state);
+        }
+        state.doubts.take_issues()
     }
 
     /// The server did what it was asked.
@@ -333,6 +365,12 @@ impl Pool {
 pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
     let tick = Duration::from_millis(200);
     changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// The folders in the one at `path`.
+fn folders(listing: &Listing, path: &[u8]) -> Vec<Vec<u8>> {
+    let folders = listing.entries.iter().filter(|entry| entry.kind == Kind::Folder);
+    folders.map(|entry| join(path, &entry.name)).collect()
 }
 
 /// The path of something in a folder.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::pool::{Pool, wait};
 use crate::{
     control::Control,
-    ftps::{Class, Connection, Fault},
+    ftps::{Class, Connection, Fault, moment::Moment},
     issue::IssueKind,
     source::{Failure, SourceFile, SourceReader},
     workers::lock,
@@ -27,6 +27,7 @@ const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Reading {
     path: Vec<u8>,
     listed_bytes: u64,
+    modified: Option<Moment>,
     control: Arc<Control>,
     state: Mutex<State>,
     changed: Condvar,
@@ -72,10 +73,16 @@ impl State {
 
 impl Reading {
     /// Nothing is read yet.
-    pub fn new(path: Vec<u8>, listed_bytes: u64, control: Arc<Control>) -> Arc<Self> {
+    pub fn new(
+        path: Vec<u8>,
+        listed_bytes: u64,
+        modified: Option<Moment>,
+        control: Arc<Control>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             path,
             listed_bytes,
+            modified,
             control,
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -86,6 +93,16 @@ impl Reading {
     /// Relative to the source.
     pub fn path(&self) -> &[u8] {
         &self.path
+    }
+
+    /// Its length as it was listed.
+    pub fn listed_bytes(&self) -> u64 {
+        self.listed_bytes
+    }
+
+    /// When it was last written to as it was listed.
+    pub fn modified(&self) -> Option<Moment> {
+        self.modified
     }
 
     /// What it takes of memory until it is taken.

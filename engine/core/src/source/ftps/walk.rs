@@ -6,6 +6,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use ignore::gitignore::Gitignore;
@@ -15,8 +16,10 @@ use rustic_core::{
 };
 
 use super::{
+    path_of,
     pool::{Pool, join},
-    reading::{FtpsFile, Reading},
+    reading::FtpsFile,
+    telling::{Found, FoundFile, Telling},
 };
 use crate::{
     ftps::{
@@ -24,19 +27,21 @@ use crate::{
         listing::{Entry as Listed, Kind, Listing},
         reply::shown,
     },
-    issue::{Issue, IssueKind},
+    issue::IssueKind,
     source::{
-        Entry, Failure,
         ahead::Batches,
+        earlier::{Earlier, Folder},
         node::{FOLDER_MODE, GO_SYMLINK},
         walk::LONGEST_PATH_BYTES,
     },
 };
 
-/// What to pass over.
+/// What to pass over, and how often to look at files that did not change.
 pub struct Rules {
     /// Paths relative to the root, as in gitignore.
     pub exclude: Gitignore,
+    /// How often each file is read anew though nothing about it changed.
+    pub reread: Duration,
 }
 
 /// One walk over the source.
@@ -44,7 +49,8 @@ pub struct Walk {
     pool: Arc<Pool>,
     rules: Arc<Rules>,
     name: OsString,
-    batches: Batches<FtpsFile>,
+    earlier: Option<Earlier>,
+    telling: Telling,
     now: Timestamp,
 }
 
@@ -54,6 +60,8 @@ struct Frame {
     /// What the server calls the same wherever it is listed.
     unique: Option<Vec<u8>>,
     entries: std::vec::IntoIter<Listed>,
+    /// What earlier snapshots hold of it.
+    earlier: Folder,
 }
 
 impl Walk {
@@ -62,9 +70,12 @@ impl Walk {
         pool: Arc<Pool>,
         rules: Arc<Rules>,
         name: OsString,
+        earlier: Option<Earlier>,
         batches: Batches<FtpsFile>,
     ) -> Self {
-        Self { pool, rules, name, batches, now: Timestamp::now() }
+        let now = Timestamp::now();
+        let telling = Telling::new(pool.clone(), batches, now, rules.reread);
+        Self { pool, rules, name, earlier, telling, now }
     }
 
     /// List all; a source that was lost on the way is told by itself.
@@ -75,8 +86,12 @@ impl Walk {
 
     fn all(&mut self) -> ControlFlow<()> {
         let node = Node::new_node(&self.name, NodeType::Dir, folder_metadata(None));
-        self.tell(Ok(Entry { path: PathBuf::new(), node, file: None }))?;
-        let mut frames = vec![self.enter(Vec::new(), None)?];
+        self.telling.tell(Found::Entry(PathBuf::new(), node))?;
+        let earlier = self.earlier.as_ref().map(Earlier::root).unwrap_or_default();
+        if !earlier.is_empty() {
+            self.telling.hold();
+        }
+        let mut frames = vec![self.enter(Vec::new(), None, earlier)?];
         while let Some(frame) = frames.last_mut() {
             let Some(entry) = frame.entries.next() else {
                 frames.pop();
@@ -84,118 +99,135 @@ impl Walk {
             };
             let path = join(&frame.path, &entry.name);
             let is_folder = entry.kind == Kind::Folder;
-            if self.rules.exclude.matched(path_of(&path), is_folder).is_ignore() {
+            if self.is_left_out(&path, is_folder) {
                 continue;
             }
-            let unique = entry.unique.clone();
-            self.entry(&path, &entry)?;
+            self.entry(&path, &entry, &frame.earlier)?;
             if !is_folder {
                 continue;
             }
-            if let Some(reason) = endless(&frames, &path, unique.as_ref()) {
-                self.issue(&path, IssueKind::Listing, reason)?;
+            let earlier = self.below(&frame.earlier, &entry.name);
+            if let Some(reason) = endless(&frames, &path, entry.unique.as_ref()) {
+                self.telling.tell(Found::issue(&path, IssueKind::Listing, reason))?;
             } else {
-                frames.push(self.enter(path, unique)?);
+                frames.push(self.enter(path, entry.unique, earlier)?);
             }
         }
-        ControlFlow::Continue(())
+        self.telling.end()
     }
 
-    /// What lies in a folder; one that is not believed is told, and nothing of it is.
-    fn enter(&mut self, path: Vec<u8>, unique: Option<Vec<u8>>) -> ControlFlow<(), Frame> {
+    fn is_left_out(&self, path: &[u8], is_folder: bool) -> bool {
+        self.rules.exclude.matched(path_of(path), is_folder).is_ignore()
+    }
+
+    fn below(&self, folder: &Folder, name: &[u8]) -> Folder {
+        self.earlier.as_ref().map(|earlier| earlier.below(folder, name)).unwrap_or_default()
+    }
+
+    /// What lies in a folder. One that is not believed is told; in its place stands what earlier
+    /// snapshots hold of it, so that nothing of it counts as deleted.
+    fn enter(
+        &mut self,
+        path: Vec<u8>,
+        unique: Option<Vec<u8>>,
+        earlier: Folder,
+    ) -> ControlFlow<(), Frame> {
         let entries = match self.pool.listed(&path) {
             Ok(Listing { entries, refused }) => {
-                for name in refused {
+                let told = refused.iter().try_for_each(|name| {
                     let message = format!("the name \"{name}\" in it cannot be stored");
-                    if self.issue(&path, IssueKind::Unreadable, message).is_break() {
-                        return ControlFlow::Break(());
-                    }
-                }
+                    self.telling.tell(Found::issue(&path, IssueKind::Unreadable, message))
+                });
+                told?;
                 entries
             }
             Err(fault) if self.is_over(&fault) => return ControlFlow::Break(()),
             Err(fault) => {
-                let message = format!("cannot list it: {}", fault.message);
-                if self.issue(&path, IssueKind::Listing, message).is_break() {
-                    return ControlFlow::Break(());
-                }
+                self.keep(&path, &earlier, &fault)?;
                 Vec::new()
             }
         };
-        ControlFlow::Continue(Frame { path, unique, entries: entries.into_iter() })
+        ControlFlow::Continue(Frame { path, unique, entries: entries.into_iter(), earlier })
     }
 
     fn is_over(&self, fault: &Fault) -> bool {
         fault.class == Class::Cancelled || self.pool.failure().is_some()
     }
 
+    /// Tell of a folder that could not be listed, and of what it held.
+    fn keep(&mut self, path: &[u8], earlier: &Folder, fault: &Fault) -> ControlFlow<()> {
+        let taken_at = earlier.taken_at_seconds().and_then(|at| Timestamp::from_second(at).ok());
+        let kept = taken_at
+            .map_or_else(String::new, |taken_at| format!("; what it held at {taken_at} was kept"));
+        let message = format!("cannot list it: {}{kept}", fault.message);
+        self.telling.tell(Found::issue(path, IssueKind::Listing, message))?;
+        self.keep_all(path, earlier)
+    }
+
+    fn keep_all(&mut self, folder: &[u8], earlier: &Folder) -> ControlFlow<()> {
+        for node in earlier.held() {
+            let name = node.name().as_bytes().to_vec();
+            let path = join(folder, &name);
+            if self.is_left_out(&path, node.is_dir()) || path.len() > LONGEST_PATH_BYTES {
+                continue;
+            }
+            let bare = Node { subtree: None, ..node.clone() };
+            if node.is_file() {
+                self.telling.tell(Found::Kept(path, bare))?;
+                continue;
+            }
+            self.telling.tell(Found::Entry(path_of(&path).to_path_buf(), bare))?;
+            if node.is_dir() {
+                self.keep_all(&path, &self.below(earlier, &name))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Tell of an entry as the format stores it.
-    fn entry(&mut self, path: &[u8], entry: &Listed) -> ControlFlow<()> {
-        let name = OsStr::from_bytes(&entry.name);
+    fn entry(&mut self, path: &[u8], entry: &Listed, earlier: &Folder) -> ControlFlow<()> {
+        let found = match self.node(entry) {
+            Err(message) => Found::issue(path, IssueKind::Unreadable, message),
+            Ok(node) if entry.kind != Kind::File => Found::Entry(path_of(path).to_path_buf(), node),
+            Ok(node) => Found::File(FoundFile {
+                path: path.to_vec(),
+                node,
+                modified: entry.modified,
+                earlier: earlier.find(&entry.name).cloned().collect(),
+            }),
+        };
+        self.telling.tell(found)
+    }
+
+    fn node(&self, entry: &Listed) -> Result<Node, &'static str> {
         let (node_type, metadata) = match &entry.kind {
             Kind::Folder => (NodeType::Dir, folder_metadata(entry.mode)),
             Kind::Link(Some(target)) => {
                 let target = Path::new(OsStr::from_bytes(target));
-                (NodeType::from_link(target), self.file_metadata(entry, GO_SYMLINK))
+                (NodeType::from_link(target), self.metadata(entry, GO_SYMLINK, 0))
             }
-            Kind::Link(None) => {
-                let message = "the server does not tell where the link leads";
-                return self.issue(path, IssueKind::Unreadable, message);
+            Kind::Link(None) => return Err("the server does not tell where the link leads"),
+            Kind::Other => return Err("it is neither a file, a folder nor a link"),
+            Kind::File => {
+                let size_bytes =
+                    entry.size_bytes.ok_or("the server does not tell how long it is")?;
+                (NodeType::File, self.metadata(entry, 0, size_bytes))
             }
-            Kind::Other => {
-                let message = "it is neither a file, a folder nor a link";
-                return self.issue(path, IssueKind::Unreadable, message);
-            }
-            Kind::File => (NodeType::File, self.file_metadata(entry, 0)),
         };
-        let node = Node::new_node(name, node_type, metadata);
-        let file = (entry.kind == Kind::File).then(|| self.file(path, entry)).transpose();
-        match file {
-            Ok(file) => self.tell(Ok(Entry { path: path_of(path).to_path_buf(), node, file })),
-            Err(failure) => self.issue(path, failure.kind, failure.message),
-        }
+        Ok(Node::new_node(OsStr::from_bytes(&entry.name), node_type, metadata))
     }
 
-    fn file(&self, path: &[u8], entry: &Listed) -> Result<FtpsFile, Failure> {
-        let Some(size_bytes) = entry.size_bytes else {
-            let message = "the server does not tell how long it is";
-            return Err(Failure::new(IssueKind::Unreadable, message));
-        };
-        let reading = Reading::new(path.to_vec(), size_bytes, self.pool.control.clone());
-        self.pool.read_later(reading.clone());
-        Ok(FtpsFile { reading, pool: self.pool.clone() })
-    }
-
-    fn file_metadata(&self, entry: &Listed, kind: u32) -> Metadata {
+    fn metadata(&self, entry: &Listed, kind: u32, size_bytes: u64) -> Metadata {
         let modified = entry.modified.and_then(|moment| Timestamp::from_second(moment.0).ok());
         Metadata {
             mode: Some(kind | entry.mode.unwrap_or(0o644) & 0o777),
             mtime: modified,
             atime: modified,
+            // When it was last read, by which the next run knows whether to read it again.
             ctime: Some(self.now),
-            size: match entry.kind {
-                Kind::File => entry.size_bytes.unwrap_or(0),
-                _ => 0,
-            },
+            size: size_bytes,
             links: 1,
             ..Metadata::default()
-        }
-    }
-
-    fn issue(
-        &mut self,
-        path: &[u8],
-        kind: IssueKind,
-        message: impl Into<String>,
-    ) -> ControlFlow<()> {
-        self.tell(Err(Issue::new(kind, path_of(path), message)))
-    }
-
-    fn tell(&mut self, found: Result<Entry<FtpsFile>, Issue>) -> ControlFlow<()> {
-        self.batches.tell(found)?;
-        match self.pool.control.is_ending() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
         }
     }
 }
@@ -217,8 +249,4 @@ fn endless(frames: &[Frame], path: &[u8], unique: Option<&Vec<u8>>) -> Option<St
     let unique = unique?;
     let above = frames.iter().find(|frame| frame.unique.as_ref() == Some(unique))?;
     Some(format!("this folder is {} again, in which it lies", shown(&above.path)))
-}
-
-fn path_of(path: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(path))
 }

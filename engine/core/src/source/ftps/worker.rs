@@ -6,10 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustic_core::jiff::Timestamp;
+
 use super::{
-    folder,
+    doubts::Doubt,
     pool::{Pool, Task, join},
     reading::{Reading, ended},
+    same::is_fresh_for,
 };
 use crate::ftps::{Class, Connection, Fault};
 
@@ -38,6 +41,7 @@ impl Worker {
             let is_one_too_many = match task {
                 Task::List(path) => self.list(path),
                 Task::Read(reading) => self.read(&reading, has_more),
+                Task::Compare(batch) => self.compare(batch),
             };
             if is_one_too_many {
                 return;
@@ -47,7 +51,7 @@ impl Worker {
 
     fn list(&mut self, path: Vec<u8>) -> bool {
         let full = join(&self.pool.place.root, &path);
-        let result = self.insist(|connection| folder::list(connection, &full));
+        let result = self.insist(|connection| connection.list_with_details(&full));
         let is_too_many = is_too_many(&result);
         match is_too_many {
             true => self.pool.list_next(path),
@@ -58,9 +62,22 @@ impl Worker {
 
     fn read(&mut self, reading: &Arc<Reading>, has_more: bool) -> bool {
         let full = join(&self.pool.place.root, reading.path());
+        if let Some(wait) = reading.modified().and_then(|at| is_fresh_for(at, Timestamp::now())) {
+            self.rest(wait);
+        }
         let result = self.insist(|connection| reading.read(connection, &full, has_more));
         let is_too_many = is_too_many(&result);
         self.pool.note_read(reading, result);
+        is_too_many
+    }
+
+    fn compare(&mut self, batch: Vec<Doubt>) -> bool {
+        let root = &self.pool.place.root;
+        let paths: Vec<Vec<u8>> = batch.iter().map(|doubt| join(root, &doubt.path)).collect();
+        let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+        let result = self.insist(|connection| connection.moments(&paths));
+        let is_too_many = is_too_many(&result);
+        self.pool.note_compared(batch, result);
         is_too_many
     }
 
