@@ -10,8 +10,9 @@ import pytest
 from tests.stories.world import Machine
 from unstoppable.cli.backup import source_of
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.proof import Proof, prove
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.settings import load
 from unstoppable.domain.setup_errors import CameBackDifferent
 from unstoppable.engine import Cancel
 from unstoppable.runner.journal import Journal

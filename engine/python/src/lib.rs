@@ -10,6 +10,7 @@ mod memory;
 mod place;
 mod repository;
 mod values;
+mod visit;
 
 use pyo3::prelude::*;
 
@@ -36,6 +37,7 @@ mod _engine {
             BackupSummary, Birth, CheckSummary, HotSummary, Issue, Pins, Progress, RestorePlan,
             RestoreSummary, Snapshot,
         },
+        visit::{FtpsEntry, FtpsVisit, ftps_pin},
     };
 
     #[pymodule_init]

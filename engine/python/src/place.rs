@@ -128,6 +128,13 @@ impl Ftps {
     }
 }
 
+impl Ftps {
+    /// What it stands for.
+    pub fn place(&self) -> &FtpsPlace {
+        &self.0
+    }
+}
+
 /// A folder of this machine, or of a server.
 #[derive(FromPyObject)]
 pub enum SourceArgument {

@@ -6,12 +6,14 @@ import click
 
 from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.proof import prove
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.settings import load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
+from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.text import printable
-from unstoppable.engine import Repository, Source
+from unstoppable.engine import Repository, ServerVisit, Source
 from unstoppable.runner import pins_file
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
@@ -67,7 +69,7 @@ def run_now(
         proof = prove(configuration, verdict.record, source, cancel) if is_first else None
         # Signals still only wish: the verdict is told whole.
         more = {"proof": proof.document} if proof else {}
-        code = records.tell(session, verdict, source=printable(str(source.folder)), more=more)
+        code = records.tell(session, verdict, source=printable(str(source.place)), more=more)
         said = proof.tell(session) if proof else 0
         return code or said
 
@@ -76,7 +78,7 @@ def source_of(configuration: Configuration, *, accept_shrink: bool = False) -> S
     """Return what is read, and how."""
     settings = configuration.settings
     return Source(
-        folder=configuration.source,
+        place=configuration.source,
         exclude=settings.exclude,
         own_folders=tuple(configuration.own_folders.values()),
         one_file_system=settings.one_file_system,
@@ -86,10 +88,14 @@ def source_of(configuration: Configuration, *, accept_shrink: bool = False) -> S
 
 def require_listable(configuration: Configuration) -> None:
     """Raise SourceUnavailable where the source's own folder cannot be listed."""
+    source, resource = configuration.source, configuration.resource
+    if isinstance(source, FtpsSource):
+        ServerVisit(source, resource).folder(b"")
+        return
     try:
-        next(configuration.source.iterdir(), None)
+        next(source.iterdir(), None)
     except OSError as error:
-        raise SourceUnavailable(resource=configuration.resource, cause=error) from error
+        raise SourceUnavailable(resource=resource, cause=error) from error
 
 
 def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: bool) -> int:

@@ -5,7 +5,8 @@ import click
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.settings import load
 from unstoppable.domain.bucket import (
     DEFAULT_LOCKED_DAYS,
     BucketPlan,

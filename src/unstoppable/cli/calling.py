@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from unstoppable.cli.settings import Configuration
+from unstoppable.cli.configuration import Configuration
 from unstoppable.domain.caller import Call
+from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.setup_errors import SettingsElsewhere
 from unstoppable.runner.caller import Caller, callers
@@ -23,7 +24,7 @@ def who_may_call(configuration: Configuration) -> tuple[Caller, ...]:
         env_file=str(path),
         made=(str(settings.hot), str(settings.state)),
         written=tuple(map(str, configuration.own_folders.values())),
-        needs_network=not configuration.has_cold_folder,
+        needs_network=configuration.is_on_server or not configuration.has_cold_folder,
     )
     return callers(call, is_default=path == _OF_ROOT)
 
@@ -57,10 +58,12 @@ def calling_sentence(configuration: Configuration, caller: Caller, *, is_changed
 def _require_complete(configuration: Configuration) -> None:
     """Refuse where a run with the settings file alone would lack something."""
     cold = configuration.installation().cold
-    _ = configuration.source
+    source = configuration.source
     if names := configuration.only_in_environment:
         found = ", ".join(names)
         raise SettingsElsewhere(names=found, env_file=configuration.env_file)
+    if isinstance(source, FtpsSource):
+        source.password.resolve()
     if isinstance(cold, S3Cold):
         _ = cold.access_key_id.resolve(), cold.secret_access_key.resolve()
 

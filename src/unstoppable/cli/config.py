@@ -1,16 +1,19 @@
 """`unstoppable config`."""
 # ruff: noqa: PLC0415 - what the settings mean is imported when it is told, so that help is quick
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.config_check import check
-from unstoppable.cli.settings import PREFIX, Configuration, load
+from unstoppable.cli.configuration import PREFIX, Configuration
+from unstoppable.cli.settings import load
 from unstoppable.domain.errors import OutputFailed
+from unstoppable.domain.ftps import pin_text
 from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.s3 import bandwidth_text
 from unstoppable.domain.text import printable
@@ -110,16 +113,19 @@ def _value_and_origin(configuration: Configuration, name: str) -> tuple[str, str
 
 
 def _text(name: str, value: object) -> str:
-    match name, value:
-        case _, None:
-            return "not set"
-        case _, bool():
-            return "yes" if value else "no"
-        case "UNSTOPPABLE_MAX_SHRINK", _:
-            return f"{value}%"
-        case "UNSTOPPABLE_S3_BANDWIDTH", int():
-            return bandwidth_text(value)
-        case _, tuple():
-            return ", ".join(map(str, value))
-        case _:
-            return str(value)
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return _FORMS.get(name, str)(value)
+
+
+_FORMS: dict[str, Callable[[Any], str]] = {
+    "UNSTOPPABLE_MAX_SHRINK": "{}%".format,
+    "UNSTOPPABLE_S3_BANDWIDTH": bandwidth_text,
+    "UNSTOPPABLE_SOURCE_PIN": pin_text,
+    "UNSTOPPABLE_SOURCE_REREAD": "{}d".format,
+}
+"""How values are written where it is not the way they are kept."""

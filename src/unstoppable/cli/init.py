@@ -7,12 +7,16 @@ import click
 
 from unstoppable import engine
 from unstoppable.cli import env_file, output, sheet
-from unstoppable.cli.backup import run_now
+from unstoppable.cli.backup import require_listable, run_now
 from unstoppable.cli.calling import calling_sentence, install_caller
-from unstoppable.cli.command import Session, Speaking, complete_folder
-from unstoppable.cli.settings import S3_SECRET, Configuration, load, real
+from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.configuration import S3_SECRET, SOURCE_PASSWORD, Configuration, real
+from unstoppable.cli.password import with_password
+from unstoppable.cli.place import Place
+from unstoppable.cli.settings import load
 from unstoppable.cli.welcome import last_backup, say_next, tell_ready
 from unstoppable.domain import errors
+from unstoppable.domain.ftps import FtpsFolder, FtpsSource
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.outlook_errors import SettingsIncomplete
@@ -39,13 +43,7 @@ class _IdBeginning(click.ParamType[str]):
 
 
 @click.command(cls=Speaking)
-@click.argument(
-    "directory",
-    metavar="[DIR]",
-    required=False,
-    type=click.Path(path_type=Path),
-    shell_complete=complete_folder,
-)
+@click.argument("asked", metavar="[DIR]", required=False, type=Place())
 @click.option(
     "--pin",
     "expected_id",
@@ -59,12 +57,14 @@ class _IdBeginning(click.ParamType[str]):
 def init(
     session: Session,
     *,
-    directory: Path | None,
+    asked: Path | FtpsFolder | None,
     expected_id: str | None,
     with_schedule: bool,
     dry_run: bool,
 ) -> int:
     """Set up backups of a directory and make the first one.
+
+    DIR may be on a server, ftps://USER@HOST/PATH; a password that is missing is asked for.
 
     Writes a settings file with a fresh key, a repository and its pins, whatever of them is
     missing, and with a new repository the recovery sheet, to be printed; what is there is never
@@ -76,6 +76,7 @@ def init(
 
     Example:
       unstoppable init /srv/data
+      unstoppable init ftps://alice@ftp.example.com/www
       unstoppable init --pin 1a2b3c4d /srv/data
 
     Exit codes:
@@ -84,7 +85,7 @@ def init(
       11 another run is going on    12 wrong key or broken pin    130 cancelled
     """
     before = load(session.env_file, may_be_missing=True)
-    source = _source(before, directory)
+    source, before = _met(before, _source(before, asked))
     key = before.key or _new_key(before)
     installation = before.installation(key)
     if dry_run:
@@ -97,12 +98,7 @@ def init(
         expected_id=expected_id,
     )
     configuration = load(session.env_file)
-    if found is Found.UNPINNED:
-        output.say(f"note: the repository that was there is pinned: {installation.pins_file}")
-    if S3_SECRET in before.given and not before.has_file:
-        output.say(
-            f"note: {before.env_file} holds the access key: make it the narrow one of a backup"
-        )
+    _say_what_to_know(before, installation, found)
     if found is not Found.READY:
         sheet.write_first(configuration)
     backup = last_backup(configuration) if found is Found.READY else None
@@ -118,27 +114,55 @@ def init(
     return code
 
 
-def _source(before: Configuration, directory: Path | None) -> Path:
-    """Return the directory to back up, whole and real; raises UsageError."""
-    configured = before.settings.source
-    asked = real(directory) if directory else None
+def _say_what_to_know(before: Configuration, installation: Installation, found: Found) -> None:
+    if found is Found.UNPINNED:
+        output.say(f"note: the repository that was there is pinned: {installation.pins_file}")
+    if S3_SECRET in before.given and not before.has_file:
+        output.say(
+            f"note: {before.env_file} holds the access key: make it the narrow one of a backup"
+        )
+
+
+def _source(before: Configuration, asked: Path | FtpsFolder | None) -> Path | FtpsFolder:
+    """Return what to back up, a directory whole and real; raises UsageError."""
     if asked is None:
-        return before.source
-    try:
-        if not asked.is_dir():
-            raise errors.DirectoryMissing(path=directory)
-    except OSError as error:
-        raise errors.SourceUnavailable(resource=before.resource, cause=error) from error
-    if configured is not None and real(configured) != asked:
+        source = before.source
+        return source.place if isinstance(source, FtpsSource) else source
+    if isinstance(asked, Path):
+        asked = _directory(before, asked)
+    configured = before.settings.source
+    if isinstance(configured, Path):
+        configured = real(configured)
+    if configured is not None and configured != asked:
         raise errors.SourceConflict(env_file=before.env_file, configured=configured, asked=asked)
     if configured is None and before.has_file:
         remedy = f"write {env_file.quoted(str(asked))} there as UNSTOPPABLE_SOURCE"
         raise SettingsIncomplete(name="UNSTOPPABLE_SOURCE", env_file=before.env_file, remedy=remedy)
+    _ = before.with_source(asked).source
+    return asked
+
+
+def _met(
+    before: Configuration, source: Path | FtpsFolder
+) -> tuple[Path | FtpsFolder, Configuration]:
+    """Return the source again, and the settings with what its server needs, which was there."""
+    if isinstance(source, FtpsFolder):
+        before = with_password(before.with_source(source))
+        require_listable(before)
+    return source, before
+
+
+def _directory(before: Configuration, asked: Path) -> Path:
+    found = real(asked)
     try:
-        str(asked).encode()
+        if not found.is_dir():
+            raise errors.DirectoryMissing(path=asked)
+        str(found).encode()
+    except OSError as error:
+        raise errors.SourceUnavailable(resource=before.resource, cause=error) from error
     except UnicodeEncodeError as error:
-        raise errors.DirectoryUnwritable(path=asked) from error
-    return before.with_source(asked).source
+        raise errors.DirectoryUnwritable(path=found) from error
+    return found
 
 
 def _new_key(before: Configuration) -> Key:
@@ -151,7 +175,7 @@ def _new_key(before: Configuration) -> Key:
     return Key(name="UNSTOPPABLE_KEY", kind=KeyKind.ROOT, secret=secret)
 
 
-def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
+def _keep_settings(before: Configuration, source: Path | FtpsFolder, key: Key) -> None:
     """Write the settings file where there was none.
 
     One that appeared since holds another key: going on would make a repository whose key is lost.
@@ -169,11 +193,11 @@ def _keep_settings(before: Configuration, source: Path, key: Key) -> None:
         raise errors.FolderUnusable(path=path, cause=error.strerror) from error
 
 
-def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str, str]:
+def _settings_to_keep(before: Configuration, source: Path | FtpsFolder, key: Key) -> dict[str, str]:
     """Return what a later run needs: a scheduler will not have this environment.
 
     A key that the environment holds is the operator's to bring and is not written down; the access
-    key of a bucket is, because without it no run would get there.
+    key of a bucket and the password of a server are: without them no run would get there.
     """
     settings = before.settings
     kept = {
@@ -187,7 +211,7 @@ def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str
             kept[f"{name}_FILE"] = str(given.value.path)
         elif isinstance(given.value, str):
             kept.setdefault(name, given.value)
-        elif name == S3_SECRET:
+        elif name in {S3_SECRET, SOURCE_PASSWORD}:
             kept[name] = given.value.resolve()
     if before.key is None:
         kept["UNSTOPPABLE_KEY"] = key.secret.resolve()
@@ -195,7 +219,11 @@ def _settings_to_keep(before: Configuration, source: Path, key: Key) -> dict[str
 
 
 def _rehearse(
-    session: Session, before: Configuration, source: Path, installation: Installation, found: Found
+    session: Session,
+    before: Configuration,
+    source: Path | FtpsFolder,
+    installation: Installation,
+    found: Found,
 ) -> int:
     keeps_key = before.key is None or before.keeps_key
     has_sheet = keeps_key and found is not Found.READY and sheet.is_wanted(before, source)

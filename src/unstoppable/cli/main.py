@@ -29,6 +29,7 @@ SUMMARIES = {
     "check": "Check what is stored, and that it can be read.",
     "hot": "Mend the cache of a repository's metadata.",
     "runs": "List past runs, newest first.",
+    "source": "Look at the server that the source is on.",
     "bucket": "Make and check the bucket that cold is.",
     "key": "Name the key, and keep it on paper.",
     "config": "Write, check and show the settings.",
@@ -37,7 +38,7 @@ SUMMARIES = {
 """The first line of each command's help, so that the list needs none of them."""
 
 
-def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912 - one for each
+def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912, PLR0915 - one for each
     found: click.Command
     match name:
         case "init":
@@ -64,6 +65,8 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912 - one for e
             from unstoppable.cli.hot import hot as found
         case "runs":
             from unstoppable.cli.runs import runs as found
+        case "source":
+            from unstoppable.cli.source import source as found
         case "bucket":
             from unstoppable.cli.bucket import bucket as found
         case "key":

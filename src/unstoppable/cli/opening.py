@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from unstoppable.cli import output
-from unstoppable.cli.settings import Configuration
+from unstoppable.cli.configuration import Configuration
 from unstoppable.domain.at import choose
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.snapshot import Snapshot

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from unstoppable.cli.calling import who_calls
-from unstoppable.cli.settings import PREFIX, Configuration, Reading, real
+from unstoppable.cli.configuration import PREFIX, Configuration, real
+from unstoppable.cli.settings import Reading
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.outlook_errors import ScheduleRare
 from unstoppable.domain.setup_errors import KeyLost
@@ -21,6 +23,7 @@ _LOOKED_AHEAD = timedelta(days=1)
 _A_YEAR = timedelta(days=366)
 _NAMES_OF_RESOURCE = ("CUSTOMER", "RESOURCE")
 _S3 = PREFIX + "S3_"
+_SERVER = PREFIX + "SOURCE_"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class Outlook:
     """What is known of the next day; a None is unknown because of a fault."""
 
     configuration: Configuration
-    source: Path | None = None
+    source: Path | FtpsSource | None = None
     slots: list[datetime] | None = None
     """Those of the next day."""
     next_slot: datetime | None = None
@@ -110,8 +113,10 @@ def _look_at_repository(found: Outlook, reading: Reading, moment: datetime) -> N
     found.faults += faults.of_repository(installation, moment)
 
 
-def _look_at_source(found: Outlook, _reading: Reading, _moment: datetime) -> None:
+def _look_at_source(found: Outlook, reading: Reading, _moment: datetime) -> None:
     configuration = found.configuration
+    if any(name.startswith(_SERVER) for name in reading.unknown) and configuration.is_on_server:
+        return
     try:
         found.source = configuration.source
     except UnstoppableError as error:
@@ -145,7 +150,11 @@ def _notes(found: Outlook) -> Iterator[str]:
         unread = [name for name in found.configuration.given if name.startswith(_S3)]
         if unread:
             yield f"cold is a folder, nobody reads {', '.join(sorted(unread))}"
-    if found.source is not None:
+    if not found.configuration.is_on_server:
+        unread = [name for name in found.configuration.given if name.startswith(_SERVER)]
+        if unread:
+            yield f"the source is no server, nobody reads {', '.join(sorted(unread))}"
+    if isinstance(found.source, Path):
         yield from _notes_on_source(found.source, found.configuration)
 
 

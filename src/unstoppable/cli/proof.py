@@ -1,20 +1,22 @@
 """The proof that ends a set-up: some files come back from cold as they are."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from random import SystemRandom
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.opening import open_to_read
-from unstoppable.cli.settings import Configuration
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import KEPT, ExitCode
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.setup_errors import CameBackDifferent, NotProved
 from unstoppable.domain.storage_errors import StorageDenied
 from unstoppable.domain.text import count, printable, size
-from unstoppable.engine import Cancel, Source
+from unstoppable.engine import Cancel, Repository, ServerVisit, Source
 from unstoppable.runner.sample import Sample, restore_sample
+from unstoppable.runner.server_sample import Looking, restore_server_sample
 
 _DENIED = (
     "not proved: the access key may not read what it stored; `unstoppable init` proves it "
@@ -67,9 +69,9 @@ def prove(
     error: UnstoppableError | None = None
     try:
         repository = open_to_read(configuration)
-        sample = restore_sample(repository, record, source, chance=SystemRandom(), cancel=cancel)
+        sample = _sample(repository, record, source, cancel)
     except StorageDenied:
-        return Proof(source=printable(str(source.folder)), sample=None, error=None, is_denied=True)
+        return Proof(source=printable(str(source.place)), sample=None, error=None, is_denied=True)
     except UnstoppableError as cause:
         error = NotProved(resource=resource, cause=cause)
         error.__cause__ = cause
@@ -77,7 +79,16 @@ def prove(
         found = count(len(sample.different), "file")
         first = sample.different[0]
         error = CameBackDifferent(resource=resource, path=first, count=found, files=sample.files)
-    return Proof(source=printable(str(source.folder)), sample=sample, error=error)
+    return Proof(source=printable(str(source.place)), sample=sample, error=error)
+
+
+def _sample(repository: Repository, record: RunRecord, source: Source, cancel: Cancel) -> Sample:
+    chance = SystemRandom()
+    if isinstance(source.place, Path):
+        return restore_sample(repository, record, source, chance=chance, cancel=cancel)
+    visit = ServerVisit(source.place, record.run.resource)
+    looking = Looking(visit, is_whole=not source.exclude)
+    return restore_server_sample(repository, record, looking, chance=chance, cancel=cancel)
 
 
 def _sentence(sample: Sample, source: str) -> str:

@@ -16,8 +16,9 @@ from unstoppable.cli.command import (
     complete_folder,
     resource_argument,
 )
+from unstoppable.cli.configuration import PREFIX, Configuration, real
 from unstoppable.cli.opening import choose_snapshot, open_to_read
-from unstoppable.cli.settings import PREFIX, Configuration, load, real
+from unstoppable.cli.settings import load
 from unstoppable.cli.target import Standing, look
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.at import LATEST

@@ -15,7 +15,8 @@ from unstoppable.cli.calling import (
     who_calls,
 )
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.settings import load
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.runner.journal import Journal

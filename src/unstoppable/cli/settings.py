@@ -4,186 +4,35 @@
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from unstoppable.cli import env_file
-from unstoppable.domain import errors
-from unstoppable.domain.keys import KeyKind, parse_key
-from unstoppable.domain.names import ResourceName
-from unstoppable.domain.s3 import (
-    Credential,
-    S3Access,
-    S3Cold,
-    S3Prefix,
-    credential,
-    endpoint_of_aws,
+from unstoppable.cli.configuration import (
+    ENVIRONMENT,
+    KEYS,
+    PLACES,
+    PREFIX,
+    S3_SECRET,
+    SOURCE_PASSWORD,
+    Configuration,
+    Given,
 )
-from unstoppable.domain.schedule import Schedule
-from unstoppable.domain.secret import Secret
-from unstoppable.domain.setup_errors import KeyLost
-from unstoppable.domain.storage_errors import CredentialMissing
-from unstoppable.runner import pins_file
-from unstoppable.runner.plan import Installation, Key
-from unstoppable.secrets.reference import InFile, Literal, NotGiven, read_private, refuse_unsafe
+from unstoppable.domain import errors, ftps
+from unstoppable.domain.ftps import FtpsFolder
+from unstoppable.domain.keys import parse_key
+from unstoppable.domain.s3 import credential
+from unstoppable.secrets.reference import InFile, Literal, read_private, refuse_unsafe
 
 if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
+    from unstoppable.domain.secret import Secret
 
-PREFIX = "UNSTOPPABLE_"
-_PLACES = ("hot", "cold", "state")
-S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
-_KEYS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
-_S3_KEY_ID = "UNSTOPPABLE_S3_ACCESS_KEY_ID"
-_SECRETS = frozenset({*_KEYS, S3_SECRET})
+_SECRETS = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD})
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
-_ENVIRONMENT = "the environment"
 _LARGEST_CERTIFICATES_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A value and where it was found."""
-
-    value: str | Secret
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
-    """The settings, and where each of them comes from."""
-
-    settings: "Settings"
-    given: Mapping[str, Given]
-    env_file: Path
-    has_file: bool
-    """Whether the settings file was there when it was read."""
-    only_in_environment: tuple[str, ...]
-    """Names of settings that whoever has the settings file alone would lack, or read others."""
-
-    @property
-    def pins_file(self) -> Path:
-        """Where pins are kept: beside the settings."""
-        return self.env_file.with_name("pins.json")
-
-    @property
-    def resource(self) -> ResourceName:
-        """The one resource of this installation."""
-        return ResourceName(customer=self.settings.customer, resource=self.settings.resource)
-
-    @property
-    def source(self) -> Path:
-        """The folder that is backed up; raises SettingMissing or SourceInsideRepository."""
-        source = self.settings.source
-        if source is None:
-            raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=self.env_file)
-        for field, folder in self.own_folders.items():
-            if real(source).is_relative_to(real(folder)):
-                raise errors.SourceInsideRepository(
-                    source=source, name=PREFIX + field.upper(), folder=folder
-                )
-        return source
-
-    @property
-    def own_folders(self) -> dict[str, Path]:
-        """The folders that are ours: hot, state, and cold where it is one."""
-        places = {field: getattr(self.settings, field) for field in _PLACES}
-        return {field: place for field, place in places.items() if isinstance(place, Path)}
-
-    @property
-    def has_cold_folder(self) -> bool:
-        """Whether cold is a folder, not a part of a bucket."""
-        return isinstance(self.settings.cold, Path)
-
-    @property
-    def cold(self) -> Path | S3Cold:
-        """Where cold lies; an access key that is missing is told when its bucket is opened."""
-        place, key_id = self.settings.cold, self.settings.s3_access_key_id
-        if isinstance(place, Path):
-            return place
-        named = None if key_id is None else Literal(key_id)
-        return S3Cold(
-            place=place,
-            access=self.s3_access,
-            access_key_id=self._credential(_S3_KEY_ID, named, place),
-            secret_access_key=self._credential(
-                S3_SECRET, self.settings.s3_secret_access_key, place
-            ),
-        )
-
-    def _credential(self, name: str, secret: Secret | None, place: S3Prefix) -> Credential:
-        missing = CredentialMissing(name=name, cold=place, env_file=self.env_file)
-        return Credential(name=name, secret=secret or NotGiven(missing))
-
-    @property
-    def s3_access(self) -> S3Access:
-        """How a bucket is reached."""
-        given, endpoint = self.settings, self.settings.s3_endpoint
-        # No certificate of AWS is for a name with one more dot.
-        has_dot = isinstance(given.cold, S3Prefix) and "." in given.cold.bucket
-        usual = "path" if endpoint or has_dot else "virtual-host"
-        return S3Access(
-            endpoint=endpoint or endpoint_of_aws(given.s3_region),
-            region=given.s3_region,
-            virtual_host=(given.s3_addressing or usual) == "virtual-host",
-            ca_file=None if given.s3_ca_file is None else str(given.s3_ca_file),
-            connections=given.s3_connections,
-            bytes_per_second=given.s3_bandwidth,
-        )
-
-    @property
-    def schedule(self) -> Schedule:
-        """When backups are due; a time at night where nobody named one."""
-        return self.settings.schedule or Schedule.nightly(f"{os.uname().nodename} {self.resource}")
-
-    def with_source(self, source: Path) -> Self:
-        """Return the same settings with another source."""
-        return replace(self, settings=self.settings.model_copy(update={"source": source}))
-
-    @property
-    def key(self) -> Key | None:
-        """Where the key comes from; None if no setting holds one."""
-        for name, kind in _KEYS.items():
-            if name in self.given:
-                secret = self.given[name].value
-                if not isinstance(secret, str):
-                    return Key(name=name, kind=kind, secret=secret)
-        return None
-
-    @property
-    def keeps_key(self) -> bool:
-        """Whether the settings file itself holds the key, not the environment or another file."""
-        key = self.key
-        return (
-            key is not None
-            and isinstance(key.secret, Literal)
-            and self.given[key.name].origin != _ENVIRONMENT
-        )
-
-    def refuse_lost_key(self) -> None:
-        """Raise KeyLost where pins tell that a repository was made with the key that is missing."""
-        if pins_file.find(self.pins_file, self.resource) is not None:
-            raise KeyLost(name="UNSTOPPABLE_KEY", env_file=self.env_file, resource=self.resource)
-
-    def installation(self, key: Key | None = None) -> Installation:
-        """Return what a run needs; `key` stands in for one that is not set.
-
-        Raises SettingMissing or KeyLost if there is no key.
-        """
-        key = self.key or key
-        if key is None:
-            self.refuse_lost_key()
-            raise errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=self.env_file)
-        return Installation(
-            resource=self.resource,
-            hot=self.settings.hot,
-            cold=self.cold,
-            state=self.settings.state,
-            pins_file=self.pins_file,
-            key=key,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,11 +43,6 @@ class Reading:
     faults: tuple[errors.UnstoppableError, ...]
     unknown: frozenset[str]
     """Settings whose value nobody knows because of a fault; the configuration has a default."""
-
-
-def real(path: Path) -> Path:
-    """Return a path without links; one that links to itself stays as it is, for others to tell."""
-    return Path(os.path.realpath(path))
 
 
 def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
@@ -254,7 +98,7 @@ class _Reader:
     def environment(self) -> dict[str, Given]:
         """Return what the environment sets."""
         found = {
-            name: Given(value=value, origin=_ENVIRONMENT)
+            name: Given(value=value, origin=ENVIRONMENT)
             for name, value in os.environ.items()
             if name.startswith(PREFIX) and name not in _READ_ELSEWHERE
         }
@@ -286,7 +130,7 @@ class _Reader:
 
         from unstoppable.cli.settings_model import Settings
 
-        if len(both := [name for name in _KEYS if name in given]) > 1:
+        if len(both := [name for name in KEYS if name in given]) > 1:
             reason = f"{both[0]} is set as well"
             self._refuse(both[1], given[both[1]].origin, reason)
         values: dict[str, Any] = {
@@ -306,13 +150,17 @@ class _Reader:
             name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
             reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"
             self._refuse(name, given[name].origin, reason)
-        self._look_at_certificates(settings, given)
+        if not isinstance(settings.cold, Path):
+            self._look_at_certificates("UNSTOPPABLE_S3_CA_FILE", settings.s3_ca_file, given)
+        if isinstance(settings.source, FtpsFolder):
+            self._look_at_certificates("UNSTOPPABLE_SOURCE_CA_FILE", settings.source_ca_file, given)
         return settings
 
-    def _look_at_certificates(self, settings: "Settings", given: Mapping[str, Given]) -> None:
+    def _look_at_certificates(
+        self, name: str, path: Path | None, given: Mapping[str, Given]
+    ) -> None:
         """Whoever may write the certificates could stand in for the server."""
-        path, name = settings.s3_ca_file, "UNSTOPPABLE_S3_CA_FILE"
-        if path is None or isinstance(settings.cold, Path):
+        if path is None:
             return
         try:
             with path.open("rb") as file:
@@ -350,7 +198,7 @@ class _Reader:
 
 def _default_places(values: Mapping[str, object]) -> dict[str, Path]:
     """Return where hot, cold and state are unless somebody said so; a home may not be known."""
-    missing = [place for place in _PLACES if place not in values]
+    missing = [place for place in PLACES if place not in values]
     return {place: env_file.data_folder() / place for place in missing}
 
 
@@ -377,9 +225,11 @@ def _value(name: str, written: str, given: Given) -> Given:
     if written != name:
         in_file = InFile(name=name, path=_file(written, text, given.origin))
         value = in_file if name in _SECRETS else read_private(in_file.path, name=name).rstrip("\n")
-    elif name in _KEYS:
-        parse_key(text, _KEYS[name], name=name)
+    elif name in KEYS:
+        parse_key(text, KEYS[name], name=name)
         value = Literal(text)
+    elif name == SOURCE_PASSWORD:
+        value = Literal(ftps.password(text, name=name))
     elif name in _SECRETS:
         value = Literal(credential(text, name=name))
     return Given(value=value, origin=given.origin)

@@ -13,14 +13,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from unstoppable.domain import errors, names, s3
+from unstoppable.domain import errors, ftps, names, s3
+from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
 from unstoppable.secrets.reference import InFile, Literal
 
 PREFIX = "UNSTOPPABLE_"
-_TO_COME = "ftps://"
 _MOST_CONNECTIONS = 64
+_MOST_SOURCE_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Told:
 def folder(value: object) -> Path:
     """Return a folder from its text; raises ValueError for what is no path from `/` on."""
     text = str(value)
-    if text.startswith(_TO_COME):
-        raise ValueError("this version cannot do ftps yet, only folders")
+    if text.startswith(ftps.SCHEME):
+        raise ValueError("it is on a server; only UNSTOPPABLE_SOURCE may be")
     if text.startswith(s3.SCHEME):
         raise ValueError(f"'{text}' is a bucket; only UNSTOPPABLE_COLD may be one")  # noqa: EM102
     if not text.startswith("/"):
@@ -52,11 +53,27 @@ def _cold(value: object) -> Path | S3Prefix:
     return S3Prefix.parse(text) if text.startswith(s3.SCHEME) else folder(text)
 
 
-def _connections(value: object) -> int:
+def _source(value: object) -> Path | FtpsFolder:
+    """Return a folder of this machine or of a server; raises ValueError with a sentence."""
     text = str(value)
-    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= _MOST_CONNECTIONS:
-        raise ValueError(f"'{text}' is not a number from 1 to {_MOST_CONNECTIONS}")  # noqa: EM102
+    if re.match(r"(ftps?|ftpes|sftp)://", text, re.IGNORECASE) and not text.startswith(ftps.SCHEME):
+        scheme = text.partition(":")[0]
+        raise ValueError(f"'{scheme}' is not spoken here, {ftps.SCHEME} is")  # noqa: EM102
+    return FtpsFolder.parse(text) if text.startswith(ftps.SCHEME) else folder(text)
+
+
+def _connections(value: object, *, most: int) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= most:
+        raise ValueError(f"'{text}' is not a number from 1 to {most}")  # noqa: EM102
     return int(text)
+
+
+def _days(value: object) -> int:
+    found = re.fullmatch(r"([0-9]{1,4})\s*d", str(value).strip())
+    if found is None or not int(found[1]):
+        raise ValueError(f"'{value}' is not a number of days such as 30d")  # noqa: EM102
+    return int(found[1])
 
 
 def _access_key_id(value: object) -> str:
@@ -116,13 +133,72 @@ class Settings(BaseModel):
     )
 
     source: Annotated[
-        Folder | None,
+        Path | FtpsFolder | None,
+        BeforeValidator(_source),
         Told(
-            "The directory that is backed up, from `/` on. FTPS is not there yet.",
+            "What is backed up: a directory, from `/` on, or `ftps://USER@HOST:PORT/PATH`, a "
+            "folder of a server that speaks explicit TLS. A blank there is `%20`.",
             default="none",
             example="/srv/data",
         ),
     ] = None
+    source_password: Annotated[
+        Literal | InFile | None,
+        Told(
+            "The password of the server's user.",
+            default="none",
+            example="/etc/unstoppable/source-password",
+            is_secret=True,
+        ),
+    ] = None
+    source_pin: Annotated[
+        bytes | None,
+        BeforeValidator(lambda value: ftps.pin(str(value))),
+        Told(
+            "The public key that the server must show, whatever else its certificate says, as "
+            "`unstoppable source pin` prints it.",
+            default="none: its certificate must be good for its name",
+            example="sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        ),
+    ] = None
+    source_ca_file: Annotated[
+        Folder | None,
+        Told(
+            "A file with the certificates, as PEM, that are trusted for the server instead of the "
+            "system's.",
+            default="the system's",
+            example="/etc/unstoppable/source-ca.pem",
+        ),
+    ] = None
+    source_allow_private: Annotated[
+        bool,
+        BeforeValidator(_yes_or_no),
+        Told(
+            "`yes` takes a server whose name leads to a private network, or to this machine. "
+            "An address needs none of it.",
+            default="`no`",
+            example="yes",
+        ),
+    ] = False
+    source_connections: Annotated[
+        int,
+        BeforeValidator(lambda value: _connections(value, most=_MOST_SOURCE_CONNECTIONS)),
+        Told(
+            "How many connections to the server there may be, 1 to 32; fewer where it bears fewer.",
+            default="`8`",
+            example="4",
+        ),
+    ] = 8
+    source_reread: Annotated[
+        int,
+        BeforeValidator(_days),
+        Told(
+            "How often each file of a server is read anew though its size and time are the same, "
+            "in days.",
+            default="`30d`",
+            example="90d",
+        ),
+    ] = 30
     cold: Annotated[
         Path | S3Prefix,
         BeforeValidator(_cold),
@@ -230,7 +306,7 @@ class Settings(BaseModel):
     ] = None
     s3_connections: Annotated[
         int,
-        BeforeValidator(_connections),
+        BeforeValidator(lambda value: _connections(value, most=_MOST_CONNECTIONS)),
         Told("How many requests go to the server at once, 1 to 64.", default="`8`", example="4"),
     ] = 8
     s3_bandwidth: Annotated[

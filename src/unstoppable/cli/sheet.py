@@ -14,9 +14,11 @@ import click
 from unstoppable import engine
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking
-from unstoppable.cli.settings import PREFIX, Configuration, load
+from unstoppable.cli.configuration import PREFIX, Configuration
+from unstoppable.cli.settings import load
 from unstoppable.domain import groups
 from unstoppable.domain.errors import UnstoppableError, WrongKey
+from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.keys import parse_key
 from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.sheet import Sheet, as_text
@@ -97,7 +99,7 @@ def write_first(configuration: Configuration) -> None:
     output.say("note: without its key nothing can be restored, and nobody else has it")
 
 
-def is_wanted(configuration: Configuration, source: Path) -> bool:
+def is_wanted(configuration: Configuration, source: Path | FtpsFolder) -> bool:
     """Return whether a sheet may lie beside the settings when `source` is backed up."""
     try:
         _folder(configuration.with_source(source), None)
@@ -150,7 +152,7 @@ def _folder(configuration: Configuration, asked: Path | None) -> Path:
     folder = Path(os.path.realpath(asked or configuration.env_file.parent))
     places = {"source": configuration.settings.source, **configuration.own_folders}
     for field, place in places.items():
-        if place is not None and folder.is_relative_to(os.path.realpath(place)):
+        if isinstance(place, Path) and folder.is_relative_to(os.path.realpath(place)):
             reason = f"it lies inside {PREFIX}{field.upper()}={place}"
             raise SheetPlaceRefused(folder=folder, reason=reason)
     for above in (folder, *folder.parents):

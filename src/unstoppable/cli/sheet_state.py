@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unstoppable.cli import output
-from unstoppable.cli.settings import Configuration
+from unstoppable.cli.configuration import Configuration
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.sheet_record import SheetRecord
 from unstoppable.domain.text import printable

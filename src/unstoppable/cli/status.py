@@ -6,7 +6,8 @@ import click
 
 from unstoppable.cli import output, records, sheet_state
 from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
-from unstoppable.cli.settings import Configuration, load
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.settings import load
 from unstoppable.cli.sheet_state import SheetState
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable

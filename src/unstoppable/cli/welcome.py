@@ -4,8 +4,8 @@ from unstoppable.cli import output, records, sheet_state
 from unstoppable.cli.backup import require_listable, source_of
 from unstoppable.cli.calling import who_calls
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.proof import prove
-from unstoppable.cli.settings import Configuration
 from unstoppable.cli.watch import stoppable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.run import RunRecord

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from unstoppable.domain import errors
+from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outlook_errors import ClockBehind, FolderFull, SourceEmpty
 from unstoppable.domain.text import count, size
-from unstoppable.engine import Repository
+from unstoppable.engine import Repository, ServerVisit
 from unstoppable.runner import pins_file
 from unstoppable.runner.journal import CLOCK_STEP
 from unstoppable.runner.plan import Installation
@@ -98,8 +99,11 @@ def of_pins(path: Path, resource: ResourceName) -> Faults:
         yield error
 
 
-def of_source(source: Path, resource: ResourceName) -> Faults:
-    """Yield why the source cannot be backed up."""
+def of_source(source: Path | FtpsSource, resource: ResourceName) -> Faults:
+    """Yield why the source cannot be backed up; of a server its folder is listed."""
+    if isinstance(source, FtpsSource):
+        yield from _of_server(source, resource)
+        return
     try:
         is_empty = next(source.iterdir(), None) is None
     except OSError as error:
@@ -110,6 +114,16 @@ def of_source(source: Path, resource: ResourceName) -> Faults:
         cause = f"{source}: this user may not enter it"
         yield errors.SourceUnavailable(resource=resource, cause=cause)
     elif is_empty:
+        yield SourceEmpty(source=source, resource=resource)
+
+
+def _of_server(source: FtpsSource, resource: ResourceName) -> Faults:
+    try:
+        entries, _ = ServerVisit(source, resource).folder(b"")
+    except errors.UnstoppableError as error:
+        yield error
+        return
+    if not entries:
         yield SourceEmpty(source=source, resource=resource)
 
 

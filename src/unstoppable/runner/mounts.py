@@ -26,7 +26,8 @@ _MESSAGE = (
 class MountGuard:
     """Compares what is mounted with what was at the last backup, before a run and after it.
 
-    A run that accepts that its source shrank accepts this as well.
+    A run that accepts that its source shrank accepts this as well; of a server nothing is mounted
+    here.
     """
 
     def __init__(self, journal: Journal, resource: ResourceName, source: Source) -> None:
@@ -38,19 +39,20 @@ class MountGuard:
 
     def check_source(self) -> None:
         """Look what is mounted; raises SourceUnmounted where what the source lay on is not."""
-        self._scope, before = _scope(self.source), self._look()
+        place = self.source.place
+        if not isinstance(place, Path):
+            return
+        self._scope, before = _scope(place, self.source), self._look()
         try:
             self._remembered = self._journal.mounts(self._resource)
         except JournalUnusable as error:
             self.failure = error
         for point in sorted(self._missing(before)):
             if mounts.is_within(self._scope.folder, point):
-                place = "was a mount point"
+                what = "was a mount point"
                 if point != self._scope.folder:
-                    place = f"lay below {os.fsdecode(point)}, which was a mount point"
-                raise SourceUnmounted(
-                    source=self.source.folder, resource=self._resource, place=place
-                )
+                    what = f"lay below {os.fsdecode(point)}, which was a mount point"
+                raise SourceUnmounted(source=place, resource=self._resource, place=what)
 
     def judge(self, stored: Stored) -> Stored:
         """Return what was stored, with an issue for each mount that it lacks; remember the mounts.
@@ -58,7 +60,7 @@ class MountGuard:
         One is lacking that was not there before the run, or is not there after it. It is expected
         of the next run all the same. One that ended early says nothing about mounts.
         """
-        if INCOMPLETE in stored.tags:
+        if INCOMPLETE in stored.tags or not isinstance(self.source.place, Path):
             return stored
         self._look()
         missing = {point for look in self._looks for point in self._missing(look)}
@@ -110,8 +112,8 @@ def _is_file(point: bytes) -> bool:
         return False
 
 
-def _scope(source: Source) -> mounts.Scope:
-    folder, *own = map(os.path.realpath, (source.folder, *source.own_folders))
+def _scope(place: Path, source: Source) -> mounts.Scope:
+    folder, *own = map(os.path.realpath, (place, *source.own_folders))
     return mounts.Scope(
         folder=os.fsencode(folder),
         exclude=source.exclude,

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from unstoppable.domain import errors
+from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
 from unstoppable.domain.run import ISSUES_KEPT, Counts, RecordedIssue, Run, RunRecord, run_id
 from unstoppable.domain.snapshot import Stored
+from unstoppable.domain.source_errors import ServerLost
 from unstoppable.engine import Repository, Source, Watch
 from unstoppable.runner import lane, pins_file
 from unstoppable.runner.journal import Journal
@@ -78,7 +80,12 @@ def back_up(
             if pen.failure is not None and run.is_late:
                 return _failed(run, pen.failure)
             pen.bury(run)
-            verdict = _attempt(run, lambda: _store(installation, guard, run, watch), watch)
+            verdict = _attempt(
+                run,
+                lambda: _store(installation, guard, run, watch),
+                watch,
+                lost=ServerLost if isinstance(source.place, FtpsSource) else errors.SourceLost,
+            )
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
@@ -104,22 +111,35 @@ def _store(installation: Installation, guard: MountGuard, run: Run, watch: Watch
     return guard.judge(repository.backup(guard.source, run, watch))
 
 
-def _attempt(run: Run, store: Callable[[], Stored], watch: Watch) -> Verdict:
+def _attempt(
+    run: Run,
+    store: Callable[[], Stored],
+    watch: Watch,
+    *,
+    lost: type[errors.SourceLost] = errors.SourceLost,
+) -> Verdict:
     try:
-        return _stored(run, store(), is_cancelled=watch.cancel.is_set())
+        stored, is_cancelled = store(), watch.cancel.is_set()
+        return _stored(run, stored, is_cancelled=is_cancelled, lost=lost)
     except errors.UnstoppableError as error:
         return _failed(run, error)
     except Exception as error:  # noqa: BLE001 - the outermost place: it becomes a record
         return _failed(run, errors.unexpected(error))
 
 
-def _stored(run: Run, stored: Stored, *, is_cancelled: bool) -> Verdict:
+def _stored(
+    run: Run,
+    stored: Stored,
+    *,
+    is_cancelled: bool,
+    lost: type[errors.SourceLost] = errors.SourceLost,
+) -> Verdict:
     # The engine counts all problems but keeps only the first issues.
     kinds = {issue.kind for issue in stored.issues} | ({"more"} if stored.issue_count else set())
     outcome = outcome_of_backup(issue_kinds=kinds, tags=stored.tags, is_cancelled=is_cancelled)
     error = None
     if outcome is Outcome.FAILED:
-        error = errors.SourceLost(resource=run.resource, snapshot=stored.snapshot_id[:8])
+        error = lost(resource=run.resource, snapshot=stored.snapshot_id[:8])
     problems = [issue for issue in stored.issues if not issue.is_note]
     record = RunRecord(
         run=run,

@@ -15,11 +15,11 @@ from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.engine import Cancel, Repository, Source
 
-_MOST_FILES = 20
-_MOST_TRIES = 400
-_MOST_BYTES_OF_FILE = 16 << 20
+MOST_FILES = 20
+MOST_TRIES = 400
+MOST_BYTES_OF_FILE = 16 << 20
 _MOST_ENTRIES_OF_FOLDER = 100_000
-_MOST_SECONDS = 30.0
+MOST_SECONDS = 30.0
 """Whoever sets up waits for it."""
 
 
@@ -37,16 +37,16 @@ class Sample:
 def restore_sample(
     repository: Repository, record: RunRecord, source: Source, *, chance: Random, cancel: Cancel
 ) -> Sample:
-    """Restore some files of the snapshot that a run has made, and compare them.
+    """Restore some files of the snapshot that a run has made of a folder, and compare them.
 
     Nothing is written: each is compared as it comes. What changed since the run started, is not
     of the backup or may not be read says nothing and is left out, and so are large files. It ends
     early when it takes long or is cancelled. Raises StorageFailed or RepositoryDamaged.
     """
     files, size_bytes, different = 0, 0, []
-    deadline = time.monotonic() + _MOST_SECONDS
+    deadline = time.monotonic() + MOST_SECONDS
     for path, before in _eligible(source, record, chance):
-        if files == _MOST_FILES or time.monotonic() > deadline or cancel.is_set():
+        if files == MOST_FILES or time.monotonic() > deadline or cancel.is_set():
             break
         stored = os.fsencode(path.relative_to(source.folder))
         try:
@@ -127,14 +127,14 @@ def _state(path: Path) -> os.stat_result | None:
         found = path.lstat()
     except OSError:
         return None
-    return found if stat.S_ISREG(found.st_mode) and found.st_size <= _MOST_BYTES_OF_FILE else None
+    return found if stat.S_ISREG(found.st_mode) and found.st_size <= MOST_BYTES_OF_FILE else None
 
 
 def _choose(source: Path, chance: Random) -> Iterator[Path]:
     """Yield different files: each time from the top down, one entry at random in each folder."""
     listed: dict[Path, list[os.DirEntry[str]]] = {}
     chosen: set[Path] = set()
-    for _ in range(_MOST_TRIES):
+    for _ in range(MOST_TRIES):
         path = _descend(source, chance, listed)
         if path is not None and path not in chosen:
             chosen.add(path)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.test_settings import KEY, write
-from unstoppable.cli.settings import Configuration, load, read
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.settings import load, read
 from unstoppable.domain.errors import FileUnsafe
 from unstoppable.domain.s3 import S3Access, S3Cold
 from unstoppable.domain.storage_errors import CredentialInvalid, CredentialMissing

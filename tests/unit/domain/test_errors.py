@@ -13,13 +13,22 @@ from unstoppable.domain import (
     outlook_errors,
     setup_errors,
     sheet_errors,
+    source_errors,
     storage_errors,
 )
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
 
 SOURCE = Path(__file__).parents[3] / "src/unstoppable"
-TREE = (errors, mount_errors, outlook_errors, setup_errors, sheet_errors, storage_errors)
+TREE = (
+    errors,
+    mount_errors,
+    outlook_errors,
+    setup_errors,
+    sheet_errors,
+    source_errors,
+    storage_errors,
+)
 
 
 def leaves(kind: type[UnstoppableError] = UnstoppableError) -> Iterator[type[UnstoppableError]]:

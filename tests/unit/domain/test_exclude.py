@@ -51,7 +51,7 @@ def stored(repository: engine.Repository, source: engine.Source) -> set[str]:
 @pytest.mark.parametrize("glob", GLOBS)
 def test_each_kind_of_pattern_means_what_it_means_to_the_engine(glob, repository, tree):
     patterns = ("cache/x", glob)
-    kept = stored(repository, engine.Source(folder=tree, exclude=patterns))
+    kept = stored(repository, engine.Source(place=tree, exclude=patterns))
 
     assert {name for name in FOLDERS if not is_left_out(name.encode(), patterns)} == kept & {
         *FOLDERS
@@ -63,7 +63,7 @@ def test_each_kind_of_pattern_means_what_it_means_to_the_engine(glob, repository
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_patterns_together_mean_what_they_mean_to_the_engine(patterns, repository, tree):
-    kept = stored(repository, engine.Source(folder=tree, exclude=patterns))
+    kept = stored(repository, engine.Source(place=tree, exclude=patterns))
 
     assert {name for name in FOLDERS if not is_left_out(name.encode(), patterns)} == kept & {
         *FOLDERS

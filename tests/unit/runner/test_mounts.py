@@ -29,7 +29,7 @@ def journal(tmp_path: Path) -> Journal:
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
     (tmp_path / "source").mkdir()
-    return Source(folder=tmp_path / "source", max_shrink_percent=50)
+    return Source(place=tmp_path / "source", max_shrink_percent=50)
 
 
 def set_version(journal: Journal, version: int) -> None:
@@ -143,7 +143,7 @@ def test_a_missing_mount_is_an_issue_more(journal, source):
 
 def test_a_source_may_be_named_by_a_link(journal, source, tmp_path):
     (tmp_path / "link").symlink_to(source.folder)
-    guard = MountGuard(journal, ALICE, Source(folder=tmp_path / "link", max_shrink_percent=50))
+    guard = MountGuard(journal, ALICE, Source(place=tmp_path / "link", max_shrink_percent=50))
     guard.check_source()
 
     assert guard.judge(STORED).issue_count == 1
@@ -152,7 +152,7 @@ def test_a_source_may_be_named_by_a_link(journal, source, tmp_path):
 def test_a_source_that_lay_on_a_mount_is_refused_however_it_is_named(journal, source, tmp_path):
     (tmp_path / "link").symlink_to(source.folder)
     journal.remember_mounts(ALICE, [bytes(tmp_path)])
-    guard = MountGuard(journal, ALICE, Source(folder=tmp_path / "link", max_shrink_percent=50))
+    guard = MountGuard(journal, ALICE, Source(place=tmp_path / "link", max_shrink_percent=50))
 
     with pytest.raises(SourceUnmounted, match=f"lay below {tmp_path}"):
         guard.check_source()

@@ -1,21 +1,23 @@
 //! A control connection: who is there, what it can do, and one command after the other.
 
 use std::{
-    io::{Read, Write},
+    io::Write,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
 use rustls::{
-    ClientConfig, ClientConnection, StreamOwned,
+    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, StreamOwned,
     pki_types::{CertificateDer, ServerName},
 };
 
 use super::{
     Class, Fault, Limits, Server,
-    reply::{Reply, ReplyReader, port},
+    greeting::{Greeted, greet, name_of, next_reply, shown_certificate},
+    reply::{Reply, ReplyReader, port, shown},
     session,
     socket::Socket,
+    trust::pin_of,
 };
 use crate::control::Control;
 
@@ -24,6 +26,23 @@ const MOST_ASKED: usize = 100;
 
 /// A connection that is encrypted.
 pub type Secure = StreamOwned<ClientConnection, Socket>;
+
+/// What a server is like, as one connection shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// How it greets, fit to be shown.
+    pub greeting: String,
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub tls_version: &'static str,
+    /// What it says that it knows, in capital letters, fit to be shown.
+    pub features: Vec<String>,
+    /// The SHA-256 of its public key.
+    pub pin: [u8; 32],
+    /// Data connections so far.
+    pub transfers: u64,
+    /// Those that resumed the TLS session of the control connection.
+    pub resumed: u64,
+}
 
 /// One connection to a server, logged in.
 pub struct Connection {
@@ -36,6 +55,9 @@ pub struct Connection {
     control: Arc<Control>,
     /// What the server said that it knows, in capital letters, without parameters.
     features: Vec<String>,
+    greeting: String,
+    transfers: u64,
+    resumed: u64,
     /// Its data connections must show the same.
     certificate: CertificateDer<'static>,
     /// The next data connection's port, asked for with the one before.
@@ -57,24 +79,10 @@ impl Connection {
         limits: &Limits,
         control: &Arc<Control>,
     ) -> Result<Self, Fault> {
-        let unnamed = |_| Fault::new(Class::Configuration, format!("{} is no name", server.host));
-        let name = ServerName::try_from(server.host.clone()).map_err(unnamed)?;
         let configuration = session::configuration(&server.trust)?;
-        let place = SocketAddr::new(address, server.port);
-        let socket = Socket::connect(place, limits, control).map_err(|error| {
-            Fault::new(Class::Unreachable, format!("cannot connect to {server}: {error}"))
-        })?;
-        let socket = ask_for_encryption(socket)?;
-        let tls = ClientConnection::new(configuration.clone(), name.clone())
-            .map_err(|error| super::fault::of_tls(&error))?;
-        let mut channel = StreamOwned::new(tls, socket);
-        while channel.conn.is_handshaking() {
-            channel
-                .conn
-                .complete_io(&mut channel.sock)
-                .map_err(|error| Fault::broken("agree on encryption", &error))?;
-        }
-        let certificate = shown_certificate(&channel.conn)?;
+        let name = name_of(server)?;
+        let greeted = greet(server, address, limits, control, &configuration)?;
+        let Greeted { channel, greeting, certificate } = greeted;
         let mut connection = Self {
             channel,
             replies: ReplyReader::default(),
@@ -84,6 +92,9 @@ impl Connection {
             limits: *limits,
             control: control.clone(),
             features: Vec::new(),
+            greeting: greeting.words(),
+            transfers: 0,
+            resumed: 0,
             certificate,
             next_port: None,
             asks_ahead: true,
@@ -132,6 +143,33 @@ impl Connection {
             self.ask(b"OPTS UTF8 ON")?;
         }
         Ok(())
+    }
+
+    /// From now on `control` says when to stop.
+    pub fn attend(&mut self, control: &Arc<Control>) {
+        self.control = control.clone();
+        self.channel.sock.attend(control);
+    }
+
+    /// What the server is like.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            greeting: self.greeting.clone(),
+            tls_version: match self.channel.conn.protocol_version() {
+                Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+                _ => "TLSv1.2",
+            },
+            features: self.features.iter().map(|feature| shown(feature.as_bytes())).collect(),
+            pin: pin_of(&self.certificate).unwrap_or_default(),
+            transfers: self.transfers,
+            resumed: self.resumed,
+        }
+    }
+
+    /// A data connection agreed on encryption.
+    pub(super) fn count_transfer(&mut self, tls: &ClientConnection) {
+        self.transfers += 1;
+        self.resumed += u64::from(tls.handshake_kind() == Some(HandshakeKind::Resumed));
     }
 
     /// Whether the server said that it knows this, in capital letters.
@@ -265,52 +303,6 @@ impl Connection {
     pub(super) fn listing_bytes(&self) -> usize {
         self.limits.listing_bytes
     }
-}
-
-/// Ask for TLS on a connection that is still plain. What follows the answer was put there by
-/// somebody in between, to be taken for what was said after it.
-fn ask_for_encryption(mut socket: Socket) -> Result<Socket, Fault> {
-    let mut replies = ReplyReader::default();
-    let greeting = next_reply(&mut replies, &mut socket)?;
-    if greeting.code != 220 {
-        let fault = Fault::refused("connect", &greeting);
-        let class = if greeting.code == 421 { Class::Capacity } else { Class::Unreachable };
-        return Err(Fault { class, ..fault });
-    }
-    socket.write_all(b"AUTH TLS\r\n").map_err(|error| Fault::broken("ask for TLS", &error))?;
-    let reply = next_reply(&mut replies, &mut socket)?;
-    if reply.code != 234 {
-        let fault = Fault::refused("have the connection encrypted", &reply);
-        return Err(Fault { class: Class::Security, ..fault });
-    }
-    if replies.pending_bytes() + socket.buffered_bytes() > 0 {
-        let message = "somebody sent words of his own after the server agreed to TLS";
-        return Err(Fault::new(Class::Security, message));
-    }
-    Ok(socket)
-}
-
-fn next_reply(replies: &mut ReplyReader, channel: &mut impl Read) -> Result<Reply, Fault> {
-    let doing = "hear from the server";
-    let mut buffer = [0; 4096];
-    loop {
-        let reply = replies.reply().map_err(|error| Fault::no_reply(doing, &error))?;
-        if let Some(reply) = reply {
-            return Ok(reply);
-        }
-        let count = channel.read(&mut buffer).map_err(|error| Fault::broken(doing, &error))?;
-        if count == 0 {
-            return Err(Fault::broken(doing, &std::io::ErrorKind::UnexpectedEof.into()));
-        }
-        replies.push(buffer.get(..count).unwrap_or_default());
-    }
-}
-
-fn shown_certificate(tls: &ClientConnection) -> Result<CertificateDer<'static>, Fault> {
-    let shown = tls.peer_certificates().and_then(<[_]>::first);
-    shown
-        .map(|certificate| certificate.clone().into_owned())
-        .ok_or_else(|| Fault::new(Class::Security, "the server showed no certificate"))
 }
 
 /// ` MLST size*;modify*;` is `MLST`.

@@ -6,6 +6,7 @@
 
 mod connection;
 mod fault;
+mod greeting;
 pub mod listing;
 pub mod moment;
 pub mod reply;
@@ -23,8 +24,9 @@ use std::{
 use zeroize::Zeroizing;
 
 pub use self::{
-    connection::Connection,
+    connection::{Connection, Facts},
     fault::{Class, Fault},
+    greeting::see_pin,
     transfer::{Ending, Sink},
     trust::Trust,
 };

@@ -9,12 +9,19 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, NamedGroup,
-    client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue},
+    ClientConfig, ConfigBuilder, NamedGroup, WantsVerifier,
+    client::{
+        ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
+        WantsClientCert,
+    },
+    crypto::CryptoProvider,
     pki_types::ServerName,
 };
 
-use super::{Class, Fault, trust::Trust};
+use super::{
+    Class, Fault,
+    trust::{Trust, verify_nothing},
+};
 use crate::workers::lock;
 
 /// Tickets that are kept; a server may send as many as it likes.
@@ -69,13 +76,27 @@ impl ClientSessionStore for Sessions {
 
 /// How one control connection and its data connections speak TLS.
 pub fn configuration(trust: &Trust) -> Result<Arc<ClientConfig>, Fault> {
+    made(|builder, provider| trust.verify(builder, provider))
+}
+
+/// How to speak TLS with whoever is there, to see his certificate and nothing else.
+pub fn unverified() -> Result<Arc<ClientConfig>, Fault> {
+    made(|builder, provider| Ok(verify_nothing(builder, provider)))
+}
+
+fn made(
+    verify: impl FnOnce(
+        ConfigBuilder<ClientConfig, WantsVerifier>,
+        &Arc<CryptoProvider>,
+    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Fault>,
+) -> Result<Arc<ClientConfig>, Fault> {
     // Named, because rustls panics where it finds two providers and none is chosen.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let unusable = |error| Fault::new(Class::Configuration, format!("TLS cannot be used: {error}"));
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(unusable)?;
-    let mut made = trust.verify(builder, &provider)?.with_no_client_auth();
+    let mut made = verify(builder, &provider)?.with_no_client_auth();
     made.resumption = Resumption::store(Arc::<Sessions>::default());
     Ok(Arc::new(made))
 }

@@ -40,6 +40,11 @@ impl Socket {
         Ok(Self { reader, idle: limits.idle, control: control.clone() })
     }
 
+    /// From now on `control` says when to stop.
+    pub fn attend(&mut self, control: &Arc<Control>) {
+        self.control = control.clone();
+    }
+
     /// Bytes that came and that nobody took yet.
     pub fn buffered_bytes(&self) -> usize {
         self.reader.buffer().len()

@@ -210,6 +210,7 @@ impl Connection {
             channel.conn.complete_io(&mut channel.sock).map_err(broken)?;
         }
         self.recognise(&channel.conn)?;
+        self.count_transfer(&channel.conn);
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut bytes = 0;
         loop {

@@ -29,7 +29,7 @@ pub enum Trust {
 }
 
 /// The SHA-256 of a certificate's public key, with the algorithm it is for (RFC 7469's pin).
-fn pin_of(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+pub fn pin_of(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     Some(Sha256::digest(parsed.subject_public_key_info()).into())
 }
@@ -45,11 +45,20 @@ impl Trust {
             Self::System => builder.with_root_certificates(system_authorities()?),
             Self::Authorities(content) => builder.with_root_certificates(authorities(content)?),
             Self::Pin(pin) => {
-                let pinned = Pinned { pin: *pin, provider: provider.clone() };
+                let pinned = Pinned { pin: Some(*pin), provider: provider.clone() };
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
             }
         })
     }
+}
+
+/// Have no certificate refused: for whoever looks at it, and says nothing of his own there.
+pub fn verify_nothing(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    provider: &Arc<CryptoProvider>,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let any = Pinned { pin: None, provider: provider.clone() };
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(any))
 }
 
 fn system_authorities() -> Result<RootCertStore, Fault> {
@@ -86,7 +95,8 @@ fn authorities(content: &[u8]) -> Result<RootCertStore, Fault> {
 /// Believes one public key. Who has it signed the handshake, so name and dates add nothing.
 #[derive(Debug)]
 struct Pinned {
-    pin: [u8; 32],
+    /// None for any.
+    pin: Option<[u8; 32]>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -99,7 +109,7 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match pin_of(end_entity) == Some(self.pin) {
+        match self.pin.is_none() || pin_of(end_entity) == self.pin {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::ApplicationVerificationFailure.into()),
         }

@@ -141,6 +141,53 @@ class Ftps:
     ) -> Self: ...
 
 @final
+class FtpsEntry:
+    """An entry of a folder, as a server lists it."""
+
+    @property
+    def name(self) -> bytes: ...
+    @property
+    def kind(self) -> Literal["file", "folder", "symlink", "other"]: ...
+    @property
+    def size_bytes(self) -> int | None: ...
+    @property
+    def modified_seconds(self) -> int | None:
+        """Since 1970, as the server counts them."""
+
+@final
+class FtpsVisit:
+    """One connection to a server, logged in, for whoever looks around there.
+
+    Paths are relative to the source.  Raises SourceUnavailable.
+    """
+
+    def __new__(cls, place: Ftps) -> Self: ...
+    @property
+    def greeting(self) -> str:
+        """How the server greets; like all of its words fit to be shown."""
+    @property
+    def tls_version(self) -> str: ...
+    @property
+    def features(self) -> list[str]:
+        """What it says that it knows, in capital letters."""
+    @property
+    def pin(self) -> bytes:
+        """The SHA-256 of its public key."""
+    @property
+    def transfers(self) -> int:
+        """Data connections so far."""
+    @property
+    def resumed(self) -> int:
+        """Those of them that resumed the TLS session."""
+    def folder(self, path: str | bytes) -> tuple[list[FtpsEntry], list[str]]:
+        """Return what a folder holds, and the names in it that no backup can hold."""
+    def read(self, path: str | bytes, most_bytes: int) -> bytes:
+        """Return the content of a file."""
+
+def ftps_pin(place: Ftps) -> bytes:
+    """Return the SHA-256 of the public key that a server shows to anybody; nobody logs in."""
+
+@final
 class Cancel:
     """A wish to stop, shared with a running call; it stops within a second."""
 

@@ -5,17 +5,20 @@ mod pool;
 mod reading;
 mod same;
 mod telling;
+mod visit;
 mod walk;
 mod worker;
 
 use std::{
     ffi::{OsStr, OsString},
+    net::IpAddr,
     os::unix::ffi::OsStrExt,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+pub use self::visit::{Visit, pin};
 use self::{
     pool::{Place, Pool},
     reading::FtpsFile,
@@ -65,16 +68,12 @@ impl FtpsSource {
         control: Arc<Control>,
     ) -> Result<Self> {
         let rules = walk::Rules { exclude: exclude(globs)?, reread: place.reread };
-        let (server, limits) = (&place.server, Limits::default());
-        let unavailable = |fault: Fault| unavailable(place, &fault);
-        let address = server.locate().map_err(unavailable)?;
-        let mut first =
-            Connection::open(server, address, &limits, &control).map_err(unavailable)?;
-        let root = root_path(&mut first, &place.path).map_err(unavailable)?;
+        let (first, root, address) =
+            enter(place, &control).map_err(|fault| unavailable(place, &fault))?;
         let place = Place {
-            server: server.clone(),
+            server: place.server.clone(),
             address,
-            limits,
+            limits: Limits::default(),
             root,
             most_connections: place.most_connections,
         };
@@ -82,6 +81,17 @@ impl FtpsSource {
         let (first, earlier) = (Mutex::new(Some(first)), Mutex::default());
         Ok(Self { pool, rules: Arc::new(rules), name: name.into(), first, earlier })
     }
+}
+
+/// Log in and go into the folder: the connection, the folder's path, and where the server is.
+fn enter(
+    place: &FtpsPlace,
+    control: &Arc<Control>,
+) -> std::result::Result<(Connection, Vec<u8>, IpAddr), Fault> {
+    let address = place.server.locate()?;
+    let mut first = Connection::open(&place.server, address, &Limits::default(), control)?;
+    let root = root_path(&mut first, &place.path)?;
+    Ok((first, root, address))
 }
 
 /// The folder without a slash at its end, if one can enter it.
