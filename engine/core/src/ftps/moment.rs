@@ -16,7 +16,7 @@ pub fn moment(text: &[u8]) -> Option<Moment> {
     let number = |from, to| part(from, to).and_then(|value| i8::try_from(value).ok());
     let year = part(0, 4).and_then(|value| i16::try_from(value).ok())?;
     // A leap second counts as the one before it.
-    let second = number(12, 14)?.min(59);
+    let second = if part(12, 14)? == 60 { 59 } else { number(12, 14)? };
     let date = jiff::civil::Date::new(year, number(4, 6)?, number(6, 8)?).ok()?;
     let time = jiff::civil::Time::new(number(8, 10)?, number(10, 12)?, second, 0).ok()?;
     let zoned = date.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
@@ -46,6 +46,7 @@ mod tests {
             "+0260102030405",
             "20260230000000",
             "2026010224 000",
+            "20260102030461",
         ] {
             assert_eq!(moment(text.as_bytes()), None, "{text}");
         }

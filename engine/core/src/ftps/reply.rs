@@ -6,8 +6,10 @@ use std::fmt;
 const LONGEST_LINE_BYTES: usize = 16 * 1024;
 /// Nor are more bytes than these; the features of a server take a few hundred.
 const LONGEST_REPLY_BYTES: usize = 256 * 1024;
-/// What is shown of a server's words.
+/// What is shown of a line, in characters.
 const MOST_SHOWN: usize = 300;
+/// What is shown of a reply, in lines.
+const MOST_LINES_SHOWN: usize = 5;
 
 /// A reply: three digits, and words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +39,9 @@ impl Reply {
     /// What it says without the digits, line by line, fit to be shown: one line, bounded, nothing
     /// that a terminal would act on.
     pub fn words(&self) -> String {
-        let words = self.lines.iter().map(|line| shown(line));
-        words.collect::<Vec<_>>().join(" | ")
+        let words = self.lines.iter().take(MOST_LINES_SHOWN).map(|line| shown(line));
+        let rest = (self.lines.len() > MOST_LINES_SHOWN).then(|| "…".to_owned());
+        words.chain(rest).collect::<Vec<_>>().join(" | ")
     }
 
     /// Whether some line holds these words; in ASCII, whatever the case.
@@ -125,19 +128,14 @@ impl ReplyReader {
 
     fn line(&mut self) -> Result<Option<Vec<u8>>, NoReply> {
         let rest = self.bytes.get(self.taken..).unwrap_or_default();
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
-            return match rest.len() > LONGEST_LINE_BYTES {
-                true => Err(NoReply(format!("a line of more than {LONGEST_LINE_BYTES} bytes"))),
-                false => Ok(None),
-            };
-        };
-        let line = rest.get(..length).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-        self.taken += length + 1;
-        match line.len() > LONGEST_LINE_BYTES {
-            true => Err(NoReply(format!("a line of more than {LONGEST_LINE_BYTES} bytes"))),
-            false => Ok(Some(line)),
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        // Counted with all before its end, however much of it came by now.
+        if end.unwrap_or(rest.len()) > LONGEST_LINE_BYTES {
+            return Err(NoReply(format!("a line of more than {LONGEST_LINE_BYTES} bytes")));
         }
+        let Some(line) = end.and_then(|length| rest.get(..length)) else { return Ok(None) };
+        self.taken += line.len() + 1;
+        Ok(Some(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
     }
 }
 
@@ -227,6 +225,26 @@ mod tests {
     fn a_server_that_does_not_end_takes_no_memory() {
         assert!(replies(&["1".repeat(LONGEST_LINE_BYTES + 1).as_str()]).is_err());
         assert!(replies(&["211-\n".repeat(60_000).as_str()]).is_err());
+    }
+
+    #[test]
+    fn the_longest_line_is_the_same_however_it_comes() {
+        for more in 0..3 {
+            let line = "226 ".to_owned() + &"x".repeat(LONGEST_LINE_BYTES - 5 + more);
+
+            let whole = replies(&[&(line.clone() + "\r\n")]);
+
+            assert_eq!(replies(&[&(line + "\r"), "\n"]), whole, "{more}");
+        }
+    }
+
+    #[test]
+    fn of_many_lines_few_are_shown() {
+        let text = "550-why\r\n".repeat(8_000) + "550 so\r\n";
+
+        let words = replies(&[&text]).unwrap()[0].words();
+
+        assert_eq!(words, "550-why | ".repeat(MOST_LINES_SHOWN) + "…");
     }
 
     #[test]
