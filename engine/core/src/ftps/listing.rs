@@ -11,6 +11,10 @@ use super::{
 
 /// Longer names are refused by every file system.
 const LONGEST_NAME_BYTES: usize = 1024;
+/// A line has a name, what a link leads to, and some facts.
+const LONGEST_LINE_BYTES: usize = 16 * 1024;
+/// More entries than these no folder has; each takes some 150 bytes.
+const MOST_LINES: usize = 2_000_000;
 
 /// An entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,7 @@ pub enum Kind {
 pub struct Listing {
     /// In the order of their names, each name once.
     pub entries: Vec<Entry>,
-    /// Names with `/` or NUL in them, or ones that are too long.
+    /// Names with `/` or NUL in them, ones of dots alone, or ones that are too long.
     pub refused: Vec<String>,
 }
 
@@ -66,16 +70,34 @@ impl Listing {
             }
         }
     }
+
+    /// About what it takes of memory.
+    pub fn memory_bytes(&self) -> usize {
+        let entries = self.entries.iter().map(Entry::memory_bytes);
+        let refused = self.refused.iter().map(|name| size_of::<String>() + name.len());
+        entries.chain(refused).sum()
+    }
+}
+
+impl Entry {
+    fn memory_bytes(&self) -> usize {
+        let target = match &self.kind {
+            Kind::Link(Some(target)) => target.len(),
+            _ => 0,
+        };
+        let unique = self.unique.as_ref().map_or(0, Vec::len);
+        size_of::<Self>() + self.name.len() + target + unique
+    }
 }
 
 /// Understand what MLSD lists.
 pub fn machine_listing(content: &[u8]) -> Result<Listing, Unbelievable> {
-    listing(content, machine_line)
+    Lister::of_machines().all(content)
 }
 
 /// Understand what `LIST -a` lists.
 pub fn long_listing(content: &[u8]) -> Result<Listing, Unbelievable> {
-    listing(content, long_line)
+    Lister::of_people().all(content)
 }
 
 /// What a line is: an entry, or one of the folder itself, or of the one above.
@@ -84,37 +106,102 @@ enum Line {
     Aside,
 }
 
-fn listing(
-    content: &[u8],
-    understand: impl Fn(&[u8]) -> Option<Line>,
-) -> Result<Listing, Unbelievable> {
-    let mut listing = Listing::default();
-    let lines = content.split(|byte| *byte == b'\n');
-    for line in lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
-        if line.is_empty() {
-            continue;
+/// Understands a listing as it comes, so that only what it says is held.
+pub struct Lister {
+    understand: fn(&[u8]) -> Option<Line>,
+    /// The beginning of a line.
+    rest: Vec<u8>,
+    listing: Listing,
+    lines: usize,
+    failed: Option<Unbelievable>,
+}
+
+impl Lister {
+    /// One of what MLSD lists.
+    pub fn of_machines() -> Self {
+        Self::by(machine_line)
+    }
+
+    /// One of what `LIST -a` lists.
+    pub fn of_people() -> Self {
+        Self::by(long_line)
+    }
+
+    fn by(understand: fn(&[u8]) -> Option<Line>) -> Self {
+        let listing = Listing::default();
+        Self { understand, rest: Vec::new(), listing, lines: 0, failed: None }
+    }
+
+    fn all(mut self, content: &[u8]) -> Result<Listing, Unbelievable> {
+        self.push(content);
+        self.listing()
+    }
+
+    /// Take what was received.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let last = lines.next_back().unwrap_or_default();
+        for part in lines {
+            self.begin_line(part);
+            let line = std::mem::take(&mut self.rest);
+            self.line(line.strip_suffix(b"\r").unwrap_or(&line));
+            self.rest = line;
+            self.rest.clear();
         }
-        let not_understood = || format!("the line \"{}\" cannot be understood", shown(line));
-        match understand(line).ok_or_else(|| Unbelievable(not_understood()))? {
-            Line::Entry(entry) if is_storable(&entry.name) => listing.entries.push(entry),
-            Line::Entry(entry) => listing.refused.push(shown(&entry.name)),
-            Line::Aside => {}
+        self.begin_line(last);
+    }
+
+    fn begin_line(&mut self, part: &[u8]) {
+        // So much that it is seen to be too long, whatever it ends with here.
+        let room = (LONGEST_LINE_BYTES + 2).saturating_sub(self.rest.len());
+        self.rest.extend_from_slice(part.get(..room).unwrap_or(part));
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        if line.is_empty() || self.failed.is_some() {
+            return;
+        }
+        self.lines += 1;
+        if self.lines > MOST_LINES {
+            let message = format!("it has more than {MOST_LINES} lines");
+            self.failed = Some(Unbelievable(message));
+            return;
+        }
+        let is_line = line.len() <= LONGEST_LINE_BYTES;
+        match is_line.then(|| (self.understand)(line)).flatten() {
+            Some(Line::Entry(entry)) if is_storable(&entry.name) => {
+                self.listing.entries.push(entry);
+            }
+            Some(Line::Entry(entry)) => self.listing.refused.push(shown(&entry.name)),
+            Some(Line::Aside) => {}
+            None => {
+                let message = format!("the line \"{}\" cannot be understood", shown(line));
+                self.failed = Some(Unbelievable(message));
+            }
         }
     }
-    listing.entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    let is_double = |pair: &&[Entry]| matches!(pair, [one, other] if one.name == other.name);
-    match listing.entries.windows(2).find(is_double) {
-        Some(pair) => {
-            let name = pair.first().map(|entry| shown(&entry.name)).unwrap_or_default();
-            Err(Unbelievable(format!("the name \"{name}\" is listed twice")))
+
+    /// All that came, once nothing more does.
+    pub fn listing(mut self) -> Result<Listing, Unbelievable> {
+        let line = std::mem::take(&mut self.rest);
+        self.line(line.strip_suffix(b"\r").unwrap_or(&line));
+        if let Some(failed) = self.failed {
+            return Err(failed);
         }
-        None => Ok(listing),
+        let mut listing = self.listing;
+        listing.entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let is_double = |pair: &&[Entry]| matches!(pair, [one, other] if one.name == other.name);
+        let Some(pair) = listing.entries.windows(2).find(is_double) else { return Ok(listing) };
+        let name = pair.first().map(|entry| shown(&entry.name)).unwrap_or_default();
+        Err(Unbelievable(format!("the name \"{name}\" is listed twice")))
     }
 }
 
 fn is_storable(name: &[u8]) -> bool {
     let is_harmful = |byte: &u8| matches!(byte, b'/' | 0);
-    name.len() <= LONGEST_NAME_BYTES && !name.iter().any(is_harmful)
+    name.len() <= LONGEST_NAME_BYTES
+        && !matches!(name, b"" | b"." | b"..")
+        && !name.iter().any(is_harmful)
 }
 
 /// `type=file;size=7;modify=20260102030405; name`: RFC 3659, section 7.2.

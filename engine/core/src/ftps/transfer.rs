@@ -11,7 +11,7 @@ use rustls::StreamOwned;
 use super::{
     Class, Connection, Fault,
     connection::{Secure, check_path},
-    listing::{Entry, Kind, Listing, Unbelievable, long_listing, machine_listing, number},
+    listing::{Entry, Kind, Lister, Listing, number},
     moment::{Moment, moment},
     reply::{Reply, port},
 };
@@ -48,13 +48,13 @@ impl Connection {
     /// The entries of a folder; an error where they may not be all.
     pub fn list(&mut self, path: &[u8]) -> Result<Listing, Fault> {
         if !self.knows("MLST") {
-            return self.list_by(b"LIST -a", long_listing, path);
+            return self.list_by(b"LIST -a", Lister::of_people(), path);
         }
-        let mut listing = self.list_by(b"MLSD", machine_listing, path)?;
+        let mut listing = self.list_by(b"MLSD", Lister::of_machines(), path)?;
         let is_untold = |entry: &Entry| entry.kind == Kind::Link(None);
         if listing.entries.iter().any(is_untold) {
             // Where links lead it tells only in the listing for people.
-            let told = self.list_by(b"LIST -a", long_listing, path)?;
+            let told = self.list_by(b"LIST -a", Lister::of_people(), path)?;
             listing.take_targets(told);
         }
         Ok(listing)
@@ -63,16 +63,17 @@ impl Connection {
     fn list_by(
         &mut self,
         command: &[u8],
-        understand: fn(&[u8]) -> Result<Listing, Unbelievable>,
+        mut lister: Lister,
         path: &[u8],
     ) -> Result<Listing, Fault> {
         check_path(path)?;
         self.enter(path)?;
         let most_bytes = self.listing_bytes();
-        let mut content = Vec::new();
+        let mut came_bytes = 0;
         let ending = self.transfer(command, false, &mut |bytes| {
-            content.extend_from_slice(bytes);
-            match content.len() > most_bytes {
+            lister.push(bytes);
+            came_bytes += bytes.len();
+            match came_bytes > most_bytes {
                 true => {
                     let message = format!("its listing has more than {most_bytes} bytes");
                     Err(Fault::new(Class::Integrity, message))
@@ -87,7 +88,7 @@ impl Connection {
         if !ending.is_clean {
             return Err(Fault::new(Class::Transient, "its listing was cut off"));
         }
-        understand(&content).map_err(|error| Fault::new(Class::Integrity, error.0))
+        lister.listing().map_err(|error| Fault::new(Class::Integrity, error.0))
     }
 
     /// Go into a folder: servers that list by a path list nothing where they may not enter.

@@ -139,6 +139,68 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
+fn a_link_called_like_the_folder_itself_or_the_one_above_is_refused() {
+    let listed =
+        b"lrwxrwxrwx 1 u g 1 Jan 02 03:04 .. -> x\r\nlrwxrwxrwx 1 u g 1 Jan 02 03:04 . -> x";
+
+    let found = long_listing(listed).unwrap();
+
+    assert_eq!((found.entries, found.refused.len()), (Vec::new(), 2));
+}
+
+#[test]
+fn a_listing_is_the_same_however_its_bytes_come() {
+    let content = b"type=file;size=1; a\r\n\r\ntype=dir; b\ntype=file; c\r";
+    let mut lister = Lister::of_machines();
+
+    content.chunks(1).for_each(|byte| lister.push(byte));
+
+    let listing = lister.listing();
+    assert_eq!(listing, machine_listing(content));
+    assert_eq!(names(&listing.unwrap()), [b"a", b"b", b"c"]);
+}
+
+#[test]
+fn a_line_without_end_takes_no_memory() {
+    let mut lister = Lister::of_machines();
+
+    for _ in 0..1000 {
+        lister.push(&b"x".repeat(LONGEST_LINE_BYTES));
+    }
+
+    assert!(lister.rest.capacity() <= 4 * LONGEST_LINE_BYTES);
+    assert!(lister.listing().is_err());
+}
+
+#[test]
+fn a_line_that_is_too_long_is_not_taken_for_its_beginning() {
+    let facts = "type=file;x=; ";
+    let name = |bytes: usize| "type=file;x=".to_owned() + &"x".repeat(bytes) + "; ";
+    let longest = name(LONGEST_LINE_BYTES - facts.len() - 1) + "a";
+
+    let found = machine_listing((longest.clone() + "\r\n").as_bytes()).unwrap();
+
+    assert_eq!(names(&found), [b"a"]);
+    for rest in ["b", "\rb", "\r\r", "bc"] {
+        assert!(machine_listing((longest.clone() + rest + "\r\n").as_bytes()).is_err(), "{rest:?}");
+    }
+}
+
+#[test]
+fn a_folder_of_more_lines_than_any_has_is_not_believed() {
+    let mut lister = Lister::of_machines();
+    let lines = b"type=cdir; .\n".repeat(1000);
+
+    for _ in 0..MOST_LINES / 1000 {
+        lister.push(&lines);
+    }
+    lister.push(b"type=file; one too many\n");
+
+    let told = lister.listing().unwrap_err();
+    assert_eq!(told.0, format!("it has more than {MOST_LINES} lines"));
+}
+
+#[test]
 fn where_links_lead_is_taken_from_a_second_listing() {
     let mut listed =
         machine_listing(b"type=OS.unix=symlink; one\r\ntype=OS.unix=symlink; two\r\n").unwrap();
