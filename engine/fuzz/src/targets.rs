@@ -6,6 +6,7 @@
 mod names;
 mod objects;
 mod packs;
+mod servers;
 
 use unstoppable_engine_core::{format::seal::Seal, key::RepositoryKey};
 
@@ -13,15 +14,17 @@ use unstoppable_engine_core::{format::seal::Seal, key::RepositoryKey};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is that of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("base64", names::base64),
     ("birth", objects::birth),
     ("blob", packs::blob),
     ("config", objects::config),
     ("decompress", packs::decompress),
     ("index", objects::index),
+    ("listing", servers::listing),
     ("name", names::name),
     ("pack", packs::pack),
+    ("reply", servers::reply),
     ("sealed", packs::sealed),
     ("snapshot", objects::snapshot),
     ("tree", names::tree),
