@@ -83,7 +83,9 @@ fn class_of(reply: &Reply) -> Class {
         530 | 532 => Class::Configuration,
         522 => Class::Stale,
         551 | 400..=499 => Class::Transient,
-        _ => Class::Denied,
+        500..=599 => Class::Denied,
+        // It answers something else: no reply that follows can be taken for what it seems to be.
+        _ => Class::Stale,
     }
 }
 
@@ -126,4 +128,19 @@ pub fn of_tls(error: &rustls::Error) -> Fault {
         _ => Class::Stale,
     };
     Fault::new(class, format!("the server is not trusted: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_leaves_a_connection_of_use() {
+        let class = |code| class_of(&Reply { code, lines: Vec::new() });
+
+        assert_eq!([class(450), class(550)], [Class::Transient, Class::Denied]);
+        for code in [100, 120, 200, 226, 331, 350] {
+            assert!(Fault::new(class(code), "").ends_connection(), "{code}");
+        }
+    }
 }
