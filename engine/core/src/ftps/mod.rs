@@ -17,7 +17,7 @@ mod trust;
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     time::Duration,
 };
 
@@ -117,7 +117,7 @@ impl Server {
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
+            let [first, second, third, _] = address.octets();
             address.is_loopback()
                 || address.is_private()
                 || address.is_link_local()
@@ -127,17 +127,38 @@ fn is_private(address: IpAddr) -> bool {
                 || first == 0
                 // Shared by the customers of one provider, RFC 6598.
                 || (first == 100 && (64..128).contains(&second))
+                // Nobody's: RFC 6890 and 2544.
+                || (first, second, third) == (192, 0, 0)
+                || (first == 198 && (18..20).contains(&second))
+                || first >= 240
         }
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(mapped) => is_private(IpAddr::V4(mapped)),
+        IpAddr::V6(address) => match within(address) {
+            Some(within) => is_private(IpAddr::V4(within)),
             None => {
                 address.is_loopback()
                     || address.is_unspecified()
                     || address.is_multicast()
                     || address.is_unique_local()
                     || address.is_unicast_link_local()
+                    // What local addresses were once, and translators of the local network.
+                    || address.segments()[0] & 0xffc0 == 0xfec0
+                    || address.segments().starts_with(&[0x64, 0xff9b, 1])
             }
         },
+    }
+}
+
+/// The older address that a newer one leads to.
+fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        // As what it is, without a mark (`::1` is no such address), and through translators.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(of(high, low))
+        }
+        [0, 0, 0, 0, 0, 0, high, low] if high > 0 => Some(of(high, low)),
+        [0x2002, high, low, ..] => Some(of(high, low)),
+        _ => None,
     }
 }
 
@@ -178,10 +199,20 @@ mod tests {
             "fd00::1",
             "::ffff:10.0.0.1",
             "224.0.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "240.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "2002:a00:1::1",
+            "fec0::1",
         ] {
             assert!(is_private(address.parse().unwrap()), "{address}");
         }
-        for address in ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860:4860::8888"] {
+        for address in
+            ["8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860:4860::8888", "64:ff9b::808:808"]
+        {
             assert!(!is_private(address.parse().unwrap()), "{address}");
         }
     }
