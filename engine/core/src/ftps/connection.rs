@@ -183,21 +183,26 @@ impl Connection {
         self.reply()
     }
 
-    /// Ask many things; the replies come in their order.
-    pub fn ask_all(&mut self, commands: &[Vec<u8>]) -> Result<Vec<Reply>, Fault> {
-        let mut replies = Vec::with_capacity(commands.len());
+    /// Ask many things; what is made of each reply, in their order. The replies themselves are
+    /// not kept: a server may say much in each.
+    pub fn ask_all<T>(
+        &mut self,
+        commands: &[Vec<u8>],
+        understand: impl Fn(&Reply) -> T,
+    ) -> Result<Vec<T>, Fault> {
+        let mut understood = Vec::with_capacity(commands.len());
         let mut sent = 0;
-        while replies.len() < commands.len() {
+        while understood.len() < commands.len() {
             // Half as many at a time as may be on their way, so that the way is never empty.
-            if sent - replies.len() <= MOST_ASKED / 2 {
-                let next = commands.iter().skip(sent).take(MOST_ASKED - (sent - replies.len()));
+            if sent - understood.len() <= MOST_ASKED / 2 {
+                let next = commands.iter().skip(sent).take(MOST_ASKED - (sent - understood.len()));
                 let next: Vec<&[u8]> = next.map(Vec::as_slice).collect();
                 self.send(&next)?;
                 sent += next.len();
             }
-            replies.push(self.reply()?);
+            understood.push(understand(&self.reply()?));
         }
-        Ok(replies)
+        Ok(understood)
     }
 
     /// Send commands, each in a record of its own: some servers take one record for one command.

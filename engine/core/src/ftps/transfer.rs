@@ -125,20 +125,23 @@ impl Connection {
 
     /// How long files are, in their order; None of what the server does not tell.
     pub fn sizes(&mut self, paths: &[&[u8]]) -> Result<Vec<Option<u64>>, Fault> {
-        let replies = self.ask_each(b"SIZE ", paths)?;
-        Ok(replies.iter().map(|reply| told(reply).and_then(number)).collect())
+        self.ask_each(b"SIZE ", paths, |reply| told(reply).and_then(number))
     }
 
     /// When files were last written to, in their order; None of what the server does not tell.
     pub fn moments(&mut self, paths: &[&[u8]]) -> Result<Vec<Option<Moment>>, Fault> {
-        let replies = self.ask_each(b"MDTM ", paths)?;
-        Ok(replies.iter().map(|reply| told(reply).and_then(moment)).collect())
+        self.ask_each(b"MDTM ", paths, |reply| told(reply).and_then(moment))
     }
 
-    fn ask_each(&mut self, command: &[u8], paths: &[&[u8]]) -> Result<Vec<Reply>, Fault> {
+    fn ask_each<T>(
+        &mut self,
+        command: &[u8],
+        paths: &[&[u8]],
+        understand: impl Fn(&Reply) -> T,
+    ) -> Result<Vec<T>, Fault> {
         paths.iter().try_for_each(|path| check_path(path))?;
         let commands: Vec<_> = paths.iter().map(|path| [command, path].concat()).collect();
-        self.ask_all(&commands)
+        self.ask_all(&commands, understand)
     }
 
     /// Run a command that moves data.
