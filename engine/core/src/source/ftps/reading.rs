@@ -22,6 +22,8 @@ use crate::{
 
 /// Of one file so much is in memory at most.
 const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
+/// What comes in smaller pieces is kept in pieces of about this length.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The content of one file, from whoever reads it to whoever opens it.
 pub struct Reading {
@@ -53,6 +55,16 @@ struct State {
 }
 
 impl State {
+    /// Keep what came. A server may send a byte at a time, each of which would take as much memory
+    /// as fifty.
+    fn put(&mut self, bytes: &[u8]) {
+        self.waiting_bytes += bytes.len() as u64;
+        match self.chunks.back_mut().filter(|last| last.len() + bytes.len() <= PIECE_BYTES) {
+            Some(last) => last.extend_from_slice(bytes),
+            None => self.chunks.push_back(bytes.to_vec()),
+        }
+    }
+
     /// Move what is there into the buffer, of one chunk; 0 where nothing is.
     fn take(&mut self, buffer: &mut [u8]) -> usize {
         let Some(chunk) = self.chunks.front() else { return 0 };
@@ -170,8 +182,7 @@ impl Reading {
         }
         state.delivered.update(bytes);
         state.delivered_bytes += bytes.len() as u64;
-        state.waiting_bytes += bytes.len() as u64;
-        state.chunks.push_back(bytes.to_vec());
+        state.put(bytes);
         drop(state);
         self.changed.notify_all();
         Ok(())
@@ -311,4 +322,29 @@ fn failure(fault: &Fault) -> Failure {
         _ => IssueKind::Unreadable,
     };
     Failure::new(kind, fault.message.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_come_one_by_one_are_kept_together_and_in_their_order() {
+        let reading = Reading::new(Vec::new(), 1_000_000, Arc::default());
+        let content: Vec<u8> =
+            (0..1_000_000_u32).flat_map(u32::to_le_bytes).take(200_000).collect();
+        let (first, rest) = content.split_at(10);
+
+        first.iter().for_each(|byte| reading.deliver(&[*byte]).unwrap());
+        let mut taken = [0; 7];
+        reading.take(&mut taken).unwrap();
+        rest.iter().for_each(|byte| reading.deliver(&[*byte]).unwrap());
+
+        assert!(lock(&reading.state).chunks.len() <= 4, "a piece for each byte");
+        reading.end(Ok(()));
+        let mut left = vec![0; content.len()];
+        assert_eq!(reading.take(&mut left).unwrap(), content.len() - taken.len());
+        left.truncate(content.len() - taken.len());
+        assert_eq!([taken.to_vec(), left].concat(), content);
+    }
 }
