@@ -4,6 +4,7 @@ use std::{
     io::Write,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::{
@@ -228,11 +229,13 @@ impl Connection {
     }
 
     fn flush(&mut self) -> Result<(), Fault> {
+        self.channel.sock.begin();
         self.channel.flush().map_err(|error| Fault::broken("send a command", &error))
     }
 
     /// Wait for the next reply; one that says that the server goes away is a fault.
     pub(super) fn reply(&mut self) -> Result<Reply, Fault> {
+        self.channel.sock.begin();
         let reply = next_reply(&mut self.replies, &mut self.channel)?;
         match reply.code {
             421 => Err(Fault::refused("go on", &reply)),
@@ -302,6 +305,11 @@ impl Connection {
             return Ok(());
         }
         Err(Fault::new(Class::Security, "a data connection showed another certificate"))
+    }
+
+    /// How long the server may be silent.
+    pub(super) fn idle(&self) -> Duration {
+        self.limits.idle
     }
 
     /// The most bytes that a listing may have.

@@ -61,6 +61,7 @@ pub fn greet(
     let tls = ClientConnection::new(configuration.clone(), name_of(server)?)
         .map_err(|error| super::fault::of_tls(&error))?;
     let mut channel = StreamOwned::new(tls, socket);
+    channel.sock.begin();
     while channel.conn.is_handshaking() {
         channel
             .conn
@@ -81,6 +82,7 @@ fn ask_for_encryption(mut socket: Socket) -> Result<(Socket, Reply), Fault> {
         let class = if greeting.code == 421 { Class::Capacity } else { Class::Unreachable };
         return Err(Fault { class, ..fault });
     }
+    socket.begin();
     socket.write_all(b"AUTH TLS\r\n").map_err(|error| Fault::broken("ask for TLS", &error))?;
     let reply = next_reply(&mut replies, &mut socket)?;
     if reply.code != 234 {

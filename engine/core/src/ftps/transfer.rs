@@ -4,7 +4,10 @@
 //! ended as it should. Neither is proof alone: servers say 226 for what they could not read, and
 //! whoever cuts a connection cannot end the encryption.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    time::{Duration, Instant},
+};
 
 use rustls::StreamOwned;
 
@@ -17,6 +20,8 @@ use super::{
 };
 
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Less than this in the time that a server may be silent is as good as silence.
+const LEAST_BYTES: u64 = 16 * 1024;
 
 /// Takes what comes; a fault of its own ends the transfer.
 pub type Sink<'sink> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'sink;
@@ -169,6 +174,7 @@ impl Connection {
         greeted.map_err(|error| Fault::broken("open a data connection", &error))?;
         let mut channel = StreamOwned::new(tls, socket);
         let taken = self.take(&mut channel, sink);
+        channel.sock.begin();
         // Some servers wait for this before they say that the transfer is complete.
         channel.conn.send_close_notify();
         let _ = channel.conn.write_tls(&mut channel.sock);
@@ -210,6 +216,7 @@ impl Connection {
     /// Take all data; its length, and whether it ended as it should.
     fn take(&mut self, channel: &mut Secure, sink: &mut Sink<'_>) -> Result<(u64, bool), Fault> {
         let broken = |error: io::Error| Fault::broken("read it", &error);
+        channel.sock.begin();
         while channel.conn.is_handshaking() {
             channel.conn.complete_io(&mut channel.sock).map_err(broken)?;
         }
@@ -217,11 +224,15 @@ impl Connection {
         self.count_transfer(&channel.conn);
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut bytes = 0;
+        let mut pace = Pace::new(self.idle());
         loop {
+            let began = Instant::now();
+            channel.sock.begin();
             match channel.read(&mut buffer) {
                 Ok(0) => return Ok((bytes, true)),
                 Ok(count) => {
                     bytes += count as u64;
+                    pace.note(count as u64, began.elapsed())?;
                     sink(buffer.get(..count).unwrap_or_default())?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -262,6 +273,34 @@ impl Connection {
     }
 }
 
+/// How fast data comes, without the time that it takes to be stored.
+struct Pace {
+    most_waited: Duration,
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    /// In so much time of waiting, some must come.
+    fn new(most_waited: Duration) -> Self {
+        Self { most_waited, waited: Duration::ZERO, bytes: 0 }
+    }
+
+    /// So much came after so much time; a fault where that goes on for too long.
+    fn note(&mut self, bytes: u64, waited: Duration) -> Result<(), Fault> {
+        self.bytes += bytes;
+        self.waited += waited;
+        if self.bytes >= LEAST_BYTES {
+            *self = Self::new(self.most_waited);
+        }
+        if self.waited <= self.most_waited {
+            return Ok(());
+        }
+        let (bytes, seconds) = (self.bytes, self.waited.as_secs());
+        Err(Fault::new(Class::Stale, format!("only {bytes} bytes came in {seconds} seconds")))
+    }
+}
+
 /// What servers say in the reply that calls a listing complete, where it is not.
 const REFUSALS: [&str; 4] =
     ["failed to open directory", "unable to read", "permission denied", "cannot open"];
@@ -277,4 +316,29 @@ fn entered(reply: &Reply) -> Result<(), Fault> {
 fn told(reply: &Reply) -> Option<&[u8]> {
     let line = reply.lines.first().filter(|_| reply.code == 213)?;
     line.get(4..).map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn data_that_comes_a_byte_at_a_time_is_given_up() {
+        let mut pace = Pace::new(seconds(60));
+
+        let lasted = (1..1000).find(|_| pace.note(1, seconds(1)).is_err()).unwrap();
+
+        assert_eq!(lasted, 61);
+    }
+
+    #[test]
+    fn slow_data_comes_to_its_end() {
+        let mut pace = Pace::new(seconds(60));
+
+        assert!((0..1000).all(|_| pace.note(LEAST_BYTES / 50, seconds(1)).is_ok()));
+    }
 }
