@@ -119,7 +119,8 @@ def _deep(folder: Path) -> None:
     _write(levels, "bottom")
 
 
-def _many(folder: Path) -> None:
+def make_many(folder: Path) -> None:
+    """Make one folder of MANY files."""
     _write(folder, *(f"{number:04}" for number in range(MANY)))
 
 
@@ -152,7 +153,7 @@ GROUPS: dict[str, Callable[[Path], None]] = {
     "specials": _specials,
     "modes": _modes,
     "deep": _deep,
-    "many": _many,
+    "many": make_many,
     "times": _times,
     "order": _order,
 }

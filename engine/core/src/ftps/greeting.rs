@@ -61,6 +61,8 @@ pub fn greet(
     let tls = ClientConnection::new(configuration.clone(), name_of(server)?)
         .map_err(|error| super::fault::of_tls(&error))?;
     let mut channel = StreamOwned::new(tls, socket);
+    // Many questions about long paths are more than it holds by itself.
+    channel.conn.set_buffer_limit(None);
     channel.sock.begin();
     while channel.conn.is_handshaking() {
         channel
