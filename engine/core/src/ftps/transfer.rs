@@ -23,6 +23,9 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Less than this in the time that a server may be silent is as good as silence.
 const LEAST_BYTES: u64 = 16 * 1024;
 
+/// How many files are asked about at a time: each question holds a path, which may be long.
+const MOST_ASKED: usize = 2000;
+
 /// Takes what comes; a fault of its own ends the transfer.
 pub type Sink<'sink> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'sink;
 
@@ -113,17 +116,21 @@ impl Connection {
     pub fn list_with_details(&mut self, path: &[u8]) -> Result<Listing, Fault> {
         let mut listing = self.list(path)?;
         let is_untold = |entry: &&mut Entry| {
-            entry.kind == Kind::File && (entry.size_bytes.is_none() || entry.modified.is_none())
+            let lacks = entry.size_bytes.is_none() || entry.modified.is_none();
+            // No question holds a line break; that such a file cannot be read is told of it alone.
+            entry.kind == Kind::File && lacks && !entry.name.contains(&b'\r')
         };
         let mut untold: Vec<&mut Entry> = listing.entries.iter_mut().filter(is_untold).collect();
         let folder = path.strip_suffix(b"/").unwrap_or(path);
         let full = |entry: &&mut Entry| [folder, b"/", entry.name.as_slice()].concat();
-        let paths: Vec<Vec<u8>> = untold.iter().map(full).collect();
-        let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
-        let (sizes, moments) = (self.sizes(&paths)?, self.moments(&paths)?);
-        for ((entry, size_bytes), modified) in untold.iter_mut().zip(sizes).zip(moments) {
-            entry.size_bytes = size_bytes.or(entry.size_bytes);
-            entry.modified = modified.or(entry.modified);
+        for untold in untold.chunks_mut(MOST_ASKED) {
+            let paths: Vec<Vec<u8>> = untold.iter().map(full).collect();
+            let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+            let (sizes, moments) = (self.sizes(&paths)?, self.moments(&paths)?);
+            for ((entry, size_bytes), modified) in untold.iter_mut().zip(sizes).zip(moments) {
+                entry.size_bytes = size_bytes.or(entry.size_bytes);
+                entry.modified = modified.or(entry.modified);
+            }
         }
         Ok(listing)
     }

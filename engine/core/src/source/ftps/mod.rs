@@ -1,6 +1,7 @@
 //! A folder of an FTPS server as a source.
 
 mod doubts;
+mod listings;
 mod pool;
 mod reading;
 mod same;

@@ -5,7 +5,7 @@
 //! work, and shrinks where the server bears no more.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     net::IpAddr,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     thread,
@@ -14,25 +14,19 @@ use std::{
 
 use super::{
     doubts::{Doubt, Doubts},
+    listings::Listings,
     reading::{Reading, ended},
     worker::Worker,
 };
 use crate::{
     control::Control,
-    ftps::{
-        Class, Connection, Fault, Limits, Server,
-        listing::{Kind, Listing},
-        moment::Moment,
-    },
+    ftps::{Class, Connection, Fault, Limits, Server, listing::Listing, moment::Moment},
     issue::Issue,
-    source::walk::LONGEST_PATH_BYTES,
     workers::{catching, lock},
 };
 
 /// Connections at the start; more come while there is work for them.
 const FIRST_CONNECTIONS: usize = 4;
-/// How many folders are listed ahead of the walk.
-const MOST_FOLDERS_AHEAD: usize = 10_000;
 /// What is read ahead of the archiver, in bytes.
 const MOST_READ_AHEAD: u64 = 64 * 1024 * 1024;
 
@@ -64,9 +58,7 @@ pub struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// Folders that were asked for, and what came of it; paths relative to the root.
-    folders: HashMap<Vec<u8>, Option<Result<Listing, Fault>>>,
-    lists: VecDeque<Vec<u8>>,
+    listings: Listings,
     reads: VecDeque<Arc<Reading>>,
     /// Files that are being read, in the order in which that began.
     active: Vec<Arc<Reading>>,
@@ -127,26 +119,11 @@ impl Pool {
         lock(&self.state).failure.clone()
     }
 
-    /// List a folder some time.
-    pub fn list_later(&self, path: Vec<u8>) {
-        let mut state = lock(&self.state);
-        if !state.folders.contains_key(&path) {
-            state.folders.insert(path.clone(), None);
-            state.lists.push_back(path);
-            drop(state);
-            self.changed.notify_all();
-        }
-    }
-
     /// What a folder holds; waits until it is listed, which is done next.
     pub fn listed(&self, path: &[u8]) -> Result<Listing, Fault> {
-        self.list_later(path.to_vec());
         let mut state = lock(&self.state);
-        if let Some(place) = state.lists.iter().position(|queued| queued == path)
-            && let Some(next) = state.lists.remove(place)
-        {
-            state.lists.push_front(next);
-        }
+        state.listings.now(path);
+        self.changed.notify_all();
         loop {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
@@ -154,9 +131,7 @@ impl Pool {
             if state.has_ended || self.control.is_ending() {
                 return Err(ended());
             }
-            if matches!(state.folders.get(path), Some(Some(_)))
-                && let Some(Some(result)) = state.folders.remove(path)
-            {
+            if let Some(result) = state.listings.take(path) {
                 return result;
             }
             state = wait(&self.changed, state);
@@ -222,7 +197,7 @@ impl Pool {
             let task = Self::take_task(&mut state);
             if let Some(task) = task {
                 let has_more = !state.reads.is_empty();
-                let has_work = !state.reads.is_empty() || !state.lists.is_empty();
+                let has_work = !state.reads.is_empty() || state.listings.has_next();
                 if has_work && state.idle == 0 && state.connections < state.most_connections {
                     drop(state);
                     self.work_with(None);
@@ -236,7 +211,7 @@ impl Pool {
     }
 
     fn take_task(state: &mut State) -> Option<Task> {
-        let has_lists = !state.lists.is_empty();
+        let has_lists = state.listings.has_next();
         if (!state.reads.is_empty() || !has_lists)
             && let Some(batch) = state.doubts.due(state.reads.front())
         {
@@ -254,31 +229,18 @@ impl Pool {
                 return Some(Task::Read(reading));
             }
         }
-        state.lists.pop_front().map(Task::List)
+        state.listings.next().map(Task::List)
     }
 
     /// A folder was listed, or never will be; what lies in it is listed later.
     pub fn note_listed(&self, path: Vec<u8>, result: Result<Listing, Fault>) {
-        let mut state = lock(&self.state);
-        if let Ok(listing) = &result {
-            for path in folders(listing, &path) {
-                // A tree without end must not take all memory; the walk asks for the others.
-                let is_far = state.folders.len() >= MOST_FOLDERS_AHEAD;
-                if is_far || path.len() > LONGEST_PATH_BYTES {
-                    break;
-                }
-                state.folders.insert(path.clone(), None);
-                state.lists.push_back(path);
-            }
-        }
-        state.folders.insert(path, Some(result));
-        drop(state);
+        lock(&self.state).listings.note(path, result);
         self.changed.notify_all();
     }
 
     /// Another connection lists a folder next.
     pub fn list_next(&self, path: Vec<u8>) {
-        lock(&self.state).lists.push_front(path);
+        lock(&self.state).listings.again(path);
         self.changed.notify_all();
     }
 
@@ -365,12 +327,6 @@ impl Pool {
 pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
     let tick = Duration::from_millis(200);
     changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
-}
-
-/// The folders in the one at `path`.
-fn folders(listing: &Listing, path: &[u8]) -> Vec<Vec<u8>> {
-    let folders = listing.entries.iter().filter(|entry| entry.kind == Kind::Folder);
-    folders.map(|entry| join(path, &entry.name)).collect()
 }
 
 /// The path of something in a folder.

@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn bytes_that_come_one_by_one_are_kept_together_and_in_their_order() {
-        let reading = Reading::new(Vec::new(), 1_000_000, Arc::default());
+        let reading = Reading::new(Vec::new(), 1_000_000, None, Arc::default());
         let content: Vec<u8> =
             (0..1_000_000_u32).flat_map(u32::to_le_bytes).take(200_000).collect();
         let (first, rest) = content.split_at(10);
