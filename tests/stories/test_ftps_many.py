@@ -4,7 +4,7 @@ import pytest
 
 from tests.servers.ftps import KINDS
 from tests.servers.nasty import MANY, make_many
-from tests.stories.test_ftps import Site, found
+from tests.stories.site import Site, found
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -32,3 +32,16 @@ def test_many_questions_about_long_paths_are_all_asked(tmp_path, served, serve, 
 
     assert summary.issues == []
     assert found(site.restored(summary)) == found(served)
+
+
+def test_a_name_that_no_command_can_hold_is_told_of_its_file_alone(tmp_path, served, vsftpd):
+    (served / "carriage\rreturn").write_text("unreachable\n")
+    (served / "quiet").write_text("quiet\n")
+    site = Site(tmp_path, vsftpd)
+
+    summary = site.backup()
+
+    told = [(issue.kind, issue.path) for issue in summary.issues]
+    assert told == [("unreadable", b"carriage\rreturn")]
+    assert "a line break, by which FTP ends a command" in summary.issues[0].message
+    assert found(site.restored(summary)) == {b"quiet": b"quiet\n"}
