@@ -268,7 +268,7 @@ fn long_line(line: &[u8]) -> Option<Line> {
         return None;
     }
     let fields = fields(line);
-    let month = (4..fields.len().checked_sub(3)?).find(|place| is_date(line, &fields, *place))?;
+    let month = (4..=fields.len().checked_sub(3)?).find(|place| is_date(line, &fields, *place))?;
     let size = fields.get(month - 1).and_then(|(from, to)| line.get(*from..*to))?;
     let date_end = fields.get(month + 2)?.1;
     let name = line.get(date_end + 1..).filter(|name| !name.is_empty())?;

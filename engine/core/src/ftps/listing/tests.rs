@@ -83,6 +83,14 @@ fn what_ls_lists_is_understood() {
 }
 
 #[test]
+fn a_name_of_spaces_is_one() {
+    let listed = b"-rw-r--r--    1 0        0              13 Nov 27 08:31  \r\n\
+        -rw-r--r--    1 0        0              13 Nov 27 08:31    \r\n";
+
+    assert_eq!(names(&long_listing(listed).unwrap()), [b" ".as_slice(), b"   "]);
+}
+
+#[test]
 fn a_link_whose_length_is_another_is_parted_at_the_first_arrow() {
     let entry = only(long_listing(b"lrwxrwxrwx 1 u g 99 Jan 02 03:04 link -> target\r\n"));
 
@@ -107,6 +115,7 @@ fn one_line_that_is_not_understood_fails_the_folder() {
     for line in [
         "ls: cannot open directory",
         "-rw-r--r-- 1 u g 7 Jan 02 03:04",
+        "-rw-r--r-- 1 u g 7 Jan 02 03:04 ",
         "-rw-r--r-- 1 u g seven Jan 02 03:04 x",
         "-rw-r--r-- 1 u g 7 Jan 32 03:04 x",
         "-rw-r--r-- 1 u g 7 2026-01-02 03:04 x",
