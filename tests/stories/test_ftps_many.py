@@ -1,8 +1,10 @@
 """Folders of FTPS servers with more in them, or longer paths to it, than anybody thinks of."""
 
+import os
+
 import pytest
 
-from tests.servers.ftps import KINDS
+from tests.servers.ftps import KINDS, Proftpd, PureFtpd, Vsftpd
 from tests.servers.nasty import MANY, make_many
 from tests.stories.site import Site, found
 
@@ -45,3 +47,20 @@ def test_a_name_that_no_command_can_hold_is_told_of_its_file_alone(tmp_path, ser
     assert told == [("unreadable", b"carriage\rreturn")]
     assert "a line break, by which FTP ends a command" in summary.issues[0].message
     assert found(site.restored(summary)) == {b"quiet": b"quiet\n"}
+
+
+@pytest.mark.parametrize("kind", (Vsftpd, Proftpd, PureFtpd), ids=lambda kind: kind.name)
+def test_bytes_of_names_that_telnet_knows_are_bytes(tmp_path, served, serve, kind):
+    names = (b"\xff", b"\xff\xff", b"\xff\xff\xff\xff", "пять".encode("cp1251"), b"\xff\xfb!")
+    for name in names:
+        path = served / os.fsdecode(name)
+        path.mkdir()
+        for inner in names:
+            # Each of one length, so that nothing but the content tells them apart.
+            (path / os.fsdecode(inner)).write_text(f"{name.hex():>8}/{inner.hex():>8}\n")
+    site = Site(tmp_path, serve(kind))
+
+    summary = site.backup()
+
+    assert summary.issues == []
+    assert found(site.restored(summary)) == found(served)

@@ -67,6 +67,8 @@ pub struct Connection {
     pub(super) asks_ahead: bool,
     /// A server that knows no EPSV.
     knows_pasv_alone: bool,
+    /// Whether it takes a byte 0xFF that stands twice for one.
+    pub(super) doubles: Option<bool>,
     /// The beginning of a handshake that the server never read. Its ticket is good once, and a
     /// server gives few of them.
     pub(super) spare: Option<(ClientConnection, Vec<u8>)>,
@@ -100,6 +102,7 @@ impl Connection {
             next_port: None,
             asks_ahead: true,
             knows_pasv_alone: false,
+            doubles: None,
             spare: None,
         };
         connection.log_in(server)?;
@@ -322,15 +325,4 @@ impl Connection {
 fn feature(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
-}
-
-/// Paths that FTP has no way to write.
-pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
-    match path.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        true => {
-            let message = "its name holds a line break, by which FTP ends a command";
-            Err(Fault::new(Class::Denied, message))
-        }
-        false => Ok(()),
-    }
 }

@@ -12,6 +12,7 @@ pub mod moment;
 pub mod reply;
 mod session;
 mod socket;
+mod spelling;
 mod transfer;
 mod trust;
 

@@ -13,7 +13,7 @@ use rustls::StreamOwned;
 
 use super::{
     Class, Connection, Fault,
-    connection::{Secure, check_path},
+    connection::Secure,
     listing::{Entry, Kind, Lister, Listing, number},
     moment::{Moment, moment},
     reply::{Reply, port},
@@ -49,8 +49,8 @@ impl Connection {
         has_more: bool,
         sink: &mut Sink<'_>,
     ) -> Result<Ending, Fault> {
-        check_path(path)?;
-        self.transfer(&[b"RETR ", path].concat(), has_more, sink)
+        let spelled = self.spell(path)?;
+        self.transfer(&[b"RETR ", &*spelled].concat(), has_more, sink)
     }
 
     /// The entries of a folder; an error where they may not be all.
@@ -74,7 +74,6 @@ impl Connection {
         mut lister: Lister,
         path: &[u8],
     ) -> Result<Listing, Fault> {
-        check_path(path)?;
         self.enter(path)?;
         let most_bytes = self.listing_bytes();
         let mut came_bytes = 0;
@@ -101,7 +100,7 @@ impl Connection {
 
     /// Go into a folder: servers that list by a path list nothing where they may not enter.
     fn enter(&mut self, path: &[u8]) -> Result<(), Fault> {
-        let command = [b"CWD ", path].concat();
+        let command = [b"CWD ", &*self.spell(path)?].concat();
         if !self.may_ask_ahead() {
             let reply = self.ask(&command)?;
             return entered(&reply);
@@ -116,9 +115,7 @@ impl Connection {
     pub fn list_with_details(&mut self, path: &[u8]) -> Result<Listing, Fault> {
         let mut listing = self.list(path)?;
         let is_untold = |entry: &&mut Entry| {
-            let lacks = entry.size_bytes.is_none() || entry.modified.is_none();
-            // No question holds a line break; that such a file cannot be read is told of it alone.
-            entry.kind == Kind::File && lacks && !entry.name.contains(&b'\r')
+            entry.kind == Kind::File && (entry.size_bytes.is_none() || entry.modified.is_none())
         };
         let mut untold: Vec<&mut Entry> = listing.entries.iter_mut().filter(is_untold).collect();
         let folder = path.strip_suffix(b"/").unwrap_or(path);
@@ -145,15 +142,27 @@ impl Connection {
         self.ask_each(b"MDTM ", paths, |reply| told(reply).and_then(moment))
     }
 
+    /// What the server says of each path; None of one that it cannot be asked for.
     fn ask_each<T>(
         &mut self,
         command: &[u8],
         paths: &[&[u8]],
-        understand: impl Fn(&Reply) -> T,
-    ) -> Result<Vec<T>, Fault> {
-        paths.iter().try_for_each(|path| check_path(path))?;
-        let commands: Vec<_> = paths.iter().map(|path| [command, path].concat()).collect();
-        self.ask_all(&commands, understand)
+        understand: impl Fn(&Reply) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, Fault> {
+        let mut commands = Vec::with_capacity(paths.len());
+        let mut are_asked = Vec::with_capacity(paths.len());
+        for path in paths {
+            let spelled = self.spell(path);
+            are_asked.push(spelled.is_ok());
+            match spelled {
+                Ok(spelled) => commands.push([command, &*spelled].concat()),
+                Err(fault) if fault.class == Class::Denied => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let mut answers = self.ask_all(&commands, understand)?.into_iter();
+        let answer = |is_asked: bool| if is_asked { answers.next().flatten() } else { None };
+        Ok(are_asked.into_iter().map(answer).collect())
     }
 
     /// Run a command that moves data.
