@@ -32,7 +32,7 @@ def make_machine(etc: Path, user: str, password: str, user_id: int, home: Path) 
     """Write what /etc of a machine has on its one user."""
     argv = ("openssl", "passwd", "-6", "-stdin")
     done = subprocess.run(argv, input=password, check=True, capture_output=True, text=True)
-    (etc / "pam.d").mkdir(parents=True)
+    (etc / "pam.d").mkdir(parents=True, exist_ok=True)
     (etc / "passwd").write_text(f"{_PASSWD}{user}:x:{user_id}:{user_id}::{home}:/bin/sh\n")
     (etc / "group").write_text(f"{_GROUP}{user}:x:{user_id}:\n")
     (etc / "shadow").write_text(f"{user}:{done.stdout.strip()}:20000:0:99999:7:::\n")

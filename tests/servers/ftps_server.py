@@ -60,9 +60,18 @@ class FtpsServer(ABC):
         self.certificate = _certificate(folder, self.options.shown)
         self.ca_file = self.certificate.authority
         self.log = folder / "log"
+        self._start_somewhere()
+
+    def _start_somewhere(self, tries: int = 3) -> None:
+        """Start it on a port that is free, unless somebody else takes it meanwhile."""
         self.port = free_port()
         self._configure()
-        self._start()
+        try:
+            self._start()
+        except AssertionError:
+            if tries == 1:
+                raise
+            self._start_somewhere(tries - 1)
 
     @abstractmethod
     def _configure(self) -> None:

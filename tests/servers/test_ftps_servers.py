@@ -11,9 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 
+from tests.servers import ftps_server
 from tests.servers.ftps import KINDS, Proftpd, Pyftpd, Vsftpd
 from tests.servers.ftps_client import listed, session
 from tests.servers.ftps_server import Options, Tls
+from tests.servers.s3 import free_port
 
 CONTENT = bytes(range(256)) * 300
 REFUSED_WITHOUT_REUSE = {"vsftpd": "522", "proftpd": "425"}
@@ -210,3 +212,15 @@ def test_a_server_leaves_nothing_in_the_machine(serve):
     after = [Path(name).read_bytes() for name in ("/etc/passwd", "/etc/shadow", "/proc/mounts")]
     assert after == before
     assert sorted(Path("/etc/pam.d").iterdir()) == services
+
+
+@each
+def test_a_port_that_somebody_else_took_meanwhile_is_left_to_him(kind, serve, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = iter([taken.getsockname()[1], free_port()])
+        monkeypatch.setattr(ftps_server, "free_port", lambda: next(ports))
+
+        server = serve(kind)
+
+    with session(server) as ftp:
+        assert ftp.pwd() == "/"

@@ -49,7 +49,7 @@ def test_a_name_that_no_command_can_hold_is_told_of_its_file_alone(tmp_path, ser
     assert found(site.restored(summary)) == {b"quiet": b"quiet\n"}
 
 
-@pytest.mark.parametrize("kind", (Vsftpd, Proftpd, PureFtpd), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [Vsftpd, Proftpd, PureFtpd], ids=lambda kind: kind.name)
 def test_bytes_of_names_that_telnet_knows_are_bytes(tmp_path, served, serve, kind):
     names = (b"\xff", b"\xff\xff", b"\xff\xff\xff\xff", "пять".encode("cp1251"), b"\xff\xfb!")
     for name in names:
