@@ -287,3 +287,9 @@ def ftps(request: pytest.FixtureRequest, serve: Serve) -> FtpsServer:
     """Each server in turn, with TLS 1.2 alone and with TLS 1.3 alone."""
     kind, version = request.param
     return serve(kind, Options(tls=(version,)))
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def each_server(request: pytest.FixtureRequest, serve: Serve) -> FtpsServer:
+    """Each server in turn, with the newest TLS that it resumes sessions of."""
+    return serve(request.param, Options(tls=("1.2" if request.param is PureFtpd else "1.3",)))

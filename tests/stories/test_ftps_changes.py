@@ -20,6 +20,12 @@ def age(path, seconds=OLD):
 
 
 @pytest.fixture
+def ftps(each_server):
+    """What changed does not depend on how it is encrypted."""
+    return each_server
+
+
+@pytest.fixture
 def filled(site):
     fill(site.server.root)
     return site

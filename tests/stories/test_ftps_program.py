@@ -16,6 +16,12 @@ PASSWORD = FtpsServer.password
 
 
 @pytest.fixture
+def ftps(each_server: FtpsServer) -> FtpsServer:
+    """The program does not know how it is encrypted."""
+    return each_server
+
+
+@pytest.fixture
 def customer(alice: Machine, ftps: FtpsServer) -> Machine:
     """Alice, who has a user on a server that she knows by its authority."""
     return known_to(alice, ftps)
@@ -54,7 +60,7 @@ def test_one_line_sets_it_up_and_all_comes_back(customer, ftps):
     assert PASSWORD not in made.stdout + made.stderr
 
 
-def test_a_change_is_proved_and_told_at_the_next_look(customer, ftps):
+def test_each_command_tells_of_the_server(customer, ftps):
     fill(ftps.root)
     customer.done("init", ftps.url)
     forget(customer)
