@@ -1,9 +1,12 @@
 #!/bin/sh
-# Install unstoppable backups and start backing up one directory of this machine.
+# Install unstoppable backups and start backing up one directory of this machine, or of a server.
 #
 # usage: ./install.sh [--yes] [--no-schedule] [--prefix P] DIR
 #        ./install.sh [--yes] [--prefix P] --program-only    sets nothing up; for a recovery
 #        ./install.sh [--yes] [--prefix P] --uninstall       keeps backups, key, pins and settings
+#
+# DIR is a directory, or ftps://USER@HOST/PATH. The password is asked for, unless
+# UNSTOPPABLE_SOURCE_PASSWORD_FILE names a file that holds it.
 #
 #   --yes            do not ask
 #   --no-schedule    have nobody call the schedule
@@ -57,9 +60,14 @@ while [ $# -gt 0 ]; do
 done
 if [ "$action" = set-up ]; then
     [ -n "$directory" ] || fail "no directory given" "$usage" 2
-    [ -d "$directory" ] || fail "$directory is not a directory" "name the directory that is to be backed up" 2
-    source=$(CDPATH='' cd -- "$directory" 2>/dev/null && pwd -P) ||
-        fail "$directory cannot be entered" "run this as a user who may read it, or as root" 2
+    case $directory in
+        ftps://*) source=$directory ;; # the program knows whether it can be one
+        *)
+            [ -d "$directory" ] || fail "$directory is not a directory" "name the directory that is to be backed up" 2
+            source=$(CDPATH='' cd -- "$directory" 2>/dev/null && pwd -P) ||
+                fail "$directory cannot be entered" "run this as a user who may read it, or as root" 2
+            ;;
+    esac
 else
     [ -z "$directory" ] || fail "--$action takes no directory, and there is $directory" "$usage" 2
 fi
@@ -183,7 +191,10 @@ fi
 
 # --- another directory than before is refused now, not after the installation ---
 if [ "$action" = set-up ] && [ -x "$program" ]; then
-    refusal=$("$program" init --dry-run "$source" 2>&1 >/dev/null) || {
+    refuse=yes
+    # Without settings nobody was asked for a password yet.
+    case $source in ftps://*) [ -e "$configuration/.env" ] || refuse= ;; esac
+    [ -z "$refuse" ] || refusal=$("$program" init --dry-run "$source" 2>&1 >/dev/null </dev/null) || {
         [ $? -ne 2 ] || { printf '%s\n' "$refusal" >&2; exit 2; }
     }
 fi

@@ -71,8 +71,8 @@ class Machine:
         stdout, stderr = running.communicate(timeout=120)
         return subprocess.CompletedProcess(argv, running.returncode, stdout, stderr)
 
-    def install(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.run("./install.sh", "--yes", *options, str(self.data))
+    def install(self, *options: str, source: str = "") -> subprocess.CompletedProcess[str]:
+        return self.run("./install.sh", "--yes", *options, source or str(self.data))
 
     def release(self, version: str, program: str = PROGRAM, engines=(ANY,)) -> None:
         """Put another release into dist/."""

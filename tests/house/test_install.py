@@ -296,6 +296,23 @@ def test_what_the_program_refuses_is_refused_before_the_installation(machine):
     assert machine.installed() == ["0.1.0"]
 
 
+def test_a_folder_of_a_server_is_for_the_program_to_look_at(machine):
+    url = "ftps://alice@ftp.example.com/www"
+    refuses_a_rehearsal = "    return 2 * ('--dry-run' in sys.argv)\n"
+    machine.release("0.1.0", PROGRAM + refuses_a_rehearsal)
+
+    results = [machine.install(source=url) for _ in range(2)]
+    settings = machine.home / ".config/unstoppable/.env"
+    settings.parent.mkdir(parents=True)
+    settings.touch()
+    refused = machine.install(source=url)
+
+    for result in results:
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == f"unstoppable init --with-schedule {url}\n"
+    assert refused.returncode == 2, "with settings the program is asked before the installation"
+
+
 def test_two_installations_do_not_meet(machine):
     machine.apps.mkdir(parents=True)
     with (machine.apps / ".unstoppable.lock").open("w") as lock:
