@@ -15,7 +15,7 @@ use rustls::{
 use super::{
     Class, Fault, Limits, Server,
     greeting::{Greeted, greet, name_of, next_reply, shown_certificate},
-    reply::{Reply, ReplyReader, port, shown},
+    reply::{LONGEST_REPLY_BYTES, Reply, ReplyReader, port, shown},
     session,
     socket::Socket,
     trust::pin_of,
@@ -181,6 +181,11 @@ impl Connection {
         self.features.iter().any(|known| known == feature)
     }
 
+    /// Whether it is vsftpd, some ways of which are known; it greets with its name as a rule.
+    pub(super) fn is_vsftpd(&self) -> bool {
+        self.greeting.contains("(vsFTPd ")
+    }
+
     /// Ask for something, and wait for the reply, whatever it is.
     pub fn ask(&mut self, command: &[u8]) -> Result<Reply, Fault> {
         self.send(&[command])?;
@@ -308,6 +313,14 @@ impl Connection {
             return Ok(());
         }
         Err(Fault::new(Class::Security, "a data connection showed another certificate"))
+    }
+
+    /// The next reply, which may be as long as this.
+    pub(super) fn long_reply(&mut self, most_bytes: usize) -> Result<Reply, Fault> {
+        self.replies.allow(most_bytes);
+        let reply = self.reply();
+        self.replies.allow(LONGEST_REPLY_BYTES);
+        reply
     }
 
     /// How long the server may be silent.

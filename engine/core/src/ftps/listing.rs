@@ -33,6 +33,13 @@ pub struct Entry {
     pub unique: Option<Vec<u8>>,
 }
 
+impl Entry {
+    /// Whether a listing leaves out how long a file is, or when it was written to.
+    pub fn is_untold(&self) -> bool {
+        self.kind == Kind::File && (self.size_bytes.is_none() || self.modified.is_none())
+    }
+}
+
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {

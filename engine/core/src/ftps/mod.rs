@@ -13,6 +13,7 @@ pub mod reply;
 mod session;
 mod socket;
 mod spelling;
+mod status;
 mod transfer;
 mod trust;
 

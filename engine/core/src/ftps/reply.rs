@@ -5,7 +5,7 @@ use std::fmt;
 /// A line longer than this is no reply.
 const LONGEST_LINE_BYTES: usize = 16 * 1024;
 /// Nor are more bytes than these; the features of a server take a few hundred.
-const LONGEST_REPLY_BYTES: usize = 256 * 1024;
+pub const LONGEST_REPLY_BYTES: usize = 256 * 1024;
 /// What is shown of a line, in characters.
 const MOST_SHOWN: usize = 300;
 /// What is shown of a reply, in lines.
@@ -25,7 +25,7 @@ pub struct Reply {
 pub struct NoReply(pub String);
 
 /// Turns the bytes of a control connection into replies.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReplyReader {
     bytes: Vec<u8>,
     /// Bytes of complete lines that were taken already.
@@ -33,6 +33,19 @@ pub struct ReplyReader {
     /// The lines of a reply that is not complete.
     lines: Vec<Vec<u8>>,
     held_bytes: usize,
+    most_bytes: usize,
+}
+
+impl Default for ReplyReader {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            taken: 0,
+            lines: Vec::new(),
+            held_bytes: 0,
+            most_bytes: LONGEST_REPLY_BYTES,
+        }
+    }
 }
 
 impl Reply {
@@ -85,6 +98,11 @@ fn harmless(character: char) -> impl Iterator<Item = char> {
 }
 
 impl ReplyReader {
+    /// From now on a reply may have so many bytes.
+    pub fn allow(&mut self, most_bytes: usize) {
+        self.most_bytes = most_bytes;
+    }
+
     /// Take what was received.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.taken);
@@ -102,8 +120,8 @@ impl ReplyReader {
         while let Some(line) = self.line()? {
             // Lines without a byte take memory too.
             self.held_bytes += line.len() + size_of::<Vec<u8>>();
-            if self.held_bytes > LONGEST_REPLY_BYTES {
-                return Err(NoReply(format!("a reply of more than {LONGEST_REPLY_BYTES} bytes")));
+            if self.held_bytes > self.most_bytes {
+                return Err(NoReply(format!("a reply of more than {} bytes", self.most_bytes)));
             }
             self.lines.push(line);
             if let Some(code) = self.ended()? {

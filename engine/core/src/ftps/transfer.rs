@@ -114,22 +114,37 @@ impl Connection {
     /// The entries of a folder, with what the listing does not tell of its files asked for.
     pub fn list_with_details(&mut self, path: &[u8]) -> Result<Listing, Fault> {
         let mut listing = self.list(path)?;
-        let is_untold = |entry: &&mut Entry| {
-            entry.kind == Kind::File && (entry.size_bytes.is_none() || entry.modified.is_none())
-        };
-        let mut untold: Vec<&mut Entry> = listing.entries.iter_mut().filter(is_untold).collect();
-        let folder = path.strip_suffix(b"/").unwrap_or(path);
-        let full = |entry: &&mut Entry| [folder, b"/", entry.name.as_slice()].concat();
+        self.add_details(std::iter::once((path, &mut listing)))?;
+        Ok(listing)
+    }
+
+    /// Ask for what the listings of folders do not tell of their files.
+    pub(super) fn add_details<'listing>(
+        &mut self,
+        folders: impl Iterator<Item = (&'listing [u8], &'listing mut Listing)>,
+    ) -> Result<(), Fault> {
+        let mut untold: Vec<(&[u8], &mut Entry)> = Vec::new();
+        for (path, listing) in folders {
+            let folder = path.strip_suffix(b"/").unwrap_or(path);
+            let entries = listing.entries.iter_mut().filter(|entry| entry.is_untold());
+            untold.extend(entries.map(|entry| (folder, entry)));
+        }
         for untold in untold.chunks_mut(MOST_ASKED) {
+            let full =
+                |(folder, entry): &(&[u8], &mut Entry)| [*folder, b"/", &entry.name].concat();
             let paths: Vec<Vec<u8>> = untold.iter().map(full).collect();
             let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
-            let (sizes, moments) = (self.sizes(&paths)?, self.moments(&paths)?);
-            for ((entry, size_bytes), modified) in untold.iter_mut().zip(sizes).zip(moments) {
-                entry.size_bytes = size_bytes.or(entry.size_bytes);
+            // A listing for people tells how long files are, but not when they were written to.
+            if untold.iter().any(|(_, entry)| entry.size_bytes.is_none()) {
+                for ((_, entry), size_bytes) in untold.iter_mut().zip(self.sizes(&paths)?) {
+                    entry.size_bytes = size_bytes.or(entry.size_bytes);
+                }
+            }
+            for ((_, entry), modified) in untold.iter_mut().zip(self.moments(&paths)?) {
                 entry.modified = modified.or(entry.modified);
             }
         }
-        Ok(listing)
+        Ok(())
     }
 
     /// How long files are, in their order; None of what the server does not tell.
@@ -238,23 +253,21 @@ impl Connection {
         }
         self.recognise(&channel.conn)?;
         self.count_transfer(&channel.conn);
+        if self.is_vsftpd() {
+            // It waits for this one when it has sent everything, for a round trip. Nothing is
+            // sent to it on this connection, and it does not look before.
+            channel.conn.send_close_notify();
+            channel.conn.write_tls(&mut channel.sock).map_err(broken)?;
+        }
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut bytes = 0;
         let mut pace = Pace::new(self.idle());
         loop {
-            let began = Instant::now();
-            channel.sock.begin();
-            match channel.read(&mut buffer) {
-                Ok(0) => return Ok((bytes, true)),
-                Ok(count) => {
-                    bytes += count as u64;
-                    pace.note(count as u64, began.elapsed())?;
-                    sink(buffer.get(..count).unwrap_or_default())?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok((bytes, false));
-                }
-                Err(error) => return Err(broken(error)),
+            let (count, is_clean) = fill(&mut buffer, channel, &mut pace)?;
+            bytes += count as u64;
+            sink(buffer.get(..count).unwrap_or_default())?;
+            if let Some(is_clean) = is_clean {
+                return Ok((bytes, is_clean));
             }
         }
     }
@@ -287,6 +300,32 @@ impl Connection {
             Ok((bytes, is_clean)) => Ok(Ending { bytes, is_clean, reply }),
         }
     }
+}
+
+/// Fill a buffer as far as there is something to come: whoever takes it is woken each time. Returns
+/// how much it is and, at the end, whether the encryption was ended by the server.
+fn fill(
+    buffer: &mut [u8],
+    channel: &mut Secure,
+    pace: &mut Pace,
+) -> Result<(usize, Option<bool>), Fault> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        let began = Instant::now();
+        channel.sock.begin();
+        match channel.read(rest) {
+            Ok(0) => return Ok((filled, Some(true))),
+            Ok(count) => {
+                pace.note(count as u64, began.elapsed())?;
+                filled += count;
+            }
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok((filled, Some(false)));
+            }
+            Err(error) => return Err(Fault::broken("read it", &error)),
+        }
+    }
+    Ok((filled, None))
 }
 
 /// How fast data comes, without the time that it takes to be stored.

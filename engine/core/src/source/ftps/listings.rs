@@ -80,8 +80,18 @@ impl Listings {
         self.next_place().is_some()
     }
 
+    /// How many folders are to be listed some time.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The folders to list next, so many at most.
+    pub fn next_ones(&mut self, most: usize) -> Vec<Vec<u8>> {
+        (0..most).map_while(|_| self.next()).collect()
+    }
+
     /// The folder to list next.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    fn next(&mut self) -> Option<Vec<u8>> {
         self.queue.remove(self.next_place()?)
     }
 

@@ -7,7 +7,10 @@
 use std::{
     collections::VecDeque,
     net::IpAddr,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -27,6 +30,8 @@ use crate::{
 
 /// Connections at the start; more come while there is work for them.
 const FIRST_CONNECTIONS: usize = 4;
+/// How many folders one connection lists together, where the server bears that.
+const MOST_FOLDERS_TOGETHER: usize = 16;
 /// What is read ahead of the archiver, in bytes.
 const MOST_READ_AHEAD: u64 = 64 * 1024 * 1024;
 
@@ -54,6 +59,8 @@ pub struct Pool {
     changed: Condvar,
     /// The server does not bear that the next port is asked for ahead.
     pub mixes_up: AtomicBool,
+    /// Folders can be listed together.
+    pub lists_together: AtomicBool,
 }
 
 #[derive(Default)]
@@ -78,8 +85,8 @@ struct State {
 
 /// What a connection does next.
 pub enum Task {
-    /// List a folder.
-    List(Vec<u8>),
+    /// List folders.
+    List(Vec<Vec<u8>>),
     /// Read a file.
     Read(Arc<Reading>),
     /// See that files did not change while they were read.
@@ -96,6 +103,7 @@ impl Pool {
             state: Mutex::new(state),
             changed: Condvar::new(),
             mixes_up: AtomicBool::new(false),
+            lists_together: AtomicBool::new(false),
         })
     }
 
@@ -194,7 +202,7 @@ impl Pool {
             if self.is_over(&state) || state.connections > state.most_connections {
                 return None;
             }
-            let task = Self::take_task(&mut state);
+            let task = self.take_task(&mut state);
             if let Some(task) = task {
                 let has_more = !state.reads.is_empty();
                 let has_work = !state.reads.is_empty() || state.listings.has_next();
@@ -210,7 +218,7 @@ impl Pool {
         }
     }
 
-    fn take_task(state: &mut State) -> Option<Task> {
+    fn take_task(&self, state: &mut State) -> Option<Task> {
         let has_lists = state.listings.has_next();
         if (!state.reads.is_empty() || !has_lists)
             && let Some(batch) = state.doubts.due(state.reads.front())
@@ -229,7 +237,12 @@ impl Pool {
                 return Some(Task::Read(reading));
             }
         }
-        state.listings.next().map(Task::List)
+        let share = match self.lists_together.load(Relaxed) {
+            true => state.listings.waiting() / state.connections.max(1),
+            false => 1,
+        };
+        let folders = state.listings.next_ones(share.clamp(1, MOST_FOLDERS_TOGETHER));
+        (!folders.is_empty()).then_some(Task::List(folders))
     }
 
     /// A folder was listed, or never will be; what lies in it is listed later.

@@ -39,7 +39,7 @@ impl Worker {
     pub fn run(&mut self) {
         while let Some((task, has_more)) = self.pool.next_task() {
             let is_one_too_many = match task {
-                Task::List(path) => self.list(path),
+                Task::List(paths) => self.list_all(paths),
                 Task::Read(reading) => self.read(&reading, has_more),
                 Task::Compare(batch) => self.compare(batch),
             };
@@ -47,6 +47,48 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    /// List folders together where the server bears that, and alone what is odd then.
+    fn list_all(&mut self, paths: Vec<Vec<u8>>) -> bool {
+        let mut left = self.list_together(paths).into_iter();
+        while let Some(path) = left.next() {
+            if self.list(path) {
+                left.rev().for_each(|path| self.pool.list_next(path));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns those that have to be listed alone.
+    fn list_together(&mut self, paths: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        let root = &self.pool.place.root;
+        let full: Vec<Vec<u8>> = paths.iter().map(|path| join(root, path)).collect();
+        let full: Vec<&[u8]> = full.iter().map(Vec::as_slice).collect();
+        let listings = self.with_connection(&mut |connection| match connection.lists_together() {
+            true => connection.list_together(&full),
+            false => Ok(Vec::new()),
+        });
+        let listings = match listings {
+            Ok(listings) if listings.is_empty() => return paths,
+            Ok(listings) => listings,
+            Err(fault) => {
+                if fault.ends_connection() {
+                    self.connection = None;
+                }
+                return paths;
+            }
+        };
+        self.pool.note_well();
+        let mut left = Vec::new();
+        for (path, listing) in paths.into_iter().zip(listings) {
+            match listing {
+                Some(listing) => self.pool.note_listed(path, Ok(listing)),
+                None => left.push(path),
+            }
+        }
+        left
     }
 
     fn list(&mut self, path: Vec<u8>) -> bool {
@@ -150,6 +192,7 @@ impl Worker {
         }
         let result = doing(connection);
         pool.mixes_up.fetch_or(!connection.asks_ahead(), Relaxed);
+        pool.lists_together.fetch_or(connection.lists_together(), Relaxed);
         result
     }
 
