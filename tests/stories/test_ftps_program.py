@@ -238,3 +238,18 @@ def test_an_empty_server_is_noticed(alice, serve):
 
     assert (made.returncode, checked.returncode) == (3, 1)
     assert f"the source {server.url} of default/default is empty" in checked.stderr
+
+
+def test_what_is_excluded_is_not_even_listed(alice, vsftpd, served):
+    for number in range(20):
+        (served / f"cache/{number}/{number}").mkdir(parents=True)
+    (served / "kept").mkdir()
+    (served / "kept/file").write_text("content\n")
+    known_to(alice, vsftpd).extra["UNSTOPPABLE_EXCLUDE"] = "cache"
+
+    alice.done("init", vsftpd.url)
+
+    assert found(alice.restored()) == {b"kept": None, b"kept/file": b"content\n"}
+    asked = vsftpd.log.read_text()
+    assert "CWD /kept" in asked
+    assert "CWD /cache" not in asked

@@ -104,14 +104,20 @@ impl Listings {
         self.queue.iter().position(|queued| queued == awaited)
     }
 
-    /// A folder was listed, or never will be; what lies in it is listed later.
-    pub fn note(&mut self, path: Vec<u8>, result: Result<Listing, Fault>) {
+    /// A folder was listed, or never will be; the folders in it that are not left out are listed
+    /// later.
+    pub fn note(
+        &mut self,
+        path: Vec<u8>,
+        result: Result<Listing, Fault>,
+        is_left_out: impl Fn(&[u8]) -> bool,
+    ) {
         if !self.folders.contains_key(&path) {
             return; // the walk has passed it
         }
         if let Ok(listing) = &result {
             self.bytes += listing.memory_bytes();
-            for path in folders(listing, &path) {
+            for path in folders(listing, &path).filter(|path| !is_left_out(path)) {
                 let is_far = self.folders.len() >= MOST_FOLDERS || self.is_full();
                 if is_far || path.len() > LONGEST_PATH_BYTES {
                     break;
@@ -172,7 +178,7 @@ mod tests {
         let mut listings = Listings::default();
         listings.now(b"");
         assert_eq!(listings.next(), Some(Vec::new()));
-        listings.note(Vec::new(), Ok(listed(3, 0)));
+        listings.note(Vec::new(), Ok(listed(3, 0)), |_| false);
 
         listings.now(b"2");
 
@@ -182,13 +188,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_not_listed() {
+        let mut listings = Listings::default();
+        listings.now(b"");
+        listings.next();
+
+        listings.note(Vec::new(), Ok(listed(3, 0)), |path| path == b"1");
+
+        let left = [listings.next(), listings.next(), listings.next()];
+        assert_eq!(left, [Some(b"0".to_vec()), Some(b"2".to_vec()), None]);
+    }
+
+    #[test]
     fn a_tree_without_end_is_not_listed_ahead_without_end() {
         let mut listings = Listings::default();
         listings.now(b"");
 
         let mut count = 0;
         while let Some(path) = listings.next() {
-            listings.note(path, Ok(listed(10, 1000)));
+            listings.note(path, Ok(listed(10, 1000)), |_| false);
             count += 1;
             assert!(count <= MOST_FOLDERS && listings.bytes < 2 * MOST_BYTES);
         }
@@ -206,7 +224,7 @@ mod tests {
         for path in ["a", "a/x", "b", "b.c", "b/c", "c"] {
             listings.now(path.as_bytes());
             listings.next();
-            listings.note(path.into(), Ok(listed(0, 0)));
+            listings.note(path.into(), Ok(listed(0, 0)), |_| false);
         }
         listings.bytes = MOST_BYTES;
 
@@ -216,7 +234,7 @@ mod tests {
         left.sort_unstable();
         assert_eq!(left, [b"b.c".as_slice(), b"b/a", b"b/c", b"c"]);
         assert!(listings.bytes < MOST_BYTES);
-        listings.note(b"a".to_vec(), Ok(listed(1, 1)));
+        listings.note(b"a".to_vec(), Ok(listed(1, 1)), |_| false);
         assert!(listings.take(b"a").is_none());
     }
 
@@ -225,9 +243,9 @@ mod tests {
         let mut listings = Listings::default();
         listings.now(b"");
         listings.next();
-        listings.note(Vec::new(), Ok(listed(2, 10)));
+        listings.note(Vec::new(), Ok(listed(2, 10)), |_| false);
         for path in [listings.next().unwrap(), listings.next().unwrap()] {
-            listings.note(path, Ok(listed(0, 0)));
+            listings.note(path, Ok(listed(0, 0)), |_| false);
         }
 
         for path in [String::new(), "x".repeat(10) + "0", "x".repeat(10) + "1"] {

@@ -53,7 +53,7 @@ pub struct FtpsPlace {
 /// A folder of a server that was found and can be listed.
 pub struct FtpsSource {
     pool: Arc<Pool>,
-    rules: Arc<walk::Rules>,
+    reread: Duration,
     name: OsString,
     first: Mutex<Option<Connection>>,
     earlier: Mutex<Option<Earlier>>,
@@ -68,7 +68,7 @@ impl FtpsSource {
         name: &str,
         control: Arc<Control>,
     ) -> Result<Self> {
-        let rules = walk::Rules { exclude: exclude(globs)?, reread: place.reread };
+        let (exclude, reread) = (exclude(globs)?, place.reread);
         let (first, root, address) =
             enter(place, &control).map_err(|fault| unavailable(place, &fault))?;
         let place = Place {
@@ -77,10 +77,11 @@ impl FtpsSource {
             limits: Limits::default(),
             root,
             most_connections: place.most_connections,
+            exclude,
         };
         let pool = Pool::new(place, control);
         let (first, earlier) = (Mutex::new(Some(first)), Mutex::default());
-        Ok(Self { pool, rules: Arc::new(rules), name: name.into(), first, earlier })
+        Ok(Self { pool, reread, name: name.into(), first, earlier })
     }
 }
 
@@ -128,9 +129,9 @@ impl Source for FtpsSource {
         if let Some(first) = lock(&self.first).take() {
             self.pool.start(first);
         }
-        let (pool, rules, name) = (self.pool.clone(), self.rules.clone(), self.name.clone());
+        let (pool, reread, name) = (self.pool.clone(), self.reread, self.name.clone());
         let earlier = lock(&self.earlier).take();
-        ReadAhead::of(move |batches| Walk::new(pool, rules, name, earlier, batches).run())
+        ReadAhead::of(move |batches| Walk::new(pool, reread, name, earlier, batches).run())
     }
 
     fn settle(&self) -> Vec<Issue> {

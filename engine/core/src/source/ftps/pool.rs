@@ -15,9 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ignore::gitignore::Gitignore;
+
 use super::{
     doubts::{Doubt, Doubts},
     listings::Listings,
+    path_of,
     reading::{Reading, ended},
     worker::Worker,
 };
@@ -47,6 +50,15 @@ pub struct Place {
     pub root: Vec<u8>,
     /// Connections at most.
     pub most_connections: usize,
+    /// What is left out; paths relative to the root, as in gitignore.
+    pub exclude: Gitignore,
+}
+
+impl Place {
+    /// Whether a path is left out; what lies in a folder that is, is not asked.
+    pub fn leaves_out(&self, path: &[u8], is_folder: bool) -> bool {
+        self.exclude.matched(path_of(path), is_folder).is_ignore()
+    }
 }
 
 /// What the connections share.
@@ -247,7 +259,8 @@ impl Pool {
 
     /// A folder was listed, or never will be; what lies in it is listed later.
     pub fn note_listed(&self, path: Vec<u8>, result: Result<Listing, Fault>) {
-        lock(&self.state).listings.note(path, result);
+        let is_left_out = |path: &[u8]| self.place.leaves_out(path, true);
+        lock(&self.state).listings.note(path, result, is_left_out);
         self.changed.notify_all();
     }
 

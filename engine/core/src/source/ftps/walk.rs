@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use ignore::gitignore::Gitignore;
 use rustic_core::{
     jiff::Timestamp,
     repofile::{Metadata, Node, NodeType},
@@ -36,18 +35,9 @@ use crate::{
     },
 };
 
-/// What to pass over, and how often to look at files that did not change.
-pub struct Rules {
-    /// Paths relative to the root, as in gitignore.
-    pub exclude: Gitignore,
-    /// How often each file is read anew though nothing about it changed.
-    pub reread: Duration,
-}
-
 /// One walk over the source.
 pub struct Walk {
     pool: Arc<Pool>,
-    rules: Arc<Rules>,
     name: OsString,
     earlier: Option<Earlier>,
     telling: Telling,
@@ -65,17 +55,18 @@ struct Frame {
 }
 
 impl Walk {
-    /// Tell `batches` of everything; the root folder is called `name`.
+    /// Tell `batches` of everything; the root folder is called `name`. Each file is read anew every
+    /// `reread` though nothing about it changed.
     pub fn new(
         pool: Arc<Pool>,
-        rules: Arc<Rules>,
+        reread: Duration,
         name: OsString,
         earlier: Option<Earlier>,
         batches: Batches<FtpsFile>,
     ) -> Self {
         let now = Timestamp::now();
-        let telling = Telling::new(pool.clone(), batches, now, rules.reread);
-        Self { pool, rules, name, earlier, telling, now }
+        let telling = Telling::new(pool.clone(), batches, now, reread);
+        Self { pool, name, earlier, telling, now }
     }
 
     /// List all; a source that was lost on the way is told by itself.
@@ -99,7 +90,7 @@ impl Walk {
             };
             let path = join(&frame.path, &entry.name);
             let is_folder = entry.kind == Kind::Folder;
-            if self.is_left_out(&path, is_folder) {
+            if self.pool.place.leaves_out(&path, is_folder) {
                 continue;
             }
             self.entry(&path, &entry, &frame.earlier)?;
@@ -114,10 +105,6 @@ impl Walk {
             }
         }
         self.telling.end()
-    }
-
-    fn is_left_out(&self, path: &[u8], is_folder: bool) -> bool {
-        self.rules.exclude.matched(path_of(path), is_folder).is_ignore()
     }
 
     fn below(&self, folder: &Folder, name: &[u8]) -> Folder {
@@ -168,7 +155,7 @@ impl Walk {
         for node in earlier.held() {
             let name = node.name().as_bytes().to_vec();
             let path = join(folder, &name);
-            if self.is_left_out(&path, node.is_dir()) || path.len() > LONGEST_PATH_BYTES {
+            if self.pool.place.leaves_out(&path, node.is_dir()) || path.len() > LONGEST_PATH_BYTES {
                 continue;
             }
             let bare = Node { subtree: None, ..node.clone() };
