@@ -42,10 +42,16 @@ def _encodings(folder: Path) -> None:
     _write(folder, b"latin-\xe9", b"\xff", b"\xff\xff", b"\xe9t\xe9/\xe0")
 
 
+def _line_breaks(folder: Path) -> None:
+    _write(folder, "new\nline", "folder\n/inside")
+
+
+def _carriage_returns(folder: Path) -> None:
+    _write(folder, "carriage\rreturn", "between")
+
+
 def _controls(folder: Path) -> None:
-    _write(
-        folder, "new\nline", "carriage\rreturn", "tab\there", "escape\x1b[31m", "folder\n/inside"
-    )
+    _write(folder, "tab\there", "escape\x1b[31m")
 
 
 def _dashes(folder: Path) -> None:
@@ -100,8 +106,11 @@ def _loops(folder: Path) -> None:
     (folder / "folder/upwards").symlink_to("..")
 
 
-def _specials(folder: Path) -> None:
+def _pipes(folder: Path) -> None:
     os.mkfifo(folder / "fifo")
+
+
+def _sockets(folder: Path) -> None:
     os.mknod(folder / "socket", stat.S_IFSOCK | 0o644)
 
 
@@ -141,6 +150,8 @@ GROUPS: dict[str, Callable[[Path], None]] = {
     "hidden": _hidden,
     "spaces": _spaces,
     "encodings": _encodings,
+    "line breaks": _line_breaks,
+    "carriage returns": _carriage_returns,
     "controls": _controls,
     "dashes": _dashes,
     "globs": _globs,
@@ -150,7 +161,8 @@ GROUPS: dict[str, Callable[[Path], None]] = {
     "empty files": _empty_files,
     "links": _links,
     "loops": _loops,
-    "specials": _specials,
+    "pipes": _pipes,
+    "sockets": _sockets,
     "modes": _modes,
     "deep": _deep,
     "many": make_many,

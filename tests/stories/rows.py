@@ -17,19 +17,24 @@ _Test = TypeVar("_Test", bound=Callable[..., None])
 Told = Callable[[subprocess.CompletedProcess[str]], None]
 
 
-def rows() -> dict[str, str]:
+def rows(head: str = "what") -> dict[str, str]:
     """Return what each row says of the exit code and of what is told: its last cell, by its first.
 
+    Only of the tables whose first column is called `head`.
     Raises ValueError where two rows have one name.
     """
     found: dict[str, str] = {}
+    column = ""
     for line in DOCUMENT.read_text().splitlines():
-        if not line.startswith("| ") or line.startswith("| what |"):
-            continue
         cells = re.split(r" *\| *", line)[1:-1]
-        if cells[0] in found:
-            raise ValueError(cells[0])
-        found[cells[0]] = cells[-1]
+        if not line.startswith("| ") and not line.startswith("|-"):
+            column = ""
+        elif not column:
+            column = cells[0]
+        elif line.startswith("| ") and column == head:
+            if cells[0] in found:
+                raise ValueError(cells[0])
+            found[cells[0]] = cells[-1]
     return found
 
 
