@@ -181,7 +181,7 @@ class PureFtpd(_Unpacked):
             *("-l", "unix", "-A", "-E", "-H", "-g", "/run/pure-ftpd.pid"),
             *("-c", "500", *(("-C", str(limit)) if limit else ())),
             # Beyond so many names or levels it says "truncated", and gives a shorter list.
-            *("-L", "1000000:1000"),
+            *("-L", f"{self.options.most_listed}:1000"),
             *("-I", str(-(-self.options.idle_seconds // 60))),
             *("-p", ":".join(map(str, _PASSIVE_PORTS))),
             *("-O", f"w3c:{self.log}"),

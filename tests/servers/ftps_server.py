@@ -37,6 +37,8 @@ class Options:
     """When it closes a connection on which nothing is said; pure-ftpd counts whole minutes."""
     local_zone: str = ""
     """The zone of the times it tells, such as `CEST-2`; empty for UTC. vsftpd alone has it."""
+    most_listed: int = 1_000_000
+    """How many names it lists of a folder. pure-ftpd alone has it, and 10,000 where nobody says."""
     is_reuse_required: bool = True
     """Whether data comes only over a resumed TLS session; vsftpd and proftpd alone can ask it."""
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.servers.ftps import KINDS, Proftpd, PureFtpd, Vsftpd
+from tests.servers.ftps_server import Options
 from tests.servers.nasty import MANY, make_many
 from tests.stories.site import Site, found
 
@@ -20,6 +21,53 @@ def test_a_folder_of_many_files_is_stored_whole(tmp_path, served, serve, kind):
     assert summary.issues == []
     assert found(back) == found(served)
     assert len(found(back)) == MANY
+
+
+def test_a_listing_that_the_server_cuts_short_is_no_smaller_folder(tmp_path, served, serve):
+    (served / "long").mkdir()
+    (served / "short").mkdir()
+    for number in range(80):
+        (served / "long" / f"{number}").touch()
+        (served / "short" / f"{number // 2}").touch()
+    site = Site(tmp_path, serve(PureFtpd, Options(most_listed=60)))
+
+    summary = site.backup()
+
+    told = [(issue.kind, issue.path) for issue in summary.issues]
+    assert told == [("listing", b"long")]
+    assert '"226 Output truncated to 60 matches"' in summary.issues[0].message
+    assert len(list((site.restored(summary) / "short").iterdir())) == 40
+
+
+class ForPeople(Proftpd):
+    """One that does not say that it lists for programs too."""
+
+    def _configure(self) -> None:
+        super()._configure()
+        with (self.folder / "proftpd.conf").open("a") as settings:
+            settings.write("FactsAdvertise off\n")
+
+
+@pytest.mark.parametrize("closed", ["closed", "above/closed"])
+def test_a_folder_of_which_the_server_lists_nothing_at_all_is_told(tmp_path, served, serve, closed):
+    (served / closed).mkdir(parents=True)
+    (served / closed / "file").touch()
+    (served / closed).chmod(0o311)
+    (served / "empty").mkdir()
+    site = Site(tmp_path, serve(ForPeople))
+
+    summary = site.backup()
+
+    told = [(issue.kind, issue.path) for issue in summary.issues]
+    assert told == [("listing", closed.encode())]
+    assert "lists nothing, not even the folder itself" in summary.issues[0].message
+    assert b"empty" in found(site.restored(summary))
+
+
+def test_an_empty_folder_may_be_the_source(tmp_path, serve):
+    site = Site(tmp_path, serve(ForPeople))
+
+    assert [issue.kind for issue in site.backup().issues] == ["empty-source"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

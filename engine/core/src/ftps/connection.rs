@@ -67,6 +67,8 @@ pub struct Connection {
     pub(super) asks_ahead: bool,
     /// A server that knows no EPSV.
     knows_pasv_alone: bool,
+    /// Whether its listings for people have the folder itself in them.
+    pub(super) lists_itself: Option<bool>,
     /// Whether it takes a byte 0xFF that stands twice for one.
     pub(super) doubles: Option<bool>,
     /// The beginning of a handshake that the server never read. Its ticket is good once, and a
@@ -102,6 +104,7 @@ impl Connection {
             next_port: None,
             asks_ahead: true,
             knows_pasv_alone: false,
+            lists_itself: None,
             doubles: None,
             spare: None,
         };

@@ -60,6 +60,8 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     /// Names with `/` or NUL in them, ones of dots alone, or ones that are too long.
     pub refused: Vec<String>,
+    /// Whether the folder itself was listed with what lies in it.
+    pub shows_itself: bool,
 }
 
 /// Why a listing is not believed: one sentence.
@@ -76,6 +78,11 @@ impl Listing {
                 entry.kind = kind;
             }
         }
+    }
+
+    /// Whether nothing at all was listed.
+    pub fn is_blank(&self) -> bool {
+        self.entries.is_empty() && self.refused.is_empty() && !self.shows_itself
     }
 
     /// About what it takes of memory.
@@ -107,9 +114,10 @@ pub fn long_listing(content: &[u8]) -> Result<Listing, Unbelievable> {
     Lister::of_people().all(content)
 }
 
-/// What a line is: an entry, or one of the folder itself, or of the one above.
+/// What a line is: an entry, the folder itself, or what is said beside, of the one above say.
 enum Line {
     Entry(Entry),
+    Itself,
     Aside,
 }
 
@@ -180,6 +188,7 @@ impl Lister {
                 self.listing.entries.push(entry);
             }
             Some(Line::Entry(entry)) => self.listing.refused.push(shown(&entry.name)),
+            Some(Line::Itself) => self.listing.shows_itself = true,
             Some(Line::Aside) => {}
             None => {
                 let message = format!("the line \"{}\" cannot be understood", shown(line));
@@ -242,8 +251,10 @@ fn machine_line(line: &[u8]) -> Option<Line> {
             _ => {}
         }
     }
-    if matches!(name, b"." | b"..") {
-        return Some(Line::Aside);
+    match name {
+        b"." => return Some(Line::Itself),
+        b".." => return Some(Line::Aside),
+        _ => {}
     }
     (is_typed && !name.is_empty()).then_some(Line::Entry(entry))
 }
@@ -279,8 +290,10 @@ fn long_line(line: &[u8]) -> Option<Line> {
     let size = fields.get(month - 1).and_then(|(from, to)| line.get(*from..*to))?;
     let date_end = fields.get(month + 2)?.1;
     let name = line.get(date_end + 1..).filter(|name| !name.is_empty())?;
-    if matches!(name, b"." | b"..") {
-        return Some(Line::Aside);
+    match name {
+        b"." => return Some(Line::Itself),
+        b".." => return Some(Line::Aside),
+        _ => {}
     }
     let size_bytes = number(size)?;
     let (name, kind) = match mode.first()? {

@@ -6,6 +6,7 @@
 
 mod connection;
 mod fault;
+mod folder;
 mod greeting;
 pub mod listing;
 pub mod moment;

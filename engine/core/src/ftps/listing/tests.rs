@@ -51,7 +51,9 @@ fn each_server_has_its_own_word_for_a_link() {
 fn the_folder_itself_is_no_entry_of_it() {
     let listed = b"type=cdir; /pub\r\ntype=pdir; /\r\ntype=dir; ..\r\ntype=dir; .\r\n";
 
-    assert_eq!(machine_listing(listed).unwrap(), Listing::default());
+    let listing = machine_listing(listed).unwrap();
+    assert_eq!(listing, Listing { shows_itself: true, ..Listing::default() });
+    assert!(!listing.is_blank() && Listing::default().is_blank());
 }
 
 #[test]

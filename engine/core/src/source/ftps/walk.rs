@@ -120,7 +120,7 @@ impl Walk {
         earlier: Folder,
     ) -> ControlFlow<(), Frame> {
         let entries = match self.pool.listed(&path) {
-            Ok(Listing { entries, refused }) => {
+            Ok(Listing { entries, refused, .. }) => {
                 let told = refused.iter().try_for_each(|name| {
                     let message = format!("the name \"{name}\" in it cannot be stored");
                     self.telling.tell(Found::issue(&path, IssueKind::Unreadable, message))
