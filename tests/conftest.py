@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.servers.scripted",
     "tests.stories.world",
     "tests.stories.acme",
+    "tests.stories.faulty",
     "tests.stories.lost",
     "tests.stories.mounting",
     "tests.stories.rows",

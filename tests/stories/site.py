@@ -35,10 +35,11 @@ class Site:
         }
         return engine.Ftps(server.host, path, **(usual | changed))
 
-    def backup(self, source: engine.Ftps | None = None) -> engine.BackupSummary:
+    def backup(self, source: engine.Ftps | None = None, **how: Any) -> engine.BackupSummary:
         opened = engine.Repository.open(**self.places, key=KEY, pins=None, mode="append")
         now = int(time.time())
-        return opened.backup(source or self.source(), run_id="a run", started_at_seconds=now)
+        source = source or self.source()
+        return opened.backup(source, run_id="a run", started_at_seconds=now, **how)
 
     def restored(self, summary: engine.BackupSummary) -> Path:
         opened = engine.Repository.open(**self.places, key=KEY, pins=None, mode="read")

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Control {
     cancelled: AtomicBool,
     given_up: AtomicBool,
+    source_left: AtomicBool,
     /// Bytes of the source (backup) or of the target (restore) that are done.
     pub bytes_done: AtomicU64,
     /// Bytes to do; 0 while unknown.
@@ -35,9 +36,15 @@ impl Control {
         self.given_up.store(true, Relaxed);
     }
 
+    /// Read no more of the source: it is done with, or it went away.
+    pub fn leave_source(&self) {
+        self.source_left.store(true, Relaxed);
+    }
+
     /// Whether to go no further, for whichever reason.
     pub fn is_ending(&self) -> bool {
-        self.is_cancelled() || self.given_up.load(Relaxed)
+        let has = |wish: &AtomicBool| wish.load(Relaxed);
+        has(&self.cancelled) || has(&self.given_up) || has(&self.source_left)
     }
 
     /// Fail with [`ErrorKind::Cancelled`] when the work was asked to stop.
@@ -50,6 +57,7 @@ impl Control {
 
     /// Nothing is done any more: the work begins anew.
     pub fn start_over(&self) {
+        self.source_left.store(false, Relaxed);
         self.bytes_done.store(0, Relaxed);
         self.entries_done.store(0, Relaxed);
     }

@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use pyo3::prelude::*;
 use unstoppable_engine_core::{
     backup::SourcePlace,
-    ftps::{Server, Trust},
-    source::ftps::{FtpsPlace, USUAL_REREAD},
+    ftps::{Limits as FtpsLimits, Server, Trust},
+    source::ftps::{Bounds, FtpsPlace, USUAL_REREAD},
     storage::{
         cold::ColdPlace,
         s3::{Limits, S3Address},
@@ -95,7 +95,8 @@ impl Ftps {
     #[new]
     #[pyo3(signature = (
         host, path, *, user, password, port=21, authorities=None, pin=None, allow_private=false,
-        connections=8, reread_seconds=None
+        connections=8, reread_seconds=None, connect_seconds=None, idle_seconds=None,
+        patience_seconds=None, max_files=None, max_bytes=None, max_seconds=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
     fn new(
@@ -109,7 +110,26 @@ impl Ftps {
         allow_private: bool,
         connections: usize,
         reread_seconds: Option<u64>,
+        connect_seconds: Option<u64>,
+        idle_seconds: Option<u64>,
+        patience_seconds: Option<u64>,
+        max_files: Option<u64>,
+        max_bytes: Option<u64>,
+        max_seconds: Option<u64>,
     ) -> Self {
+        let seconds = |given: Option<u64>, usual| given.map_or(usual, Duration::from_secs);
+        let (usual, most) = (FtpsLimits::default(), Bounds::default());
+        let limits = FtpsLimits {
+            connect: seconds(connect_seconds, usual.connect),
+            idle: seconds(idle_seconds, usual.idle),
+            patience: seconds(patience_seconds, usual.patience),
+            ..usual
+        };
+        let bounds = Bounds {
+            files: max_files.unwrap_or(most.files),
+            bytes: max_bytes.unwrap_or(most.bytes),
+            run: seconds(max_seconds, most.run),
+        };
         let trust = match (pin, authorities) {
             (Some(pin), _) => Trust::Pin(pin),
             (None, Some(content)) => Trust::Authorities(content),
@@ -118,8 +138,9 @@ impl Ftps {
         let password = password.into();
         let server = Server { host, port, user, password, trust, allows_private: allow_private };
         let path = path.into_bytes();
-        let reread = reread_seconds.map_or(USUAL_REREAD, Duration::from_secs);
-        Self(Box::new(FtpsPlace { server, path, most_connections: connections, reread }))
+        let reread = seconds(reread_seconds, USUAL_REREAD);
+        let most_connections = connections;
+        Self(Box::new(FtpsPlace { server, path, most_connections, reread, limits, bounds }))
     }
 
     /// Without the password.
@@ -145,7 +166,7 @@ pub enum SourceArgument {
 impl From<SourceArgument> for SourcePlace {
     fn from(argument: SourceArgument) -> Self {
         match argument {
-            SourceArgument::Server(Ftps(place)) => Self::Ftps(*place),
+            SourceArgument::Server(Ftps(place)) => Self::Ftps(place),
             SourceArgument::Directory(path) => Self::Directory(crate::repository::path(path)),
         }
     }

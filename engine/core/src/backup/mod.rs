@@ -57,7 +57,7 @@ pub enum SourcePlace {
     /// A folder of this machine.
     Directory(PathBuf),
     /// A folder of a server.
-    Ftps(FtpsPlace),
+    Ftps(Box<FtpsPlace>),
 }
 
 impl From<PathBuf> for SourcePlace {

@@ -1,7 +1,7 @@
 //! A control connection: who is there, what it can do, and one command after the other.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -71,6 +71,8 @@ pub struct Connection {
     pub(super) lists_itself: Option<bool>,
     /// Whether it takes a byte 0xFF that stands twice for one.
     pub(super) doubles: Option<bool>,
+    /// From then on, a server that says farewell means this connection and no other.
+    is_logged_in: bool,
     /// The beginning of a handshake that the server never read. Its ticket is good once, and a
     /// server gives few of them.
     pub(super) spare: Option<(ClientConnection, Vec<u8>)>,
@@ -106,6 +108,7 @@ impl Connection {
             knows_pasv_alone: false,
             lists_itself: None,
             doubles: None,
+            is_logged_in: false,
             spare: None,
         };
         connection.log_in(server)?;
@@ -114,9 +117,12 @@ impl Connection {
     }
 
     fn log_in(&mut self, server: &Server) -> Result<(), Fault> {
-        let refused = |reply: &Reply| match Fault::refused("log in", reply) {
-            fault if fault.class == Class::Capacity => fault,
-            fault => Fault { class: Class::Configuration, ..fault },
+        let refused = |reply: &Reply| {
+            let class = match reply.code {
+                400..=499 => Class::Capacity,
+                _ => Class::Configuration,
+            };
+            Fault { class, ..Fault::refused("log in", reply) }
         };
         let reply = self.ask(&[b"USER ", server.user.as_bytes()].concat())?;
         let reply = match reply.code {
@@ -124,7 +130,10 @@ impl Connection {
             _ => reply,
         };
         match reply.code {
-            230 | 202 | 232 => Ok(()),
+            230 | 202 | 232 => {
+                self.is_logged_in = true;
+                Ok(())
+            }
             _ => Err(refused(&reply)),
         }
     }
@@ -249,7 +258,8 @@ impl Connection {
         self.channel.sock.begin();
         let reply = next_reply(&mut self.replies, &mut self.channel)?;
         match reply.code {
-            421 => Err(Fault::refused("go on", &reply)),
+            421 if self.is_logged_in => Err(Fault::refused("go on", &reply)),
+            421 => Err(Fault { class: Class::Capacity, ..Fault::refused("log in", &reply) }),
             _ => Ok(reply),
         }
     }
@@ -293,7 +303,11 @@ impl Connection {
     /// A data connection to `address`; nothing is sent there yet.
     pub(super) fn dial(&self, address: SocketAddr) -> Result<Socket, Fault> {
         Socket::connect(address, &self.limits, &self.control).map_err(|error| {
-            Fault::new(Class::Stale, format!("cannot open a data connection: {error}"))
+            let class = match error.kind() {
+                io::ErrorKind::TimedOut => Class::Silent,
+                _ => Class::Stale,
+            };
+            Fault::new(class, format!("cannot open a data connection: {error}"))
         })
     }
 

@@ -17,10 +17,19 @@ pub enum Class {
     Unreachable,
     /// The connection is of no use any more; another one may do.
     Stale,
+    /// The server said nothing for as long as it may: as stale, and perhaps it is away.
+    Silent,
+    /// What the control connection brought was not encrypted, and is not believed. A server that
+    /// dies says its last words so; one that does it again and again is somebody else.
+    Garbled,
     /// This once: try again.
     Transient,
     /// The server does not give this path.
     Denied,
+    /// The server does not list this path any more.
+    Vanished,
+    /// There is more of it than was listed, and all that was listed came.
+    Grown,
     /// What came is not what was announced.
     Integrity,
     /// What was read of it before is not what the server has now.
@@ -59,6 +68,15 @@ impl Fault {
         Self::new(Class::Stale, format!("cannot {doing}: {what}"))
     }
 
+    /// What it means on a data connection: a server that dies says nothing there, and whoever
+    /// speaks without encryption is somebody else.
+    pub fn on_data(self) -> Self {
+        match self.class {
+            Class::Garbled => Self { class: Class::Security, ..self },
+            _ => self,
+        }
+    }
+
     /// A reply that was not hoped for.
     pub fn refused(doing: &str, reply: &Reply) -> Self {
         Self::new(class_of(reply), format!("cannot {doing}: the server says {reply}"))
@@ -72,16 +90,16 @@ impl Fault {
 
     /// Whether another connection is needed after it.
     pub fn ends_connection(&self) -> bool {
-        !matches!(self.class, Class::Denied | Class::Transient | Class::Integrity)
+        use Class::{Denied, Integrity, Transient, Vanished};
+        !matches!(self.class, Denied | Vanished | Transient | Integrity)
     }
 }
 
 /// What a code means where no command knows better.
 fn class_of(reply: &Reply) -> Class {
     match reply.code {
-        421 => Class::Capacity,
-        530 | 532 => Class::Configuration,
-        522 => Class::Stale,
+        // The session is over, or the data connection did not belong to it.
+        421 | 522 | 530 | 532 => Class::Stale,
         551 | 400..=499 => Class::Transient,
         500..=599 => Class::Denied,
         // It answers something else: no reply that follows can be taken for what it seems to be.
@@ -122,9 +140,12 @@ pub fn of_tls(error: &rustls::Error) -> Fault {
     let class = match error {
         rustls::Error::InvalidCertificate(_)
         | rustls::Error::NoCertificatesPresented
-        | rustls::Error::InvalidMessage(_)
         | rustls::Error::DecryptError
         | rustls::Error::PeerMisbehaved(_) => Class::Security,
+        rustls::Error::InvalidMessage(_) => {
+            let message = format!("what the server sent was not encrypted: {error}");
+            return Fault::new(Class::Garbled, message);
+        }
         _ => Class::Stale,
     };
     Fault::new(class, format!("the server is not trusted: {error}"))

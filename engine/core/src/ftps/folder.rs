@@ -78,7 +78,7 @@ impl Connection {
             let message = format!("the server says {} ({words})", ending.reply);
             return Err(Fault::new(Class::Denied, message));
         }
-        if !ending.is_clean {
+        if !ending.is_clean || lister.is_inside_a_line() {
             return Err(Fault::new(Class::Transient, "its listing was cut off"));
         }
         lister.listing().map_err(|error| Fault::new(Class::Integrity, error.0))

@@ -89,7 +89,8 @@ fn ask_for_encryption(mut socket: Socket) -> Result<(Socket, Reply), Fault> {
     let reply = next_reply(&mut replies, &mut socket)?;
     if reply.code != 234 {
         let fault = Fault::refused("have the connection encrypted", &reply);
-        return Err(Fault { class: Class::Security, ..fault });
+        let class = if reply.code == 421 { Class::Capacity } else { Class::Security };
+        return Err(Fault { class, ..fault });
     }
     if replies.pending_bytes() + socket.buffered_bytes() > 0 {
         let message = "somebody sent words of his own after the server agreed to TLS";

@@ -166,6 +166,11 @@ impl Lister {
         self.begin_line(last);
     }
 
+    /// Whether what came so far ends within a line: whole listings do not.
+    pub fn is_inside_a_line(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
     fn begin_line(&mut self, part: &[u8]) {
         // So much that it is seen to be too long, whatever it ends with here.
         let room = (LONGEST_LINE_BYTES + 2).saturating_sub(self.rest.len());

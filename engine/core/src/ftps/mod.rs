@@ -58,6 +58,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Without a byte.
     pub idle: Duration,
+    /// To be there again, once it does nothing that it is asked.
+    pub patience: Duration,
     /// Of one folder.
     pub listing_bytes: usize,
 }
@@ -67,6 +69,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(20),
             idle: Duration::from_mins(1),
+            patience: Duration::from_mins(10),
             listing_bytes: 256 * 1024 * 1024,
         }
     }

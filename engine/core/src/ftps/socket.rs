@@ -72,7 +72,7 @@ impl Socket {
             if self.began.elapsed() > self.idle {
                 let seconds = self.idle.as_secs();
                 let message = format!("the server said nothing for {seconds} seconds");
-                return Err(Fault::new(Class::Stale, message).into());
+                return Err(Fault::new(Class::Silent, message).into());
             }
             match attempt(&mut self.reader) {
                 Err(error) if is_wait(&error) => {}

@@ -149,7 +149,7 @@ impl Connection {
 
     /// Take all data; its length, and whether it ended as it should.
     fn take(&mut self, channel: &mut Secure, sink: &mut Sink<'_>) -> Result<(u64, bool), Fault> {
-        let broken = |error: io::Error| Fault::broken("read it", &error);
+        let broken = |error: io::Error| Fault::broken("read it", &error).on_data();
         channel.sock.begin();
         while channel.conn.is_handshaking() {
             channel.conn.complete_io(&mut channel.sock).map_err(broken)?;
@@ -255,7 +255,7 @@ impl Pace {
             return Ok(());
         }
         let (bytes, seconds) = (self.bytes, self.waited.as_secs());
-        Err(Fault::new(Class::Stale, format!("only {bytes} bytes came in {seconds} seconds")))
+        Err(Fault::new(Class::Silent, format!("only {bytes} bytes came in {seconds} seconds")))
     }
 }
 

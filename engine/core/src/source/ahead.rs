@@ -72,7 +72,11 @@ impl<File> Batches<File> {
         }
     }
 
-    fn flush(&mut self) -> ControlFlow<()> {
+    /// Hand over what was told so far: whoever tells may have to wait.
+    pub fn flush(&mut self) -> ControlFlow<()> {
+        if self.batch.is_empty() {
+            return ControlFlow::Continue(());
+        }
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_ENTRIES));
         match self.sender.send(batch) {
             Ok(()) => ControlFlow::Continue(()),

@@ -123,6 +123,11 @@ class Ftps:
     leads to a private network is refused without `allow_private`; an address never is.
     A file whose size and time did not change is read anew every `reread_seconds`, by default 30
     days.
+
+    Opening a connection takes `connect_seconds` at most (20), silence `idle_seconds` (60); a server
+    that does nothing it is asked is given up after `patience_seconds` (600).  What is more than
+    `max_files` (10 million, folders too), `max_bytes` (16 TiB) or `max_seconds` (a day) makes the
+    snapshot incomplete.
     """
 
     def __new__(
@@ -138,6 +143,12 @@ class Ftps:
         allow_private: bool = False,
         connections: int = 8,
         reread_seconds: int | None = None,
+        connect_seconds: int | None = None,
+        idle_seconds: int | None = None,
+        patience_seconds: int | None = None,
+        max_files: int | None = None,
+        max_bytes: int | None = None,
+        max_seconds: int | None = None,
     ) -> Self: ...
 
 @final

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::pool::join;
+use super::join;
 use crate::{
     ftps::{
         Fault,

@@ -1,6 +1,8 @@
 //! A folder of an FTPS server as a source.
 
+mod bounds;
 mod doubts;
+mod explain;
 mod listings;
 mod pool;
 mod reading;
@@ -19,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::bounds::Bounds;
 pub use self::visit::{Visit, pin};
 use self::{
     pool::{Place, Pool},
@@ -48,6 +51,10 @@ pub struct FtpsPlace {
     pub most_connections: usize,
     /// How often each file is read anew though nothing about it changed.
     pub reread: Duration,
+    /// How long the server may take, and how much it may say.
+    pub limits: Limits,
+    /// How much of it is read at most.
+    pub bounds: Bounds,
 }
 
 /// A folder of a server that was found and can be listed.
@@ -74,7 +81,8 @@ impl FtpsSource {
         let place = Place {
             server: place.server.clone(),
             address,
-            limits: Limits::default(),
+            limits: place.limits,
+            bounds: place.bounds,
             root,
             most_connections: place.most_connections,
             exclude,
@@ -91,7 +99,7 @@ fn enter(
     control: &Arc<Control>,
 ) -> std::result::Result<(Connection, Vec<u8>, IpAddr), Fault> {
     let address = place.server.locate()?;
-    let mut first = Connection::open(&place.server, address, &Limits::default(), control)?;
+    let mut first = Connection::open(&place.server, address, &place.limits, control)?;
     let root = root_path(&mut first, &place.path)?;
     Ok((first, root, address))
 }
@@ -139,7 +147,7 @@ impl Source for FtpsSource {
     }
 
     fn lost(&self) -> Option<String> {
-        let fault = self.pool.failure().filter(|fault| fault.class != Class::Cancelled)?;
+        let fault = self.pool.shortfall().filter(|fault| fault.class != Class::Cancelled)?;
         Some(format!("the source could not be read to its end: {}", fault.message))
     }
 }
@@ -151,5 +159,15 @@ fn path_of(path: &[u8]) -> &Path {
 impl Drop for FtpsSource {
     fn drop(&mut self) {
         self.pool.end();
+    }
+}
+
+/// The path of something in a folder.
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match (folder, name) {
+        (b"", name) => name.to_vec(),
+        (folder, b"") => folder.to_vec(),
+        (b"/", name) => [b"/", name].concat(),
+        (folder, name) => [folder, b"/", name].concat(),
     }
 }

@@ -18,6 +18,7 @@ use std::{
 use ignore::gitignore::Gitignore;
 
 use super::{
+    bounds::Bounds,
     doubts::{Doubt, Doubts},
     listings::Listings,
     path_of,
@@ -46,6 +47,8 @@ pub struct Place {
     pub address: IpAddr,
     /// What it may take.
     pub limits: Limits,
+    /// What is read of it.
+    pub bounds: Bounds,
     /// The folder that is backed up, as the server calls it; without a slash at its end.
     pub root: Vec<u8>,
     /// Connections at most.
@@ -91,8 +94,10 @@ struct State {
     has_ended: bool,
     /// What ended everything.
     failure: Option<Fault>,
-    /// When the server last did what it was asked.
-    well_at: Option<Instant>,
+    /// Why nothing more is listed; what was listed is still read.
+    shortfall: Option<Fault>,
+    /// Since when the server does nothing that it is asked.
+    away_since: Option<Instant>,
 }
 
 /// What a connection does next.
@@ -125,18 +130,41 @@ impl Pool {
         for _ in 1..FIRST_CONNECTIONS.min(self.place.most_connections) {
             self.work_with(None);
         }
+        let pool = self.clone();
+        thread::spawn(move || pool.watch());
     }
 
-    /// Nothing more is needed; connections end when what they do is done.
+    /// End everything once it took too long.
+    fn watch(&self) {
+        let began = Instant::now();
+        let mut state = lock(&self.state);
+        while !self.is_over(&state) {
+            if began.elapsed() > self.place.bounds.run {
+                drop(state);
+                return self.fail(&self.place.bounds.is_late());
+            }
+            state = wait(&self.changed, state);
+        }
+    }
+
+    /// Nothing more is needed; connections end, whatever they do.
     pub fn end(&self) {
         let mut state = lock(&self.state);
         state.has_ended = true;
         self.end_reads(state, &ended());
     }
 
-    /// What ended everything, if something did.
-    pub fn failure(&self) -> Option<Fault> {
-        lock(&self.state).failure.clone()
+    /// List nothing more, and read what was listed.
+    pub fn fall_short(&self, fault: Fault) {
+        let mut state = lock(&self.state);
+        state.listings = Listings::default();
+        state.shortfall.get_or_insert(fault);
+    }
+
+    /// Why not all was read that there is, if something is missing.
+    pub fn shortfall(&self) -> Option<Fault> {
+        let state = lock(&self.state);
+        state.failure.clone().or_else(|| state.shortfall.clone())
     }
 
     /// What a folder holds; waits until it is listed, which is done next.
@@ -171,7 +199,9 @@ impl Pool {
         let is_active = state.active.iter().any(|active| Arc::ptr_eq(active, reading));
         if !is_active && !reading.has_ended() {
             state.reads.retain(|queued| !Arc::ptr_eq(queued, reading));
-            state.reads.push_front(reading.clone());
+            // Whoever waits for longer stands before it.
+            let place = state.reads.iter().take_while(|queued| queued.is_wanted()).count();
+            state.reads.insert(place, reading.clone());
             if state.idle == 0 {
                 let unwanted = state.active.iter().rfind(|active| !active.is_wanted());
                 unwanted.inspect(|active| active.interrupt(true));
@@ -202,7 +232,6 @@ impl Pool {
             if let Err(error) = done {
                 pool.fail(&Fault::new(Class::Configuration, error.to_string()));
             }
-            lock(&pool.state).connections -= 1;
             pool.changed.notify_all();
         });
     }
@@ -212,6 +241,8 @@ impl Pool {
         let mut state = lock(&self.state);
         loop {
             if self.is_over(&state) || state.connections > state.most_connections {
+                // Counted here: two that see one too many must not both go.
+                state.connections -= 1;
                 return None;
             }
             let task = self.take_task(&mut state);
@@ -259,6 +290,9 @@ impl Pool {
 
     /// A folder was listed, or never will be; what lies in it is listed later.
     pub fn note_listed(&self, path: Vec<u8>, result: Result<Listing, Fault>) {
+        // Without the root there is nothing to store.
+        let root_fault = result.as_ref().err().filter(|_| path.is_empty());
+        root_fault.inspect(|fault| self.fail(fault));
         let is_left_out = |path: &[u8]| self.place.leaves_out(path, true);
         lock(&self.state).listings.note(path, result, is_left_out);
         self.changed.notify_all();
@@ -295,7 +329,11 @@ impl Pool {
 
     /// What the server says of files that were read.
     pub fn note_compared(&self, batch: Vec<Doubt>, result: Result<Vec<Option<Moment>>, Fault>) {
-        lock(&self.state).doubts.answer(batch, result);
+        let mut state = lock(&self.state);
+        // What ended everything is no word about these.
+        let result = if state.failure.is_some() { Err(ended()) } else { result };
+        state.doubts.answer(batch, result);
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -310,12 +348,12 @@ impl Pool {
 
     /// The server did what it was asked.
     pub fn note_well(&self) {
-        lock(&self.state).well_at = Some(Instant::now());
+        lock(&self.state).away_since = None;
     }
 
     /// For how long the server has done nothing that it was asked.
     pub fn away_for(&self) -> Duration {
-        lock(&self.state).well_at.get_or_insert_with(Instant::now).elapsed()
+        lock(&self.state).away_since.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// End everything: nothing that is done from now on would be of use.
@@ -326,17 +364,22 @@ impl Pool {
     }
 
     fn end_reads(&self, mut state: MutexGuard<'_, State>, fault: &Fault) {
+        // First, so that no file is told for what is told of the whole.
+        self.control.leave_source();
         state.reads.drain(..).for_each(|reading| reading.end(Err(fault.clone())));
         drop(state);
         self.changed.notify_all();
     }
 
-    /// The server bears one connection less; false where this is the last one.
+    /// The server bears one connection less, and whoever asks goes; false where he is the last one.
     pub fn shrink(&self) -> bool {
         let mut state = lock(&self.state);
-        let fewer = state.connections.saturating_sub(1);
-        state.most_connections = state.most_connections.min(fewer).max(1);
-        state.failure.is_none() && fewer > 0
+        if state.failure.is_some() || state.connections < 2 {
+            return false;
+        }
+        state.connections -= 1;
+        state.most_connections = state.most_connections.min(state.connections);
+        true
     }
 
     /// Whether nothing more is to be done.
@@ -353,14 +396,4 @@ impl Pool {
 pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
     let tick = Duration::from_millis(200);
     changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
-}
-
-/// The path of something in a folder.
-pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match (folder, name) {
-        (b"", name) => name.to_vec(),
-        (folder, b"") => folder.to_vec(),
-        (b"/", name) => [b"/", name].concat(),
-        (folder, name) => [folder, b"/", name].concat(),
-    }
 }

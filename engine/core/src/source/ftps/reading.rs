@@ -46,6 +46,8 @@ struct State {
     delivered_bytes: u64,
     delivered: Sha256,
     end: Option<Result<(), Fault>>,
+    /// It ended so far as it was listed, and there is more.
+    growth: Option<Fault>,
     /// Nobody will take it any more.
     is_dropped: bool,
     /// Somebody needs the connection, should it have to wait.
@@ -176,21 +178,34 @@ impl Reading {
         if state.is_dropped {
             return Err(ended());
         }
-        if state.delivered_bytes + bytes.len() as u64 > self.listed_bytes {
-            let message = format!("{} bytes were listed, more came", self.listed_bytes);
-            return Err(Fault::new(Class::Stale, message));
+        let left = self.listed_bytes - state.delivered_bytes;
+        let listed = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let (bytes, more) = bytes.split_at(listed);
+        if !bytes.is_empty() {
+            state.delivered.update(bytes);
+            state.delivered_bytes += bytes.len() as u64;
+            state.put(bytes);
         }
-        state.delivered.update(bytes);
-        state.delivered_bytes += bytes.len() as u64;
-        state.put(bytes);
         drop(state);
         self.changed.notify_all();
-        Ok(())
+        match more.is_empty() {
+            true => Ok(()),
+            false => Err(Fault::new(Class::Grown, "more came than was listed")),
+        }
     }
 
     /// It was read to its end, or never will be.
     pub fn end(&self, result: Result<(), Fault>) {
-        lock(&self.state).end.get_or_insert(result);
+        let mut state = lock(&self.state);
+        let (result, growth) = match result {
+            Err(fault) if fault.class == Class::Grown => (Ok(()), Some(fault)),
+            result => (result, None),
+        };
+        if state.end.is_none() {
+            state.end = Some(result);
+            state.growth = growth;
+        }
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -304,7 +319,7 @@ impl SourceReader for FtpsReader {
     }
 
     fn change(&mut self) -> Option<Failure> {
-        None
+        lock(&self.0.reading.state).growth.as_ref().map(failure)
     }
 }
 
@@ -318,7 +333,9 @@ impl Drop for FtpsFile {
 /// What a fault means for a file.
 fn failure(fault: &Fault) -> Failure {
     let kind = match fault.class {
-        Class::Integrity | Class::Changed => IssueKind::Rewritten,
+        Class::Changed => IssueKind::Rewritten,
+        Class::Vanished => IssueKind::Vanished,
+        Class::Grown => IssueKind::Grew,
         _ => IssueKind::Unreadable,
     };
     Failure::new(kind, fault.message.clone())

@@ -86,6 +86,11 @@ impl Telling {
         }
     }
 
+    /// Whoever finds has to wait: what was found is told until then, unless it is held back.
+    pub fn flush(&mut self) -> ControlFlow<()> {
+        self.batches.flush()
+    }
+
     /// All was found: what is held back is told too.
     pub fn end(&mut self) -> ControlFlow<()> {
         self.release()

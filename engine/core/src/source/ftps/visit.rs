@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{FtpsPlace, enter, pool::join, unavailable};
+use super::{FtpsPlace, enter, join, unavailable};
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
-    ftps::{Class, Connection, Facts, Fault, Limits, listing::Listing, reply::shown, see_pin},
+    ftps::{Class, Connection, Facts, Fault, listing::Listing, reply::shown, see_pin},
 };
 
 /// One connection to a source.
@@ -71,6 +71,6 @@ pub fn pin(place: &FtpsPlace, control: &Arc<Control>) -> Result<[u8; 32]> {
     let seen = place
         .server
         .locate()
-        .and_then(|address| see_pin(&place.server, address, &Limits::default(), control));
+        .and_then(|address| see_pin(&place.server, address, &place.limits, control));
     seen.map_err(|fault| unavailable(place, &fault))
 }

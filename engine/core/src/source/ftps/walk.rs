@@ -15,8 +15,9 @@ use rustic_core::{
 };
 
 use super::{
-    path_of,
-    pool::{Pool, join},
+    bounds::Counted,
+    join, path_of,
+    pool::Pool,
     reading::FtpsFile,
     telling::{Found, FoundFile, Telling},
 };
@@ -42,6 +43,7 @@ pub struct Walk {
     earlier: Option<Earlier>,
     telling: Telling,
     now: Timestamp,
+    counted: Counted,
 }
 
 /// A folder on the way from the root to where the walk is.
@@ -66,7 +68,7 @@ impl Walk {
     ) -> Self {
         let now = Timestamp::now();
         let telling = Telling::new(pool.clone(), batches, now, reread);
-        Self { pool, name, earlier, telling, now }
+        Self { pool, name, earlier, telling, now, counted: Counted::default() }
     }
 
     /// List all; a source that was lost on the way is told by itself.
@@ -92,6 +94,10 @@ impl Walk {
             let is_folder = entry.kind == Kind::Folder;
             if self.pool.place.leaves_out(&path, is_folder) {
                 continue;
+            }
+            if let Err(fault) = self.counted.add(&entry, &self.pool.place.bounds) {
+                self.pool.fall_short(fault);
+                break;
             }
             self.entry(&path, &entry, &frame.earlier)?;
             if !is_folder {
@@ -119,6 +125,7 @@ impl Walk {
         unique: Option<Vec<u8>>,
         earlier: Folder,
     ) -> ControlFlow<(), Frame> {
+        self.telling.flush()?;
         let entries = match self.pool.listed(&path) {
             Ok(Listing { entries, refused, .. }) => {
                 let told = refused.iter().try_for_each(|name| {
@@ -138,7 +145,7 @@ impl Walk {
     }
 
     fn is_over(&self, fault: &Fault) -> bool {
-        fault.class == Class::Cancelled || self.pool.failure().is_some()
+        fault.class == Class::Cancelled || self.pool.shortfall().is_some()
     }
 
     /// Tell of a folder that could not be listed, and of what it held.
@@ -231,7 +238,10 @@ fn folder_metadata(mode: Option<u32>) -> Metadata {
 /// Why the walk would not come to an end below a folder.
 fn endless(frames: &[Frame], path: &[u8], unique: Option<&Vec<u8>>) -> Option<String> {
     if path.len() > LONGEST_PATH_BYTES {
-        return Some("this folder lies too deep".to_owned());
+        let most = LONGEST_PATH_BYTES;
+        return Some(format!(
+            "its path has more than {most} bytes: exclude it, or what leads there"
+        ));
     }
     let unique = unique?;
     let above = frames.iter().find(|frame| frame.unique.as_ref() == Some(unique))?;

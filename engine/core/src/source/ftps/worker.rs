@@ -10,7 +10,9 @@ use rustic_core::jiff::Timestamp;
 
 use super::{
     doubts::Doubt,
-    pool::{Pool, Task, join},
+    explain::{explain, has_grown},
+    join,
+    pool::{Pool, Task},
     reading::{Reading, ended},
     same::is_fresh_for,
 };
@@ -18,8 +20,6 @@ use crate::ftps::{Class, Connection, Fault};
 
 /// How often something that may pass is tried.
 const MOST_ATTEMPTS: u32 = 3;
-/// How long a server may be away.
-const PATIENCE: Duration = Duration::from_mins(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -27,6 +27,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 pub struct Worker {
     pool: Arc<Pool>,
     connection: Option<Connection>,
+}
+
+/// What was tried to do one thing.
+struct Tries {
+    failed: u32,
+    garbled: u32,
+    pause: Duration,
 }
 
 impl Worker {
@@ -77,6 +84,9 @@ impl Worker {
                 if fault.ends_connection() {
                     self.connection = None;
                 }
+                if fault.class == Class::Security {
+                    self.pool.fail(&fault);
+                }
                 return paths;
             }
         };
@@ -107,7 +117,14 @@ impl Worker {
         if let Some(wait) = reading.modified().and_then(|at| is_fresh_for(at, Timestamp::now())) {
             self.rest(wait);
         }
-        let result = self.insist(|connection| reading.read(connection, &full, has_more));
+        let mut result = self.insist(|connection| {
+            let read = reading.read(connection, &full, has_more);
+            read.map_err(|fault| explain(connection, &full, fault))
+        });
+        if matches!(&result, Err(fault) if fault.class == Class::Grown) {
+            let listed_bytes = reading.listed_bytes();
+            result = self.insist(|connection| has_grown(connection, &full, listed_bytes));
+        }
         let is_too_many = is_too_many(&result);
         self.pool.note_read(reading, result);
         is_too_many
@@ -129,48 +146,67 @@ impl Worker {
         &mut self,
         mut doing: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut attempts = 0;
-        let mut pause = FIRST_PAUSE;
+        let mut tries = Tries { failed: 0, garbled: 0, pause: FIRST_PAUSE };
         loop {
-            let result = self.with_connection(&mut doing);
-            let fault = match result {
+            match self.with_connection(&mut doing) {
                 Ok(done) => {
                     self.pool.note_well();
                     return Ok(done);
                 }
-                Err(fault) => fault,
-            };
-            if fault.ends_connection() {
-                self.connection = None;
-            }
-            match fault.class {
-                Class::Denied | Class::Changed | Class::Interrupted | Class::Cancelled => {
-                    return Err(fault);
-                }
-                Class::Security | Class::Configuration => {
-                    self.pool.fail(&fault);
-                    return Err(fault);
-                }
-                Class::Transient | Class::Integrity | Class::Stale => {
-                    attempts += 1;
-                    if attempts >= MOST_ATTEMPTS {
-                        return Err(fault);
-                    }
-                }
-                Class::Capacity if self.pool.shrink() => return Err(fault),
-                Class::Capacity | Class::Unreachable => {
-                    if self.pool.away_for() > PATIENCE {
-                        self.pool.fail(&fault);
-                        return Err(fault);
-                    }
-                    self.rest(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(fault) => self.bear(fault, &mut tries)?,
             }
             if self.pool.is_ending() {
                 return Err(ended());
             }
         }
+    }
+
+    /// Do what is to be done about a fault before the next try; the fault where there is none.
+    fn bear(&mut self, fault: Fault, tries: &mut Tries) -> Result<(), Fault> {
+        if fault.ends_connection() {
+            self.connection = None;
+        }
+        match fault.class {
+            Class::Denied
+            | Class::Vanished
+            | Class::Grown
+            | Class::Changed
+            | Class::Interrupted
+            | Class::Cancelled => Err(fault),
+            Class::Security | Class::Configuration => Err(self.stop(fault)),
+            Class::Garbled => {
+                tries.garbled += 1;
+                match tries.garbled < MOST_ATTEMPTS {
+                    true => Ok(()),
+                    false => Err(self.stop(Fault { class: Class::Security, ..fault })),
+                }
+            }
+            Class::Transient | Class::Integrity | Class::Stale => tries.again(fault),
+            // One file may hang. Where everything does, the server is away.
+            Class::Silent if self.is_patient() => tries.again(fault),
+            Class::Capacity if self.pool.shrink() => Err(fault),
+            Class::Capacity | Class::Unreachable if self.is_patient() => {
+                self.rest(tries.pause);
+                tries.pause = (tries.pause * 2).min(LONGEST_PAUSE);
+                Ok(())
+            }
+            Class::Silent | Class::Capacity | Class::Unreachable => {
+                let seconds = self.pool.place.limits.patience.as_secs();
+                let message = format!("{}; for more than {seconds} seconds", fault.message);
+                Err(self.stop(Fault { message, ..fault }))
+            }
+        }
+    }
+
+    /// End everything.
+    fn stop(&self, fault: Fault) -> Fault {
+        self.pool.fail(&fault);
+        fault
+    }
+
+    /// Whether the server may stay away for longer.
+    fn is_patient(&self) -> bool {
+        self.pool.away_for() <= self.pool.place.limits.patience
     }
 
     fn with_connection<T>(
@@ -183,8 +219,8 @@ impl Worker {
             empty => {
                 let place = &pool.place;
                 let opened =
-                    Connection::open(&place.server, place.address, &place.limits, &pool.control)?;
-                empty.insert(opened)
+                    Connection::open(&place.server, place.address, &place.limits, &pool.control);
+                empty.insert(opened.map_err(while_opening)?)
             }
         };
         if pool.mixes_up.load(Relaxed) {
@@ -202,6 +238,27 @@ impl Worker {
             thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+impl Tries {
+    /// Try again, unless that was done often enough.
+    fn again(&mut self, fault: Fault) -> Result<(), Fault> {
+        self.failed += 1;
+        if self.failed < MOST_ATTEMPTS { Ok(()) } else { Err(fault) }
+    }
+}
+
+/// What a fault means where a connection is opened to a server that let us in before.
+fn while_opening(fault: Fault) -> Fault {
+    let class = match fault.class {
+        // Some say so of one connection too many.
+        Class::Configuration => Class::Capacity,
+        Class::Silent | Class::Stale | Class::Transient | Class::Denied | Class::Integrity => {
+            Class::Unreachable
+        }
+        class => class,
+    };
+    Fault { class, ..fault }
 }
 
 fn is_too_many<T>(result: &Result<T, Fault>) -> bool {
