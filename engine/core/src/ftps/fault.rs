@@ -70,6 +70,7 @@ impl Fault {
 
     /// What it means on a data connection: a server that dies says nothing there, and whoever
     /// speaks without encryption is somebody else.
+    #[must_use]
     pub fn on_data(self) -> Self {
         match self.class {
             Class::Garbled => Self { class: Class::Security, ..self },
