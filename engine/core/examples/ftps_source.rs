@@ -10,10 +10,10 @@ use std::{env, fs, sync::Arc};
 use unstoppable_engine_core::{
     control::Control,
     error::{Error, ErrorKind, Result},
-    ftps::{Server, Trust},
+    ftps::{Limits, Server, Trust},
     source::{
         Source, SourceFile, SourceReader,
-        ftps::{FtpsPlace, FtpsSource, USUAL_REREAD},
+        ftps::{Bounds, FtpsPlace, FtpsSource, USUAL_REREAD},
     },
 };
 
@@ -53,7 +53,8 @@ fn place() -> Result<(FtpsPlace, bool)> {
         _ => return Err(usage()),
     };
     let path = path.clone().into_bytes();
-    Ok((FtpsPlace { server, path, most_connections, reread: USUAL_REREAD }, reads))
+    let (reread, limits, bounds) = (USUAL_REREAD, Limits::default(), Bounds::default());
+    Ok((FtpsPlace { server, path, most_connections, reread, limits, bounds }, reads))
 }
 
 fn drain(file: impl SourceFile, buffer: &mut [u8]) -> Result<u64> {
