@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.servers.s3 import Certificate
 from tests.servers.scripted import Content, Scripted
 
 PER_FOLDER = 1000
@@ -31,7 +32,7 @@ class Listing(Scripted):
         kind = content.split(maxsplit=1)[0]
         listings = _flat(kind, entries) if "one folder" in content else _deep(kind, entries)
         empty: Content = lambda: iter(())  # noqa: E731
-        server = cls(folder, listings, defaultdict(lambda: empty))
+        server = cls(Certificate.make(folder), listings, defaultdict(lambda: empty))
         try:
             yield server
         finally:

@@ -200,9 +200,11 @@ class Talk:
 
     def content(self, command: str, argument: str) -> Content | None:
         """Return what a command asks for."""
-        if command == "MLSD":
-            return self.server.listings.get(self.folder)
-        return self.server.files.get(argument)
+        with contextlib.suppress(KeyError):
+            if command == "MLSD":
+                return self.server.listings[self.folder]
+            return self.server.files[argument]
+        return None
 
     def listen(self) -> int:
         """Wait for a data connection at a port, which is returned."""

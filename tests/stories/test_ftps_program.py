@@ -256,3 +256,20 @@ def test_what_is_excluded_is_not_even_listed(alice, vsftpd, served):
     asked = vsftpd.log.read_text()[before:]
     assert "CWD /kept" in asked
     assert "CWD /cache" not in asked
+
+
+def test_a_limit_that_is_reached_fails_the_run_and_is_named(alice, vsftpd, served):
+    for number in range(5):
+        (served / f"{number}").write_text("content\n")
+    known_to(alice, vsftpd).done("init", vsftpd.url)
+
+    alice.extra["UNSTOPPABLE_SOURCE_MAX_FILES"] = "3"
+    files = alice.run("backup")
+    del alice.extra["UNSTOPPABLE_SOURCE_MAX_FILES"]
+    alice.extra["UNSTOPPABLE_SOURCE_MAX_BYTES"] = "20"
+    size = alice.run("backup")
+
+    assert (files.returncode, size.returncode) == (1, 1)
+    assert "max_files=3" in files.stderr + files.stdout
+    assert "max_bytes=20" in size.stderr + size.stdout
+    assert all("incomplete" in snapshot["tags"] for snapshot in alice.snapshots()[1:])

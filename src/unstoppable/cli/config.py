@@ -12,6 +12,7 @@ from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.config_check import check
 from unstoppable.cli.configuration import PREFIX, Configuration
 from unstoppable.cli.settings import load
+from unstoppable.domain import amounts
 from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.ftps import pin_text
 from unstoppable.domain.outlook_errors import FileIsThere
@@ -127,5 +128,7 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "UNSTOPPABLE_S3_BANDWIDTH": bandwidth_text,
     "UNSTOPPABLE_SOURCE_PIN": pin_text,
     "UNSTOPPABLE_SOURCE_REREAD": "{}d".format,
+    "UNSTOPPABLE_SOURCE_MAX_BYTES": amounts.written,
+    "UNSTOPPABLE_SOURCE_MAX_RUNTIME": "{}h".format,
 }
 """How values are written where it is not the way they are kept."""

@@ -92,6 +92,9 @@ class Configuration:
                 allow_private=given.source_allow_private,
                 connections=given.source_connections,
                 reread_days=given.source_reread,
+                max_files=given.source_max_files,
+                max_bytes=given.source_max_bytes,
+                max_runtime_hours=given.source_max_runtime,
             ),
             password=Password(name=SOURCE_PASSWORD, secret=secret),
         )

@@ -5,23 +5,20 @@ docs/configuration.md are made of it, and tests compare them.
 Pydantic takes a quarter of a second to import: only what needs a setting's value imports this.
 """
 
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from unstoppable.domain import errors, ftps, names, s3
+from unstoppable.cli import settings_values as values
+from unstoppable.domain import ftps, s3
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
 from unstoppable.secrets.reference import InFile, Literal
 
 PREFIX = "UNSTOPPABLE_"
-_MOST_CONNECTIONS = 64
-_MOST_SOURCE_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,93 +33,8 @@ class Told:
     """Whether only the name of its file may be shown."""
 
 
-def folder(value: object) -> Path:
-    """Return a folder from its text; raises ValueError for what is no path from `/` on."""
-    text = str(value)
-    if text.startswith(ftps.SCHEME):
-        raise ValueError("it is on a server; only UNSTOPPABLE_SOURCE may be")
-    if text.startswith(s3.SCHEME):
-        raise ValueError(f"'{text}' is a bucket; only UNSTOPPABLE_COLD may be one")  # noqa: EM102
-    if not text.startswith("/"):
-        raise ValueError(f"'{text}' is not a path that starts with /")  # noqa: EM102
-    return Path(os.path.normpath(text))
-
-
-def _cold(value: object) -> Path | S3Prefix:
-    text = str(value)
-    return S3Prefix.parse(text) if text.startswith(s3.SCHEME) else folder(text)
-
-
-def _source(value: object) -> Path | FtpsFolder:
-    """Return a folder of this machine or of a server; raises ValueError with a sentence."""
-    text = str(value)
-    if re.match(r"(ftps?|ftpes|sftp)://", text, re.IGNORECASE) and not text.startswith(ftps.SCHEME):
-        scheme = text.partition(":")[0]
-        raise ValueError(f"'{scheme}' is not spoken here, {ftps.SCHEME} is")  # noqa: EM102
-    return FtpsFolder.parse(text) if text.startswith(ftps.SCHEME) else folder(text)
-
-
-def _connections(value: object, *, most: int) -> int:
-    text = str(value)
-    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= most:
-        raise ValueError(f"'{text}' is not a number from 1 to {most}")  # noqa: EM102
-    return int(text)
-
-
-def _days(value: object) -> int:
-    found = re.fullmatch(r"([0-9]{1,4})\s*d", str(value).strip())
-    if found is None or not int(found[1]):
-        raise ValueError(f"'{value}' is not a number of days such as 30d")  # noqa: EM102
-    return int(found[1])
-
-
-def _access_key_id(value: object) -> str:
-    text = str(value)
-    if not re.fullmatch(r"[!-~]{1,128}", text):
-        raise ValueError("it is not the name of an access key")
-    return text
-
-
-def _addressing(value: object) -> str:
-    if str(value) not in {"path", "virtual-host"}:
-        raise ValueError(f"'{value}' is neither path nor virtual-host")  # noqa: EM102
-    return str(value)
-
-
-def _name(value: object) -> str:
-    try:
-        return names.name(str(value))
-    except errors.NameInvalid as error:
-        raise ValueError(f"{error}; {error.hint}") from error  # noqa: EM102 - one sentence
-
-
-def _percent(value: object) -> int:
-    digits = str(value).removesuffix("%").strip()
-    if not digits.isascii() or not digits.isdigit() or int(digits) > 100:  # noqa: PLR2004
-        raise ValueError(f"'{value}' is not a percentage from 0% to 100%")  # noqa: EM102
-    return int(digits)
-
-
-def _yes_or_no(value: object) -> object:
-    if str(value).lower() not in {"yes", "no", "true", "false", "on", "off", "1", "0"}:
-        raise ValueError(f"'{value}' is neither yes nor no")  # noqa: EM102
-    return value
-
-
-def _schedule(value: object) -> Schedule:
-    try:
-        return Schedule.parse(str(value))
-    except errors.ScheduleInvalid as error:
-        raise ValueError(f"{error}; {error.hint}") from error  # noqa: EM102 - one sentence
-
-
-def _globs(value: object) -> tuple[str, ...]:
-    lines = str(value).replace(",", "\n").splitlines()
-    return tuple(glob for line in lines if (glob := line.strip()))
-
-
-Folder = Annotated[Path, BeforeValidator(folder)]
-Name = Annotated[str, BeforeValidator(_name)]
+Folder = Annotated[Path, BeforeValidator(values.folder)]
+Name = Annotated[str, BeforeValidator(values.name)]
 
 
 class Settings(BaseModel):
@@ -134,7 +46,7 @@ class Settings(BaseModel):
 
     source: Annotated[
         Path | FtpsFolder | None,
-        BeforeValidator(_source),
+        BeforeValidator(values.source),
         Told(
             "What is backed up: a directory, from `/` on, or `ftps://USER@HOST:PORT/PATH`, a "
             "folder of a server that speaks explicit TLS. A blank there is `%20`.",
@@ -172,7 +84,7 @@ class Settings(BaseModel):
     ] = None
     source_allow_private: Annotated[
         bool,
-        BeforeValidator(_yes_or_no),
+        BeforeValidator(values.yes_or_no),
         Told(
             "`yes` takes a server whose name leads to a private network, or to this machine. "
             "An address needs none of it.",
@@ -182,7 +94,9 @@ class Settings(BaseModel):
     ] = False
     source_connections: Annotated[
         int,
-        BeforeValidator(lambda value: _connections(value, most=_MOST_SOURCE_CONNECTIONS)),
+        BeforeValidator(
+            lambda value: values.connections(value, most=values.MOST_SOURCE_CONNECTIONS)
+        ),
         Told(
             "How many connections to the server there may be, 1 to 32; fewer where it bears fewer.",
             default="`8`",
@@ -191,7 +105,7 @@ class Settings(BaseModel):
     ] = 8
     source_reread: Annotated[
         int,
-        BeforeValidator(_days),
+        BeforeValidator(lambda value: values.whole(value, "d", "30d")),
         Told(
             "How often each file of a server is read anew though its size and time are the same, "
             "in days.",
@@ -199,9 +113,39 @@ class Settings(BaseModel):
             example="90d",
         ),
     ] = 30
+    source_max_files: Annotated[
+        int,
+        BeforeValidator(lambda value: values.whole(value, "", "1000000")),
+        Told(
+            "How many files and folders of a server one run reads at most. What is beyond makes "
+            "the snapshot incomplete, and the run failed.",
+            default="`10000000`",
+            example="50000000",
+        ),
+    ] = 10_000_000
+    source_max_bytes: Annotated[
+        int,
+        BeforeValidator(values.size),
+        Told(
+            "How many bytes the files of a server may have altogether, such as `500 GiB`; else "
+            "the same.",
+            default="`16 TiB`",
+            example="500 GiB",
+        ),
+    ] = 16 * 2**40
+    source_max_runtime: Annotated[
+        int,
+        BeforeValidator(lambda value: values.whole(value, "h", "24h")),
+        Told(
+            "For how many hours one run reads from a server at most. What was read until then is "
+            "kept, and the next run goes on from there.",
+            default="`24h`",
+            example="8h",
+        ),
+    ] = 24
     cold: Annotated[
         Path | S3Prefix,
-        BeforeValidator(_cold),
+        BeforeValidator(values.cold),
         Told(
             "Where backups are kept: a directory, or `s3://BUCKET/PREFIX`, of which the prefix may "
             "be missing. A customer's own bucket holds that customer's repositories directly.",
@@ -268,7 +212,7 @@ class Settings(BaseModel):
     ] = s3.DEFAULT_REGION
     s3_addressing: Annotated[
         str | None,
-        BeforeValidator(_addressing),
+        BeforeValidator(values.addressing),
         Told(
             "How the server is told the bucket: in the `path`, or as part of the host's name, "
             "`virtual-host`.",
@@ -278,7 +222,7 @@ class Settings(BaseModel):
     ] = None
     s3_access_key_id: Annotated[
         str | None,
-        BeforeValidator(_access_key_id),
+        BeforeValidator(values.access_key_id),
         Told(
             "The name of the access key for the bucket. A backup needs no right to delete or "
             "to overwrite, and should have none.",
@@ -306,7 +250,7 @@ class Settings(BaseModel):
     ] = None
     s3_connections: Annotated[
         int,
-        BeforeValidator(lambda value: _connections(value, most=_MOST_CONNECTIONS)),
+        BeforeValidator(lambda value: values.connections(value, most=values.MOST_CONNECTIONS)),
         Told("How many requests go to the server at once, 1 to 64.", default="`8`", example="4"),
     ] = 8
     s3_bandwidth: Annotated[
@@ -337,7 +281,7 @@ class Settings(BaseModel):
     ] = "default"
     exclude: Annotated[
         tuple[str, ...],
-        BeforeValidator(_globs),
+        BeforeValidator(values.globs),
         Told(
             "What is left out: patterns as in gitignore, relative to the source, separated by "
             "commas or line breaks. For a name with a comma write `?` in its place.",
@@ -347,7 +291,7 @@ class Settings(BaseModel):
     ] = ()
     one_file_system: Annotated[
         bool,
-        BeforeValidator(_yes_or_no),
+        BeforeValidator(values.yes_or_no),
         Told(
             "`yes` leaves out other file systems that are mounted inside the source.",
             default="`no`",
@@ -356,7 +300,7 @@ class Settings(BaseModel):
     ] = False
     schedule: Annotated[
         Schedule | None,
-        BeforeValidator(_schedule),
+        BeforeValidator(values.schedule),
         Told(
             "When backups are due: the five fields of a cron line, and a zone where it is not UTC, "
             "such as `17 2 * * * Europe/Berlin`. The default is once between 0 and 6 o'clock UTC, "
@@ -367,7 +311,7 @@ class Settings(BaseModel):
     ] = None
     max_shrink: Annotated[
         int,
-        BeforeValidator(_percent),
+        BeforeValidator(values.percent),
         Told(
             "By how much the source may be smaller than the last complete snapshot, in bytes or in "
             "files. Beyond it the run is partial, until `unstoppable backup --accept-shrink`. "

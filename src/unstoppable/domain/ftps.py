@@ -75,6 +75,10 @@ class FtpsAccess:
     connections: int
     reread_days: int
     """How often each file is read anew though nothing about it changed."""
+    max_files: int
+    """Files and folders that one run reads at most."""
+    max_bytes: int
+    max_runtime_hours: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

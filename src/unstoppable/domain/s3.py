@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
+from unstoppable.domain import amounts
 from unstoppable.domain.secret import Secret
 from unstoppable.domain.storage_errors import CredentialInvalid
 
@@ -16,7 +17,6 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
-_UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _LONGEST_PREFIX = 512
 """A server takes 1024 for the whole name of an object."""
 _LEAST_BYTES_PER_SECOND = 8 * 2**10
@@ -144,10 +144,9 @@ def region(text: str) -> str:
 
 def bandwidth(text: str) -> int:
     """Return bytes per second, written such as `20 MiB/s`; raises ValueError with a sentence."""
-    found = re.fullmatch(r"(\d{1,15})\s*(|KiB|MiB|GiB)(?:/s)?", text.strip(), re.ASCII)
-    if found is None:
+    bytes_per_second = amounts.parse(text.strip().removesuffix("/s"))
+    if bytes_per_second is None:
         raise ValueError(f"'{text}' is not a bandwidth such as 20 MiB/s")
-    bytes_per_second = int(found[1]) * _UNITS[found[2]]
     if bytes_per_second < _LEAST_BYTES_PER_SECOND:
         raise ValueError(f"'{text}' is less than 8 KiB/s: no backup would come to an end")
     return bytes_per_second
@@ -155,10 +154,8 @@ def bandwidth(text: str) -> int:
 
 def bandwidth_text(bytes_per_second: int) -> str:
     """Return a bandwidth as it may be written, in the largest unit that is exact."""
-    for unit, unit_bytes in reversed(_UNITS.items()):
-        if bytes_per_second % unit_bytes == 0:
-            return f"{bytes_per_second // unit_bytes} {unit}/s" if unit else str(bytes_per_second)
-    raise AssertionError
+    text = amounts.written(bytes_per_second)
+    return text if text.isdigit() else f"{text}/s"
 
 
 def _refuse_user(text: str) -> None:

@@ -15,7 +15,7 @@ from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.source_errors import CertificatesUnreadable
 from unstoppable.engine.translation import copy
 
-_DAY_SECONDS = 24 * 60 * 60
+_HOUR_SECONDS = 60 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,10 @@ def server(source: FtpsSource, password: str | None = None) -> unstoppable_engin
         pin=access.pin,
         allow_private=access.allow_private,
         connections=access.connections,
-        reread_seconds=access.reread_days * _DAY_SECONDS,
+        reread_seconds=access.reread_days * 24 * _HOUR_SECONDS,
+        max_files=access.max_files,
+        max_bytes=access.max_bytes,
+        max_seconds=access.max_runtime_hours * _HOUR_SECONDS,
     )
 
 

@@ -79,7 +79,7 @@ def test_a_typo_in_the_environment_is_told(path, monkeypatch):
         ("UNSTOPPABLE_SOURCE=ftps://example.org/www", "it names no user"),
         ("UNSTOPPABLE_SOURCE=sftp://bob@example.org/www", "'sftp' is not spoken here"),
         ("UNSTOPPABLE_SOURCE_PIN=sha256/x", "is not a pin"),
-        ("UNSTOPPABLE_SOURCE_REREAD=0d", "is not a number of days"),
+        ("UNSTOPPABLE_SOURCE_REREAD=0d", "is not a number such as 30d"),
         ("UNSTOPPABLE_SOURCE_CONNECTIONS=33", "from 1 to 32"),
         ("UNSTOPPABLE_HOT=s3://bucket/prefix", "only UNSTOPPABLE_COLD may be one"),
         ("UNSTOPPABLE_COLD=s3://Bucket", "'Bucket' is no name of a bucket"),
