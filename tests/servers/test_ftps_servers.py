@@ -150,7 +150,8 @@ def test_a_server_can_bear_few_connections_from_one_address(serve, kind):
 
 @pytest.mark.parametrize("kind", [Vsftpd, Proftpd, Pyftpd])
 def test_a_server_can_close_what_is_idle(serve, kind):
-    server = serve(kind, Options(idle_seconds=1))
+    # Long enough to log in on a machine that has other work.
+    server = serve(kind, Options(idle_seconds=3))
 
     with session(server) as ftp:
         assert ftp.sock is not None
