@@ -3,7 +3,7 @@
 //! Bounded: a tree without end, or a folder of a million entries in each, must not take all
 //! memory. What is not listed ahead is listed when the walk comes there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::join;
 use crate::{
@@ -29,6 +29,9 @@ pub struct Listings {
     bytes: usize,
     /// The folder that the walk waits for.
     awaited: Option<Vec<u8>>,
+    /// What names the folders that were listed ahead, where the server tells: one that comes again
+    /// lies behind a link, and perhaps in itself.
+    seen: HashSet<Vec<u8>>,
 }
 
 impl Listings {
@@ -117,7 +120,10 @@ impl Listings {
         }
         if let Ok(listing) = &result {
             self.bytes += listing.memory_bytes();
-            for path in folders(listing, &path).filter(|path| !is_left_out(path)) {
+            for (path, unique) in folders(listing, &path) {
+                if is_left_out(&path) || unique.is_some_and(|unique| !self.is_new(unique)) {
+                    continue;
+                }
                 let is_far = self.folders.len() >= MOST_FOLDERS || self.is_full();
                 if is_far || path.len() > LONGEST_PATH_BYTES {
                     break;
@@ -126,6 +132,14 @@ impl Listings {
             }
         }
         self.folders.insert(path, Some(result));
+    }
+
+    /// Whether a folder comes for the first time, as far as memory goes.
+    fn is_new(&mut self, unique: &[u8]) -> bool {
+        if self.seen.len() >= MOST_FOLDERS {
+            self.seen.clear();
+        }
+        self.seen.insert(unique.to_vec())
     }
 
     /// What came of listing a folder, once it did.
@@ -141,10 +155,13 @@ impl Listings {
     }
 }
 
-/// The folders in the one at `path`, one after the other.
-fn folders(listing: &Listing, path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+/// The folders in the one at `path`, one after the other, with what names each of them everywhere.
+fn folders<'a>(
+    listing: &'a Listing,
+    path: &'a [u8],
+) -> impl Iterator<Item = (Vec<u8>, Option<&'a [u8]>)> {
     let folders = listing.entries.iter().filter(|entry| entry.kind == Kind::Folder);
-    folders.map(move |entry| join(path, &entry.name))
+    folders.map(move |entry| (join(path, &entry.name), entry.unique.as_deref()))
 }
 
 /// The names of a path; of two paths the walk comes first to the one whose names come first.
@@ -197,6 +214,24 @@ mod tests {
 
         let left = [listings.next(), listings.next(), listings.next()];
         assert_eq!(left, [Some(b"0".to_vec()), Some(b"2".to_vec()), None]);
+    }
+
+    #[test]
+    fn a_folder_that_comes_again_is_not_listed_ahead() {
+        let mut listings = Listings::default();
+        listings.now(b"");
+        listings.next();
+        let listed = |lines: &[u8]| Ok(machine_listing(lines).unwrap());
+
+        let root = b"type=dir;unique=1; a\r\ntype=dir; b\r\ntype=dir;unique=1; c\r\n";
+        listings.note(Vec::new(), listed(root), |_| false);
+        assert_eq!([listings.next(), listings.next()], [Some(b"a".into()), Some(b"b".into())]);
+        assert_eq!(listings.next(), None);
+
+        listings.note(b"a".into(), listed(b"type=dir;unique=1; up\r\n"), |_| false);
+        assert_eq!(listings.next(), None);
+        listings.now(b"c");
+        assert_eq!(listings.next(), Some(b"c".into()), "the walk asks for it all the same");
     }
 
     #[test]
