@@ -1,6 +1,6 @@
 //! A look at a server, as Python takes it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::{prelude::*, types::PyBytes};
 use unstoppable_engine_core::{
@@ -98,8 +98,8 @@ impl FtpsVisit {
 }
 
 impl FtpsVisit {
-    fn locked(&self) -> std::sync::MutexGuard<'_, ftps::Visit> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, ftps::Visit> {
+        locked(&self.0)
     }
 
     fn run<T: Send + 'static>(
@@ -109,11 +109,16 @@ impl FtpsVisit {
     ) -> PyResult<T> {
         let visit = self.0.clone();
         run(py, &UNWATCHED, move |control| {
-            let mut visit = visit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut visit = locked(&visit);
             visit.attend(control);
             work(&mut visit)
         })
     }
+}
+
+/// A call that panicked leaves a connection that fails by itself.
+fn locked(visit: &Mutex<ftps::Visit>) -> MutexGuard<'_, ftps::Visit> {
+    visit.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[pymethods]

@@ -3,6 +3,7 @@
 use super::{
     Class, Connection, Fault,
     listing::{Entry, Kind, Lister, Listing},
+    path::{join, split},
     reply::{Reply, port},
 };
 
@@ -38,7 +39,7 @@ impl Connection {
         }
         if self.lists_itself.is_none() {
             // The folder above holds this one at least.
-            match self.list_by(b"LIST -a", Lister::of_people(), above(path)) {
+            match self.list_by(b"LIST -a", Lister::of_people(), split(path).0) {
                 Ok(above) if above.is_blank() => {}
                 Ok(above) => self.lists_itself = Some(above.shows_itself),
                 Err(fault) if fault.ends_connection() => return Err(fault),
@@ -111,13 +112,11 @@ impl Connection {
     ) -> Result<(), Fault> {
         let mut untold: Vec<(&[u8], &mut Entry)> = Vec::new();
         for (path, listing) in folders {
-            let folder = path.strip_suffix(b"/").unwrap_or(path);
             let entries = listing.entries.iter_mut().filter(|entry| entry.is_untold());
-            untold.extend(entries.map(|entry| (folder, entry)));
+            untold.extend(entries.map(|entry| (path, entry)));
         }
         for untold in untold.chunks_mut(MOST_ASKED) {
-            let full =
-                |(folder, entry): &(&[u8], &mut Entry)| [*folder, b"/", &entry.name].concat();
+            let full = |(folder, entry): &(&[u8], &mut Entry)| join(folder, &entry.name);
             let paths: Vec<Vec<u8>> = untold.iter().map(full).collect();
             let paths: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
             // A listing for people tells how long files are, but not when they were written to.
@@ -134,29 +133,9 @@ impl Connection {
     }
 }
 
-/// The folder that `path` lies in.
-fn above(path: &[u8]) -> &[u8] {
-    match path.iter().rposition(|byte| *byte == b'/') {
-        Some(0) => b"/",
-        Some(end) => path.get(..end).unwrap_or_default(),
-        None => b".",
-    }
-}
-
 fn entered(reply: &Reply) -> Result<(), Fault> {
     match reply.is_success() {
         true => Ok(()),
         false => Err(Fault::refused("enter it", reply)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_folder_lies_in_one() {
-        assert_eq!([above(b"/a/b"), above(b"/a"), above(b"/")], [b"/a".as_slice(), b"/", b"/"]);
-        assert_eq!([above(b"a/b"), above(b"a")], [b"a", b"."]);
     }
 }

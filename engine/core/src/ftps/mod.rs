@@ -10,6 +10,7 @@ mod folder;
 mod greeting;
 pub mod listing;
 pub mod moment;
+pub mod path;
 pub mod reply;
 mod session;
 mod socket;

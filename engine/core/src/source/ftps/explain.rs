@@ -1,6 +1,6 @@
 //! What a fault means for a file, where the server can be asked about it.
 
-use crate::ftps::{Class, Connection, Fault};
+use crate::ftps::{Class, Connection, Fault, path::split};
 
 /// What a fault means for a file: one that is not given may have gone since it was listed.
 pub fn explain(connection: &mut Connection, path: &[u8], fault: Fault) -> Fault {
@@ -21,10 +21,7 @@ fn is_gone(connection: &mut Connection, path: &[u8]) -> Result<bool, Fault> {
     if connection.sizes(&[path])?.iter().any(Option::is_some) {
         return Ok(false);
     }
-    let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-    let (folder, name) = path.split_at(end);
-    let folder: &[u8] = if folder.is_empty() { b"/" } else { folder };
-    let name = name.strip_prefix(b"/").unwrap_or(name);
+    let (folder, name) = split(path);
     let listing = connection.list(folder)?;
     Ok(!listing.entries.iter().any(|entry| entry.name == name))
 }

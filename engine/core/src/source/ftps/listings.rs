@@ -5,11 +5,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::join;
 use crate::{
     ftps::{
         Fault,
         listing::{Kind, Listing},
+        path::join,
     },
     source::walk::LONGEST_PATH_BYTES,
 };

@@ -117,7 +117,11 @@ fn root_path(connection: &mut Connection, path: &[u8]) -> std::result::Result<Ve
 
 fn unavailable(place: &FtpsPlace, fault: &Fault) -> Error {
     let path = crate::ftps::reply::shown(&place.path);
-    let message = format!("the source {}{path} cannot be opened: {}", place.server, fault.message);
+    failed(fault, format!("the source {}{path} cannot be opened: {}", place.server, fault.message))
+}
+
+/// A fault that ends what somebody wanted of the source, in the words for that.
+fn failed(fault: &Fault, message: String) -> Error {
     let kind = match fault.class {
         Class::Cancelled => ErrorKind::Cancelled,
         _ => ErrorKind::SourceUnavailable,
@@ -159,15 +163,5 @@ fn path_of(path: &[u8]) -> &Path {
 impl Drop for FtpsSource {
     fn drop(&mut self) {
         self.pool.end();
-    }
-}
-
-/// The path of something in a folder.
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    match (folder, name) {
-        (b"", name) => name.to_vec(),
-        (folder, b"") => folder.to_vec(),
-        (b"/", name) => [b"/", name].concat(),
-        (folder, name) => [folder, b"/", name].concat(),
     }
 }

@@ -91,12 +91,8 @@ impl Telling {
         self.batches.flush()
     }
 
-    /// All was found: what is held back is told too.
-    pub fn end(&mut self) -> ControlFlow<()> {
-        self.release()
-    }
-
-    fn release(&mut self) -> ControlFlow<()> {
+    /// Tell what is held back; nothing is from then on.
+    pub fn release(&mut self) -> ControlFlow<()> {
         self.sameness.shift_seconds = shift_seconds(&self.moved);
         let held = self.held.take().unwrap_or_default();
         held.into_iter().try_for_each(|found| self.pass(found))

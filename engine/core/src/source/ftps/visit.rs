@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{FtpsPlace, enter, join, unavailable};
+use super::{FtpsPlace, enter, failed, unavailable};
 use crate::{
     control::Control,
-    error::{Error, ErrorKind, Result},
-    ftps::{Class, Connection, Facts, Fault, listing::Listing, reply::shown, see_pin},
+    error::{Error, Result},
+    ftps::{Class, Connection, Facts, Fault, listing::Listing, path::join, reply::shown, see_pin},
 };
 
 /// One connection to a source.
@@ -59,11 +59,7 @@ impl Visit {
 
 fn told(doing: &str, path: &[u8], fault: &Fault) -> Error {
     let place = if path.is_empty() { "the folder".to_owned() } else { shown(path) };
-    let kind = match fault.class {
-        Class::Cancelled => ErrorKind::Cancelled,
-        _ => ErrorKind::SourceUnavailable,
-    };
-    Error::new(kind, format!("cannot {doing} {place}: {}", fault.message))
+    failed(fault, format!("cannot {doing} {place}: {}", fault.message))
 }
 
 /// The SHA-256 of the public key that a server shows to anybody; nothing is said to it.

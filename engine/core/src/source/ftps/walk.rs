@@ -16,7 +16,7 @@ use rustic_core::{
 
 use super::{
     bounds::Counted,
-    join, path_of,
+    path_of,
     pool::Pool,
     reading::FtpsFile,
     telling::{Found, FoundFile, Telling},
@@ -25,6 +25,7 @@ use crate::{
     ftps::{
         Class, Fault,
         listing::{Entry as Listed, Kind, Listing},
+        path::join,
         reply::shown,
     },
     issue::IssueKind,
@@ -110,7 +111,7 @@ impl Walk {
                 frames.push(self.enter(path, entry.unique, earlier)?);
             }
         }
-        self.telling.end()
+        self.telling.release()
     }
 
     fn below(&self, folder: &Folder, name: &[u8]) -> Folder {

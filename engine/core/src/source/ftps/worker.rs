@@ -11,12 +11,11 @@ use rustic_core::jiff::Timestamp;
 use super::{
     doubts::Doubt,
     explain::{explain, has_grown},
-    join,
     pool::{Pool, Task},
     reading::{Reading, ended},
     same::is_fresh_for,
 };
-use crate::ftps::{Class, Connection, Fault};
+use crate::ftps::{Class, Connection, Fault, path::join};
 
 /// How often something that may pass is tried.
 const MOST_ATTEMPTS: u32 = 3;
