@@ -22,6 +22,10 @@ class ServerEntry:
     modified_seconds: int | None
     """Since 1970, as the server counts them."""
 
+    def path_in(self, folder: bytes) -> bytes:
+        """Return its path where the folder has that one, which is empty for the source's own."""
+        return folder + b"/" + self.name if folder else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:

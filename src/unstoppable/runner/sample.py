@@ -15,11 +15,11 @@ from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.engine import Cancel, Repository, Source
 
-MOST_FILES = 20
+_MOST_FILES = 20
 MOST_TRIES = 400
 MOST_BYTES_OF_FILE = 16 << 20
 _MOST_ENTRIES_OF_FOLDER = 100_000
-MOST_SECONDS = 30.0
+_MOST_SECONDS = 30.0
 """Whoever sets up waits for it."""
 
 
@@ -34,6 +34,15 @@ class Sample:
     is_cancelled: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A file that was restored and compared."""
+
+    path: str
+    size_bytes: int
+    is_same: bool
+
+
 def restore_sample(
     repository: Repository, record: RunRecord, source: Source, *, chance: Random, cancel: Cancel
 ) -> Sample:
@@ -43,30 +52,47 @@ def restore_sample(
     of the backup or may not be read says nothing and is left out, and so are large files. It ends
     early when it takes long or is cancelled. Raises StorageFailed or RepositoryDamaged.
     """
-    files, size_bytes, different = 0, 0, []
-    deadline = time.monotonic() + MOST_SECONDS
-    for path, before in _eligible(source, record, chance):
-        if files == MOST_FILES or time.monotonic() > deadline or cancel.is_set():
-            break
-        stored = os.fsencode(path.relative_to(source.folder))
+    looks = (
+        _compare(repository, record, source, path, before)
+        for path, before in _eligible(source, record, chance)
+    )
+    return gather(looks, cancel)
+
+
+def gather(looks: Iterator[Compared | None], cancel: Cancel) -> Sample:
+    """Take so many looks at files as the sample needs; a None said nothing."""
+    compared: list[Compared] = []
+    deadline = time.monotonic() + _MOST_SECONDS
+    while len(compared) < _MOST_FILES and time.monotonic() <= deadline and not cancel.is_set():
         try:
-            is_same = _is_same(repository, record.snapshot_id or "", stored, path)
-        except Refused:  # it is not there
-            if not _is_missed(path, source, record):
-                continue
-            is_same = False
-        except OSError:  # it may not be read, which the backup told
-            continue
-        after = _state(path)
-        if after is not None and after.st_ctime_ns == before.st_ctime_ns:
-            files, size_bytes = files + 1, size_bytes + before.st_size
-            different += [] if is_same else [str(path)]
+            look = next(looks)
+        except StopIteration:
+            break
+        compared += [look] if look else []
     return Sample(
-        files=files,
-        size_bytes=size_bytes,
-        different=tuple(different),
+        files=len(compared),
+        size_bytes=sum(look.size_bytes for look in compared),
+        different=tuple(look.path for look in compared if not look.is_same),
         is_cancelled=cancel.is_set(),
     )
+
+
+def _compare(
+    repository: Repository, record: RunRecord, source: Source, path: Path, before: os.stat_result
+) -> Compared | None:
+    stored = os.fsencode(path.relative_to(source.folder))
+    try:
+        is_same = _is_same(repository, record.snapshot_id or "", stored, path)
+    except Refused:  # it is not there
+        if not _is_missed(path, source, record):
+            return None
+        is_same = False
+    except OSError:  # it may not be read, which the backup told
+        return None
+    after = _state(path)
+    if after is None or after.st_ctime_ns != before.st_ctime_ns:
+        return None
+    return Compared(path=str(path), size_bytes=before.st_size, is_same=is_same)
 
 
 def _eligible(

@@ -89,7 +89,7 @@ class _Look:
                 where = printable(folder) or "the folder"
                 self.problems.append(f"{where} holds the name {name}, which no backup can hold")
             for entry in entries:
-                self._see(b"/".join(filter(None, (folder, entry.name))), entry, waiting)
+                self._see(entry.path_in(folder), entry, waiting)
 
     def _see(self, path: bytes, entry: ServerEntry, waiting: list[bytes]) -> None:
         self.listed[entry.kind] += 1

@@ -1,6 +1,5 @@
 """Proof by example, of a server: files chosen at random come back from cold as it has them."""
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
@@ -14,10 +13,10 @@ from unstoppable.domain.text import printable
 from unstoppable.engine import Cancel, Repository, ServerEntry, ServerVisit
 from unstoppable.runner.sample import (
     MOST_BYTES_OF_FILE,
-    MOST_FILES,
-    MOST_SECONDS,
     MOST_TRIES,
+    Compared,
     Sample,
+    gather,
 )
 
 _FURTHEST_ZONE = timedelta(hours=15)
@@ -33,21 +32,10 @@ def restore_server_sample(
     does what the server does not give. Raises ServerUnavailable, StorageFailed or
     RepositoryDamaged.
     """
-    files, size_bytes, different = 0, 0, []
-    deadline = time.monotonic() + MOST_SECONDS
-    for path, listed in looking.choose(chance):
-        if files == MOST_FILES or time.monotonic() > deadline or cancel.is_set():
-            break
-        is_same = looking.compare(repository, record, path, listed)
-        if is_same is not None:
-            files, size_bytes = files + 1, size_bytes + (listed.size_bytes or 0)
-            different += [] if is_same else [printable(path)]
-    return Sample(
-        files=files,
-        size_bytes=size_bytes,
-        different=tuple(different),
-        is_cancelled=cancel.is_set(),
+    looks = (
+        looking.compare(repository, record, path, listed) for path, listed in looking.choose(chance)
     )
+    return gather(looks, cancel)
 
 
 class Looking:
@@ -70,8 +58,17 @@ class Looking:
 
     def compare(
         self, repository: Repository, record: RunRecord, path: bytes, listed: ServerEntry
-    ) -> bool | None:
+    ) -> Compared | None:
         """Return whether a file came back as the server has it; None where that says nothing."""
+        is_same = self._is_same(repository, record, path, listed)
+        if is_same is None:
+            return None
+        size_bytes = listed.size_bytes or 0
+        return Compared(path=printable(path), size_bytes=size_bytes, is_same=is_same)
+
+    def _is_same(
+        self, repository: Repository, record: RunRecord, path: bytes, listed: ServerEntry
+    ) -> bool | None:
         snapshot_id = record.snapshot_id or ""
         try:
             entry = _stored(repository, snapshot_id, path)
@@ -101,7 +98,7 @@ class Looking:
         folder = b""
         while entries := self._list(folder):
             entry = chance.choice(entries)
-            path = b"/".join(filter(None, (folder, entry.name)))
+            path = entry.path_in(folder)
             if entry.kind != "folder":
                 is_small = (entry.size_bytes or 0) <= MOST_BYTES_OF_FILE
                 return path, entry if entry.kind == "file" and is_small else None
