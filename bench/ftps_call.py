@@ -9,15 +9,13 @@ The server is at 127.0.0.1, and its port, user, password and authorities stand i
 environment: FTPS_PORT, FTPS_USER, FTPS_PASSWORD, FTPS_AUTHORITIES (a file).
 """
 
-import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import unstoppable_engine as engine
 
-from bench.engine_call import KEY, cpu_seconds
+from bench.engine_call import backup, timed
 
 
 def source(path: str, connections: int) -> engine.Ftps:
@@ -33,26 +31,15 @@ def source(path: str, connections: int) -> engine.Ftps:
     )
 
 
-def backup(folder: Path, read: engine.Ftps) -> engine.BackupSummary:
-    repository = engine.Repository.open(
-        cold=str(folder / "cold"), hot=str(folder / "hot"), key=KEY, pins=None, mode="append"
-    )
-    return repository.backup(read, run_id="bench", started_at_seconds=int(time.time()))
-
-
 def main() -> None:
     """Do what the arguments say and tell what it took."""
     repository, path, connections, *unchanged = sys.argv[1:]
     read = source(path, int(connections))
-    wall, cpu = time.perf_counter(), cpu_seconds()
-    summary = backup(Path(repository), read)
-    taken = {"wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}
-    if summary.tags:
-        sys.exit(f"the backup is {summary.tags}: {summary.issues[:3]}")
+    cold, hot = Path(repository, "cold"), Path(repository, "hot")
+    summary = timed(lambda: backup(cold, hot, read))
     read_files = summary.files_total - summary.files_unchanged
     if unchanged and read_files > summary.files_total / 1000:
         sys.exit(f"the backup read {read_files} of {summary.files_total} files")
-    print(json.dumps(taken))
 
 
 if __name__ == "__main__":
