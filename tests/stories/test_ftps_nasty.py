@@ -9,6 +9,7 @@ import pytest
 import unstoppable_engine as engine
 
 from tests.servers.ftps import KINDS, Pyftpd
+from tests.servers.ftps_server import Options
 from tests.servers.nasty import make_nasty
 from tests.stories.rows import DOCUMENT
 from tests.stories.site import Site
@@ -125,11 +126,12 @@ def table() -> list[list[str]]:
     return [cells[0], *cells[2:]]
 
 
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_server_does_to_a_nasty_tree_what_the_table_says(tmp_path, served, serve, kind):
+def test_a_server_does_to_a_nasty_tree_what_the_table_says(tmp_path, served, serve, kind, tls):
     # Thousands of files more show nothing more; a pipe halts pyftpdlib.
     make_nasty(served, without=("many", "pipes") if kind is Pyftpd else ("many",))
-    site = Site(tmp_path, serve(kind))
+    site = Site(tmp_path, serve(kind, Options(tls=(tls,))))
 
     summary = site.backup()
 
