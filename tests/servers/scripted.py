@@ -188,7 +188,9 @@ class Talk:
             self.say(f"213 {len(b''.join(self.server.files[argument]()))}")
         elif command == "EPSV":
             self.say(f"229 here (|||{self.listen()}|)")
-        elif command in {"MLSD", "RETR"} and self._listener:
+        elif command in {"MLSD", "RETR"} and not self._listener:
+            self.say("425 nobody came")
+        elif command in {"MLSD", "RETR"}:
             content = self.content(command, argument)
             if content is None:
                 self.say("550 there is none")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import unstoppable_engine as engine
 
 from tests.servers.scripted import Content, Talk, Twist, as_usual
 from tests.stories.faulty import (
@@ -370,3 +371,17 @@ def test_files_that_nobody_takes_yet_do_not_keep_a_folder_from_being_listed(faul
     ended = run(site, connections=1)
 
     assert ended.as_told() == (0, set())
+
+
+def test_a_server_that_closes_its_port_before_it_says_no_is_heard(faulty):
+    port, file = When("EPSV"), When("RETR")
+    refusing = all_of(when(port, dead_port), when(file, say("550 not for you")))
+    site = faulty.site(refusing)
+    visit = engine.FtpsVisit(site.source())
+
+    with pytest.raises(engine.SourceUnavailable) as raised:
+        visit.read("hit/file", 1_000_000)
+
+    assert str(raised.value) == (
+        'cannot read hit/file: cannot read it: the server says "550 not for you"'
+    )

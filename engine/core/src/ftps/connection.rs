@@ -25,6 +25,9 @@ use crate::control::Control;
 /// What bulk questions may be on their way; more fill the buffers of some servers.
 const MOST_ASKED: usize = 100;
 
+/// By then a server has said what it decided already.
+const SOON: Duration = Duration::from_secs(5);
+
 /// A connection that is encrypted.
 pub type Secure = StreamOwned<ClientConnection, Socket>;
 
@@ -337,6 +340,14 @@ impl Connection {
         self.replies.allow(most_bytes);
         let reply = self.reply();
         self.replies.allow(LONGEST_REPLY_BYTES);
+        reply
+    }
+
+    /// The next reply, if it is there soon.
+    pub(super) fn soon_reply(&mut self) -> Result<Reply, Fault> {
+        let usual = self.channel.sock.wait_at_most(SOON.min(self.limits.idle));
+        let reply = self.reply();
+        self.channel.sock.wait_at_most(usual);
         reply
     }
 

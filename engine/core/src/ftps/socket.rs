@@ -50,6 +50,11 @@ impl Socket {
         self.began = Instant::now();
     }
 
+    /// From now on the server may be silent for so long; returns for how long it might before.
+    pub fn wait_at_most(&mut self, idle: Duration) -> Duration {
+        std::mem::replace(&mut self.idle, idle)
+    }
+
     /// From now on `control` says when to stop.
     pub fn attend(&mut self, control: &Arc<Control>) {
         self.control = control.clone();

@@ -96,7 +96,10 @@ impl Connection {
             true => self.send_together(&[command, b"EPSV"])?,
             false => self.send(&[command])?,
         }
-        let mut socket = self.dial(address)?;
+        let mut socket = match self.dial(address) {
+            Ok(socket) => socket,
+            Err(fault) => return Err(self.not_taken(fault, asks_ahead)?),
+        };
         let (tls, hello) = self.begin_handshake()?;
         let greeted = socket.write_all(&hello);
         let began = self.reply()?;
@@ -114,6 +117,15 @@ impl Connection {
         let _ = channel.conn.write_tls(&mut channel.sock);
         drop(channel);
         self.finish(taken, asks_ahead)
+    }
+
+    /// Why nobody took a data connection. A server that does not give something closes its port,
+    /// and may do so before anybody comes: then it says why.
+    fn not_taken(&mut self, fault: Fault, asks_ahead: bool) -> Result<Fault, Fault> {
+        match self.soon_reply() {
+            Ok(reply) if (500..600).contains(&reply.code) => self.refused(&reply, asks_ahead),
+            _ => Ok(fault),
+        }
     }
 
     /// Why a transfer did not begin.
