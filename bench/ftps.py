@@ -128,9 +128,11 @@ def peers() -> Peers:
 def build(*examples: str) -> list[str]:
     """Return the paths of programs of engine/core/examples."""
     manifest = str(HERE.parent / "engine/Cargo.toml")
-    cargo = ("cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", manifest)
-    subprocess.run((*cargo, *(f"--example={name}" for name in examples)), check=True)
     target = os.environ.get("CARGO_TARGET_DIR", str(HERE.parent / "engine/target"))
+    cargo = (str(HERE.parent / "packaging/cargo"), "build", "--quiet", "--release", "--locked")
+    wanted = (f"--example={name}" for name in examples)
+    environment = {**os.environ, "CARGO_TARGET_DIR": target}
+    subprocess.run((*cargo, "--manifest-path", manifest, *wanted), check=True, env=environment)
     return [f"{target}/release/examples/{name}" for name in examples]
 
 
