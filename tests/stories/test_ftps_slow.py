@@ -3,9 +3,12 @@
 import os
 import time
 
+import pytest
+import unstoppable_engine as engine
+
 from tests.servers.scripted import Content, Talk
 from tests.stories.faulty import a_file, listed, run
-from tests.stories.site import Site
+from tests.stories.site import Site, found
 from unstoppable.domain.outcome import Outcome
 
 NAMES = [f"{number:02}" for number in range(8)]
@@ -54,3 +57,26 @@ def test_a_pipe_that_the_server_takes_for_a_file_is_one_issue(tmp_path, served, 
     assert [(issue.kind, issue.path) for issue in summary.issues] == [("unreadable", b"pipe")]
     assert "the server said nothing for 1 seconds" in summary.issues[0].message
     assert (site.restored(summary) / "file").read_text() == "content\n"
+
+
+def test_a_source_comes_no_faster_than_it_may(tmp_path, served, pyftpd):
+    for name in NAMES[:4]:
+        (served / name).write_bytes(os.urandom(100_000))
+    site = Site(tmp_path / "site", pyftpd)
+    began = time.monotonic()
+
+    summary = site.backup(site.source(bytes_per_second=100_000))
+
+    assert 3 < time.monotonic() - began < 20
+    assert found(site.restored(summary)) == found(served)
+
+
+def test_a_run_that_keeps_a_pace_ends_when_it_may(tmp_path, served, pyftpd):
+    (served / "file").write_bytes(bytes(1_000_000))
+    site = Site(tmp_path / "site", pyftpd)
+    began = time.monotonic()
+
+    with pytest.raises(engine.SourceUnavailable, match="max_seconds=2"):
+        site.backup(site.source(bytes_per_second=8192, max_seconds=2))
+
+    assert time.monotonic() - began < 10

@@ -20,6 +20,7 @@ pub mod key;
 mod known;
 mod links;
 pub mod object;
+pub mod pace;
 pub mod process;
 pub mod rebuild;
 pub mod repository;

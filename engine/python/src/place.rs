@@ -1,11 +1,12 @@
 //! Where cold lies, and a source, as Python says it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use pyo3::prelude::*;
 use unstoppable_engine_core::{
     backup::SourcePlace,
     ftps::{Limits as FtpsLimits, Server, Trust},
+    pace::Pace,
     source::ftps::{Bounds, FtpsPlace, USUAL_REREAD},
     storage::{
         cold::ColdPlace,
@@ -96,7 +97,8 @@ impl Ftps {
     #[pyo3(signature = (
         host, path, *, user, password, port=21, authorities=None, pin=None, allow_private=false,
         connections=8, reread_seconds=None, connect_seconds=None, idle_seconds=None,
-        patience_seconds=None, max_files=None, max_bytes=None, max_seconds=None
+        patience_seconds=None, max_files=None, max_bytes=None, max_seconds=None,
+        bytes_per_second=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the Python interface")]
     fn new(
@@ -116,6 +118,7 @@ impl Ftps {
         max_files: Option<u64>,
         max_bytes: Option<u64>,
         max_seconds: Option<u64>,
+        bytes_per_second: Option<u64>,
     ) -> Self {
         let seconds = |given: Option<u64>, usual| given.map_or(usual, Duration::from_secs);
         let (usual, most) = (FtpsLimits::default(), Bounds::default());
@@ -123,6 +126,7 @@ impl Ftps {
             connect: seconds(connect_seconds, usual.connect),
             idle: seconds(idle_seconds, usual.idle),
             patience: seconds(patience_seconds, usual.patience),
+            pace: Arc::new(Pace::new(bytes_per_second)),
             ..usual
         };
         let bounds = Bounds {

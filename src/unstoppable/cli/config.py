@@ -16,7 +16,6 @@ from unstoppable.domain import amounts
 from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.ftps import pin_text
 from unstoppable.domain.outlook_errors import FileIsThere
-from unstoppable.domain.s3 import bandwidth_text
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import write_new
 from unstoppable.secrets.reference import InFile
@@ -125,7 +124,8 @@ def _text(name: str, value: object) -> str:
 
 _FORMS: dict[str, Callable[[Any], str]] = {
     "UNSTOPPABLE_MAX_SHRINK": "{}%".format,
-    "UNSTOPPABLE_S3_BANDWIDTH": bandwidth_text,
+    "UNSTOPPABLE_S3_BANDWIDTH": amounts.bandwidth_text,
+    "UNSTOPPABLE_SOURCE_BANDWIDTH": amounts.bandwidth_text,
     "UNSTOPPABLE_SOURCE_PIN": pin_text,
     "UNSTOPPABLE_SOURCE_REREAD": "{}d".format,
     "UNSTOPPABLE_SOURCE_MAX_BYTES": amounts.written,

@@ -95,6 +95,7 @@ class Configuration:
                 max_files=given.source_max_files,
                 max_bytes=given.source_max_bytes,
                 max_runtime_hours=given.source_max_runtime,
+                bytes_per_second=given.source_bandwidth,
             ),
             password=Password(name=SOURCE_PASSWORD, secret=secret),
         )

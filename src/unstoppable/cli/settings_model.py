@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from unstoppable.cli import settings_values as values
-from unstoppable.domain import ftps, s3
+from unstoppable.domain import amounts, ftps, s3
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
@@ -103,6 +103,15 @@ class Settings(BaseModel):
             example="4",
         ),
     ] = 8
+    source_bandwidth: Annotated[
+        int | None,
+        BeforeValidator(lambda value: amounts.bandwidth(str(value))),
+        Told(
+            "How many bytes per second come from the server at most, such as `20 MiB/s`.",
+            default="no limit",
+            example="20 MiB/s",
+        ),
+    ] = None
     source_reread: Annotated[
         int,
         BeforeValidator(lambda value: values.whole(value, "d", "30d")),
@@ -255,7 +264,7 @@ class Settings(BaseModel):
     ] = 8
     s3_bandwidth: Annotated[
         int | None,
-        BeforeValidator(lambda value: s3.bandwidth(str(value))),
+        BeforeValidator(lambda value: amounts.bandwidth(str(value))),
         Told(
             "How many bytes per second go to and from the server at most, such as `20 MiB/s`.",
             default="no limit",

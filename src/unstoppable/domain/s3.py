@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
-from unstoppable.domain import amounts
 from unstoppable.domain.secret import Secret
 from unstoppable.domain.storage_errors import CredentialInvalid
 
@@ -19,8 +18,6 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
 _LONGEST_PREFIX = 512
 """A server takes 1024 for the whole name of an object."""
-_LEAST_BYTES_PER_SECOND = 8 * 2**10
-"""Slower than this, no pack would arrive before its deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,22 +137,6 @@ def region(text: str) -> str:
     if not _REGION.fullmatch(text):
         raise ValueError(f"'{text}' is not a region such as eu-central-1")
     return text
-
-
-def bandwidth(text: str) -> int:
-    """Return bytes per second, written such as `20 MiB/s`; raises ValueError with a sentence."""
-    bytes_per_second = amounts.parse(text.strip().removesuffix("/s"))
-    if bytes_per_second is None:
-        raise ValueError(f"'{text}' is not a bandwidth such as 20 MiB/s")
-    if bytes_per_second < _LEAST_BYTES_PER_SECOND:
-        raise ValueError(f"'{text}' is less than 8 KiB/s: no backup would come to an end")
-    return bytes_per_second
-
-
-def bandwidth_text(bytes_per_second: int) -> str:
-    """Return a bandwidth as it may be written, in the largest unit that is exact."""
-    text = amounts.written(bytes_per_second)
-    return text if text.isdigit() else f"{text}/s"
 
 
 def _refuse_user(text: str) -> None:

@@ -110,6 +110,7 @@ def server(source: FtpsSource, password: str | None = None) -> unstoppable_engin
         max_files=access.max_files,
         max_bytes=access.max_bytes,
         max_seconds=access.max_runtime_hours * _HOUR_SECONDS,
+        bytes_per_second=access.bytes_per_second,
     )
 
 

@@ -81,6 +81,7 @@ def test_a_typo_in_the_environment_is_told(path, monkeypatch):
         ("UNSTOPPABLE_SOURCE_PIN=sha256/x", "is not a pin"),
         ("UNSTOPPABLE_SOURCE_REREAD=0d", "is not a number such as 30d"),
         ("UNSTOPPABLE_SOURCE_CONNECTIONS=33", "from 1 to 32"),
+        ("UNSTOPPABLE_SOURCE_BANDWIDTH=1 KiB/s", "less than 8 KiB/s"),
         ("UNSTOPPABLE_HOT=s3://bucket/prefix", "only UNSTOPPABLE_COLD may be one"),
         ("UNSTOPPABLE_COLD=s3://Bucket", "'Bucket' is no name of a bucket"),
         ("UNSTOPPABLE_COLD=s3://bucket/a/../b", "'..' in the prefix is not made of"),

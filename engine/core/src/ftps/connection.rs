@@ -4,7 +4,8 @@ use std::{
     io::{self, Write},
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustls::{
@@ -17,7 +18,7 @@ use super::{
     greeting::{Greeted, greet, name_of, next_reply, shown_certificate},
     reply::{LONGEST_REPLY_BYTES, Reply, ReplyReader, port, shown},
     session,
-    socket::Socket,
+    socket::{Socket, TICK},
     trust::pin_of,
 };
 use crate::control::Control;
@@ -99,7 +100,7 @@ impl Connection {
             configuration,
             name,
             peer: address,
-            limits: *limits,
+            limits: limits.clone(),
             control: control.clone(),
             features: Vec::new(),
             greeting: greeting.words(),
@@ -349,6 +350,19 @@ impl Connection {
         let reply = self.reply();
         self.channel.sock.wait_at_most(usual);
         reply
+    }
+
+    /// So many bytes came: wait until they have had their time, where there is a pace to keep.
+    pub(super) fn keep_pace(&self, bytes: usize) -> Result<(), Fault> {
+        let began = Instant::now();
+        let until = began + self.limits.pace.take(bytes, began);
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            if self.control.is_ending() {
+                return Err(Fault::new(Class::Cancelled, "the run ends"));
+            }
+            thread::sleep(left.min(TICK));
+        }
+        Ok(())
     }
 
     /// How long the server may be silent.

@@ -22,6 +22,7 @@ mod trust;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    sync::Arc,
     time::Duration,
 };
 
@@ -34,6 +35,8 @@ pub use self::{
     transfer::{Ending, Sink},
     trust::Trust,
 };
+
+use crate::pace::Pace;
 
 /// A server, who one is there, and why it is believed.
 #[derive(Clone)]
@@ -53,7 +56,7 @@ pub struct Server {
 }
 
 /// How long a server may take, and how much it may say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// To open a connection.
     pub connect: Duration,
@@ -63,6 +66,8 @@ pub struct Limits {
     pub patience: Duration,
     /// Of one folder.
     pub listing_bytes: usize,
+    /// How fast what files and folders hold may come, over all connections together.
+    pub pace: Arc<Pace>,
 }
 
 impl Default for Limits {
@@ -72,6 +77,7 @@ impl Default for Limits {
             idle: Duration::from_mins(1),
             patience: Duration::from_mins(10),
             listing_bytes: 256 * 1024 * 1024,
+            pace: Arc::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::control::Control;
 
 /// How often a wait looks whether the run ends.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
 /// TLS reads 4 KiB at a time; a system call for each would take as long as everything else.
 const BUFFER_BYTES: usize = 64 * 1024;
 

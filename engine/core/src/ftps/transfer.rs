@@ -176,10 +176,11 @@ impl Connection {
         }
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut bytes = 0;
-        let mut pace = Pace::new(self.idle());
+        let mut flow = Flow::new(self.idle());
         loop {
-            let (count, is_clean) = fill(&mut buffer, channel, &mut pace)?;
+            let (count, is_clean) = fill(&mut buffer, channel, &mut flow)?;
             bytes += count as u64;
+            self.keep_pace(count)?;
             sink(buffer.get(..count).unwrap_or_default())?;
             if let Some(is_clean) = is_clean {
                 return Ok((bytes, is_clean));
@@ -222,7 +223,7 @@ impl Connection {
 fn fill(
     buffer: &mut [u8],
     channel: &mut Secure,
-    pace: &mut Pace,
+    flow: &mut Flow,
 ) -> Result<(usize, Option<bool>), Fault> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -231,7 +232,7 @@ fn fill(
         match channel.read(rest) {
             Ok(0) => return Ok((filled, Some(true))),
             Ok(count) => {
-                pace.note(count as u64, began.elapsed())?;
+                flow.note(count as u64, began.elapsed())?;
                 filled += count;
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -244,13 +245,13 @@ fn fill(
 }
 
 /// How fast data comes, without the time that it takes to be stored.
-struct Pace {
+struct Flow {
     most_waited: Duration,
     waited: Duration,
     bytes: u64,
 }
 
-impl Pace {
+impl Flow {
     /// In so much time of waiting, some must come.
     fn new(most_waited: Duration) -> Self {
         Self { most_waited, waited: Duration::ZERO, bytes: 0 }
@@ -287,17 +288,17 @@ mod tests {
 
     #[test]
     fn data_that_comes_a_byte_at_a_time_is_given_up() {
-        let mut pace = Pace::new(seconds(60));
+        let mut flow = Flow::new(seconds(60));
 
-        let lasted = (1..1000).find(|_| pace.note(1, seconds(1)).is_err()).unwrap();
+        let lasted = (1..1000).find(|_| flow.note(1, seconds(1)).is_err()).unwrap();
 
         assert_eq!(lasted, 61);
     }
 
     #[test]
     fn slow_data_comes_to_its_end() {
-        let mut pace = Pace::new(seconds(60));
+        let mut flow = Flow::new(seconds(60));
 
-        assert!((0..1000).all(|_| pace.note(LEAST_BYTES / 50, seconds(1)).is_ok()));
+        assert!((0..1000).all(|_| flow.note(LEAST_BYTES / 50, seconds(1)).is_ok()));
     }
 }

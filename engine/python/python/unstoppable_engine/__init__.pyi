@@ -127,7 +127,8 @@ class Ftps:
     Opening a connection takes `connect_seconds` at most (20), silence `idle_seconds` (60); a server
     that does nothing it is asked is given up after `patience_seconds` (600).  What is more than
     `max_files` (10 million, folders too), `max_bytes` (16 TiB) or `max_seconds` (a day) makes the
-    snapshot incomplete.
+    snapshot incomplete.  What files and folders hold comes no faster than `bytes_per_second`, over
+    all connections together; by default as fast as it can.
     """
 
     def __new__(
@@ -149,6 +150,7 @@ class Ftps:
         max_files: int | None = None,
         max_bytes: int | None = None,
         max_seconds: int | None = None,
+        bytes_per_second: int | None = None,
     ) -> Self: ...
 
 @final

@@ -81,7 +81,7 @@ impl FtpsSource {
         let place = Place {
             server: place.server.clone(),
             address,
-            limits: place.limits,
+            limits: place.limits.clone(),
             bounds: place.bounds,
             root,
             most_connections: place.most_connections,

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use opendal::Buffer;
 use tokio::time::{Sleep, sleep};
 
-use super::pace::Pace;
+use crate::pace::Pace;
 
 /// What is sent at a time while there is a pace to keep.
 const PACED_BYTES: usize = 64 * 1024;

@@ -12,7 +12,7 @@
 mod address;
 mod body;
 mod fault;
-mod pace;
+mod pause;
 mod transport;
 
 use std::{

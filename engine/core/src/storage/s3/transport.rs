@@ -20,11 +20,12 @@ use super::{
     address::{Limits, S3Address},
     body::PacedBody,
     fault::{Fault, Refusal},
-    pace::{self, Pace},
+    pause::pause,
 };
 use crate::{
     control::Control,
     error::{Error, ErrorKind, Result},
+    pace::Pace,
     storage::LARGEST_OBJECT_BYTES,
     workers::lock,
 };
@@ -137,7 +138,7 @@ impl Shared {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let pause = pace::pause(next).max(fault.retry_after().unwrap_or_default());
+            let pause = pause(next).max(fault.retry_after().unwrap_or_default());
             if !fault.may_pass() || !self.has_patience(began, pause) || self.wait(pause).await {
                 return Err(fault);
             }
