@@ -85,6 +85,7 @@ PORT_ONCE = "a data connection that fails once: 425, 522, a dead port"
 PORT_EACH = "a data connection that fails each time"
 HALF = "half a file that is called complete each time"
 STARTS = "a server that is done before it begins: no reply 150"
+FULL = "a server that is full when a run begins: 421"
 TOO_MANY = (
     "more connections than the server bears: 421 or 530 at the beginning, once one was let in"
 )
@@ -113,6 +114,15 @@ CASES = [
         "a reply that is not encrypted", reading(times=2), say("500 OOPS: child died", plain=True)
     ),
     Case(GARBLED, reading(), later(say("500 OOPS", plain=True)), "not encrypted", idle_seconds=20),
+    Case(FULL, lambda: When("GREETING", times=2), say("421 too many of you")),
+    Case(FULL, asked("PASS", times=1), say("421 too many of you")),
+    Case(
+        "a server that stays full",
+        lambda: When("GREETING"),
+        say("421 too many of you"),
+        'says "421 too many of you"; for more than 2 seconds',
+        patience_seconds=2,
+    ),
     Case(TOO_MANY, lambda: When("GREETING", after=1), say("421 too many of you")),
     Case(TOO_MANY, asked("PASS", after=1), say("421 too many of you")),
     Case(TOO_MANY, asked("PASS", after=1), say("530 too many of you")),

@@ -1,6 +1,6 @@
 //! What can go wrong with a server, by what is done about it.
 
-use std::io;
+use std::{io, time::Duration};
 
 use super::reply::{NoReply, Reply};
 
@@ -87,6 +87,13 @@ impl Fault {
     pub fn no_reply(doing: &str, error: &NoReply) -> Self {
         let message = format!("cannot {doing}: the server does not speak FTP, it says {}", error.0);
         Self::new(Class::Stale, message)
+    }
+
+    /// It was the same for so long.
+    #[must_use]
+    pub fn after(self, patience: Duration) -> Self {
+        let seconds = patience.as_secs();
+        Self { message: format!("{}; for more than {seconds} seconds", self.message), ..self }
     }
 
     /// Whether another connection is needed after it.

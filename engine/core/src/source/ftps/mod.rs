@@ -4,6 +4,7 @@ mod bounds;
 mod doubts;
 mod explain;
 mod listings;
+mod pauses;
 mod pool;
 mod reading;
 mod same;
@@ -18,12 +19,13 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::Path,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use self::bounds::Bounds;
 pub use self::visit::{Visit, pin};
 use self::{
+    pauses::{Pauses, rest},
     pool::{Place, Pool},
     reading::FtpsFile,
     walk::Walk,
@@ -99,9 +101,28 @@ fn enter(
     control: &Arc<Control>,
 ) -> std::result::Result<(Connection, Vec<u8>, IpAddr), Fault> {
     let address = place.server.locate()?;
-    let mut first = Connection::open(&place.server, address, &place.limits, control)?;
+    let mut first = let_in(place, address, control)?;
     let root = root_path(&mut first, &place.path)?;
     Ok((first, root, address))
+}
+
+/// Log in. A server that is full may have room later.
+fn let_in(
+    place: &FtpsPlace,
+    address: IpAddr,
+    control: &Arc<Control>,
+) -> std::result::Result<Connection, Fault> {
+    let (began, mut pauses) = (Instant::now(), Pauses::default());
+    loop {
+        let fault = match Connection::open(&place.server, address, &place.limits, control) {
+            Err(fault) if fault.class == Class::Capacity => fault,
+            result => return result,
+        };
+        if began.elapsed() > place.limits.patience {
+            return Err(fault.after(place.limits.patience));
+        }
+        rest(pauses.next(), || control.is_ending());
+    }
 }
 
 /// The folder without a slash at its end, if one can enter it.

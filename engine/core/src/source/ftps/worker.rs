@@ -2,8 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustic_core::jiff::Timestamp;
@@ -11,6 +10,7 @@ use rustic_core::jiff::Timestamp;
 use super::{
     doubts::Doubt,
     explain::{explain, has_grown},
+    pauses::{Pauses, rest},
     pool::{Pool, Task},
     reading::{Reading, ended},
     same::is_fresh_for,
@@ -19,8 +19,6 @@ use crate::ftps::{Class, Connection, Fault, path::join};
 
 /// How often something that may pass is tried.
 const MOST_ATTEMPTS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// One connection, and the thread that uses it.
 pub struct Worker {
@@ -32,7 +30,7 @@ pub struct Worker {
 struct Tries {
     failed: u32,
     garbled: u32,
-    pause: Duration,
+    pauses: Pauses,
 }
 
 impl Worker {
@@ -145,7 +143,7 @@ impl Worker {
         &mut self,
         mut doing: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut tries = Tries { failed: 0, garbled: 0, pause: FIRST_PAUSE };
+        let mut tries = Tries { failed: 0, garbled: 0, pauses: Pauses::default() };
         loop {
             match self.with_connection(&mut doing) {
                 Ok(done) => {
@@ -185,14 +183,11 @@ impl Worker {
             Class::Silent if self.is_patient() => tries.again(fault),
             Class::Capacity if self.pool.shrink() => Err(fault),
             Class::Capacity | Class::Unreachable if self.is_patient() => {
-                self.rest(tries.pause);
-                tries.pause = (tries.pause * 2).min(LONGEST_PAUSE);
+                self.rest(tries.pauses.next());
                 Ok(())
             }
             Class::Silent | Class::Capacity | Class::Unreachable => {
-                let seconds = self.pool.place.limits.patience.as_secs();
-                let message = format!("{}; for more than {seconds} seconds", fault.message);
-                Err(self.stop(Fault { message, ..fault }))
+                Err(self.stop(fault.after(self.pool.place.limits.patience)))
             }
         }
     }
@@ -232,10 +227,7 @@ impl Worker {
     }
 
     fn rest(&self, pause: Duration) {
-        let until = Instant::now() + pause;
-        while Instant::now() < until && !self.pool.is_ending() {
-            thread::sleep(Duration::from_millis(100));
-        }
+        rest(pause, || self.pool.is_ending());
     }
 }
 
