@@ -18,12 +18,12 @@ WRITTEN = ("snapshots/*", "index/*", "data/*")
 class Acme:
     """Alice's machine, whose cold is a bucket; each role has an access key of its own."""
 
-    def __init__(self, machine: Machine, server: S3Server) -> None:
+    def __init__(self, machine: Machine, server: S3Server, source: str = "") -> None:
         self.machine, self.server = machine, server
         self.writer, self.reader = server.user("writer"), server.user("reader")
         server.bucket(BUCKET, self.rights(WRITTEN))
-        machine.extra = server.place(COLD)
-        made = machine.run("init", str(machine.data), settings=OPERATOR.settings)
+        machine.extra |= server.place(COLD)
+        made = machine.run("init", source or str(machine.data), settings=OPERATOR.settings)
         assert made.returncode == 0, made.stderr
         # From here on the settings file alone says everything, with the writer's credential.
         machine.extra = {}

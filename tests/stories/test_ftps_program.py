@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.ftps import Proftpd, Vsftpd
 from tests.servers.ftps_server import FtpsServer, Options
+from tests.stories.acme import Acme
 from tests.stories.site import fill, found
 from tests.stories.world import DEADLINE_SECONDS, Machine
 
@@ -58,6 +59,26 @@ def test_one_line_sets_it_up_and_all_comes_back(customer, ftps):
     assert customer.last_run()["counts"]["bytes_read"] == 0
     assert found(back) == found(ftps.root)
     assert PASSWORD not in made.stdout + made.stderr
+
+
+def test_a_bucket_keeps_what_a_server_has_and_its_writer_may_write_alone(alice, s3, ftps):
+    fill(ftps.root)
+    acme = Acme(known_to(alice, ftps), s3, ftps.url)
+
+    acme.done("backup")
+    unchanged = alice.last_run()["counts"]
+    (ftps.root / "a").write_text("changed\n")
+    (ftps.root / "empty").unlink()
+    (ftps.root / "a.txt").rename(ftps.root / "z.txt")
+    acme.done("backup")
+    changed = alice.last_run()["counts"]
+    back = alice.root / "back"
+    acme.done("restore", "--to", str(back), credential=acme.reader)
+
+    assert (unchanged["bytes_read"], unchanged["files_new"]) == (0, 0)
+    assert (changed["files_changed"], changed["files_new"]) == (1, 1)
+    assert found(back) == found(ftps.root)
+    assert acme.done("check", "--read-data", "all", credential=acme.reader).startswith("whole: ")
 
 
 def test_each_command_tells_of_the_server(customer, ftps):
