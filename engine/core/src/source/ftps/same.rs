@@ -135,11 +135,13 @@ mod tests {
 
     #[test]
     fn what_was_written_while_it_was_read_is_read_again() {
-        for ahead in [-2, 0, 1, 3600, FURTHEST_ZONE_SECONDS] {
+        let kiritimati = 14 * 3600;
+        for ahead in [-2, 0, 1, 3600, kiritimati] {
             assert!(!holds(READ_AT + ahead, 5, READ_AT + ahead, 0), "{ahead}");
         }
         assert!(holds(READ_AT - 3, 5, READ_AT - 3, 0));
-        assert!(holds(READ_AT + DAY, 5, READ_AT + DAY, 0), "nobody's clock: it was set so");
+        let beyond = READ_AT + kiritimati + 1;
+        assert!(holds(beyond, 5, beyond, 0), "nobody's clock: it was set so");
     }
 
     #[test]
@@ -148,6 +150,21 @@ mod tests {
         node.meta.ctime = None;
 
         assert!(!sameness(0, 0).holds(&node, b"a", 5, Moment(READ_AT - DAY)));
+    }
+
+    #[test]
+    fn a_link_of_that_length_is_no_file() {
+        let mut node = earlier(READ_AT - DAY);
+        node.node_type = NodeType::from_link("other".as_ref());
+
+        assert!(!sameness(0, 0).holds(&node, b"a", 5, Moment(READ_AT - DAY)));
+    }
+
+    #[test]
+    fn what_is_never_to_be_trusted_is_read_each_time() {
+        let always = Sameness { reread: Duration::ZERO, ..sameness(0, 0) };
+
+        assert!(!always.holds(&earlier(READ_AT - DAY), b"a", 5, Moment(READ_AT - DAY)));
     }
 
     #[test]
