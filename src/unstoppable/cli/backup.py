@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from unstoppable.cli import output, records
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.proof import prove
 from unstoppable.cli.settings import load
@@ -43,8 +43,7 @@ def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink:
       10 no repository    11 skipped, another run is going on
       12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     if dry_run:
         return _rehearse(session, configuration, accept_shrink=accept_shrink)
     return run_now(session, configuration, accept_shrink=accept_shrink)

@@ -4,7 +4,7 @@
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import load
 from unstoppable.domain.bucket import (
@@ -74,14 +74,16 @@ def bucket() -> None:
 
 
 @bucket.command(cls=Speaking)
+@resource_argument
 @click.option("--role", type=click.Choice([str(role) for role in Role]), help="This policy alone.")
 @_principal_option
 @_days_option
 @_mode_option
 @click.pass_obj
-def plan(
+def plan(  # noqa: PLR0913 - one for each option
     session: Session,
     *,
+    asked: str | None,
     role: str | None,
     principals: tuple[tuple[Role, str], ...],
     locked_days: int,
@@ -98,7 +100,7 @@ def plan(
     Exit codes:
       0 printed    2 wrong usage, or cold is a folder
     """
-    place = _place(load(session.env_file))
+    place = _place(load(session.env_file, asked))
     if role is not None:
         output.document(identity_policy(Role(role), place))
         return 0
@@ -117,14 +119,16 @@ def plan(
 
 
 @bucket.command(cls=Speaking)
+@resource_argument
 @_principal_option
 @_days_option
 @_mode_option
 @click.option("--dry-run", is_flag=True, help="Look at the bucket and tell what it lacks.")
 @click.pass_obj
-def create(
+def create(  # noqa: PLR0913 - one for each option
     session: Session,
     *,
+    asked: str | None,
     principals: tuple[tuple[Role, str], ...],
     locked_days: int,
     mode: str,
@@ -144,7 +148,7 @@ def create(
     Exit codes:
       0 as planned    1 failed    2 wrong usage    3 something of the plan is lacking
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     place = _reached(configuration)
     wanted = _plan(place.place, principals, locked_days, mode)
     if dry_run:
@@ -164,6 +168,7 @@ def create(
 
 
 @bucket.command(cls=Speaking)
+@resource_argument
 @_principal_option
 @_days_option
 @_mode_option
@@ -174,9 +179,10 @@ def create(
     help="Try with the access key of the settings what this role may do, and what it must not.",
 )
 @click.pass_obj
-def check(
+def check(  # noqa: PLR0913 - one for each option
     session: Session,
     *,
+    asked: str | None,
     principals: tuple[tuple[Role, str], ...],
     locked_days: int,
     mode: str,
@@ -195,7 +201,7 @@ def check(
     Exit codes:
       0 as it should be    1 something is not, or failed    2 wrong usage
     """
-    place = _reached(load(session.env_file))
+    place = _reached(load(session.env_file, asked))
     if role is not None:
         return _try(session, place, Role(role))
     return _tell_differences(session, _plan(place.place, principals, locked_days, mode), place)

@@ -8,7 +8,6 @@ from unstoppable.cli import output
 from unstoppable.cli.command import (
     Session,
     Speaking,
-    check_resource,
     complete_with,
     resource_argument,
 )
@@ -65,9 +64,8 @@ def check(session: Session, *, asked: str | None, percent: int | None) -> int:
       0 whole    1 damaged, or failed    2 wrong usage    10 no repository
       12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     resource = configuration.resource
-    check_resource(asked, resource)
     part = None if percent is None else part_of_day(percent, datetime.now(UTC))
     repository = open_to_read(configuration)
     with stoppable() as cancel, showing("checked", cancel) as watch:

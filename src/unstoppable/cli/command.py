@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unstoppable.domain.at import LATEST
-from unstoppable.domain.errors import ResourceUnknown
-from unstoppable.domain.names import ResourceName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,9 +104,3 @@ at_option = click.option(
     shell_complete=complete_at,
 )
 """Which snapshot."""
-
-
-def check_resource(asked: str | None, configured: ResourceName) -> None:
-    """Raise ResourceUnknown or NameInvalid unless the resource is the configured one."""
-    if asked is not None and ResourceName.parse(asked) != configured:
-        raise ResourceUnknown(asked=asked, configured=configured)

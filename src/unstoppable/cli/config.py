@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.config_check import check
 from unstoppable.cli.configuration import PREFIX, Configuration
 from unstoppable.cli.settings import load
@@ -79,8 +79,25 @@ def _told(told: "Told") -> dict[str, object]:
 
 
 @config.command(cls=Speaking)
+def schema() -> int:
+    """Print the JSON schema of a customer's file, for editors.
+
+    Example:
+      unstoppable config schema > customer.schema.json
+
+    Exit codes:
+      0 printed    2 wrong usage
+    """
+    from unstoppable.cli.customer_model import CustomerFile
+
+    output.document(CustomerFile.model_json_schema())
+    return 0
+
+
+@config.command(cls=Speaking)
+@resource_argument
 @click.pass_obj
-def show(session: Session) -> int:
+def show(session: Session, *, asked: str | None) -> int:
     """Show every setting and where it comes from; no secret is shown.
 
     Example:
@@ -91,7 +108,7 @@ def show(session: Session) -> int:
     """
     from unstoppable.cli.settings_model import NAMES
 
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     rows = [(name, *_value_and_origin(configuration, name)) for name in NAMES]
     if session.is_json:
         output.document({name: {"value": value, "origin": origin} for name, value, origin in rows})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from unstoppable.domain import errors
+from unstoppable.domain.customer_errors import CustomerKeyMissing
 from unstoppable.domain.ftps import FtpsAccess, FtpsFolder, FtpsSource, Password
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.names import ResourceName
@@ -29,7 +30,8 @@ KEYS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.R
 S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
 SOURCE_PASSWORD = "UNSTOPPABLE_SOURCE_PASSWORD"  # noqa: S105 - the name of a setting
 ENVIRONMENT = "the environment"
-_S3_KEY_ID = "UNSTOPPABLE_S3_ACCESS_KEY_ID"
+_S3 = "UNSTOPPABLE_S3_"
+_S3_KEY_ID = f"{_S3}ACCESS_KEY_ID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Given:
 
     value: str | Secret
     origin: str
+    written: str = ""
+    """What it is called there, where that is not the setting's own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class Configuration:
     settings: "Settings"
     given: Mapping[str, Given]
     env_file: Path
+    customer_file: Path | None = None
+    """Where there are many customers, the file of the one that this is about."""
     has_file: bool
     """Whether the settings file was there when it was read."""
     only_in_environment: tuple[str, ...]
@@ -55,7 +61,14 @@ class Configuration:
     @property
     def pins_file(self) -> Path:
         """Where pins are kept: beside the settings."""
+        if self.customer_file is not None:
+            return self.customer_file.with_suffix(".pins.json")
         return self.env_file.with_name("pins.json")
+
+    def called(self, name: str) -> str:
+        """Return what a setting is called where it is set."""
+        given = self.given.get(name)
+        return (given and given.written) or name
 
     @property
     def resource(self) -> ResourceName:
@@ -70,7 +83,8 @@ class Configuration:
         """
         source = self.settings.source
         if source is None:
-            raise errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=self.env_file)
+            missing = errors.SettingMissing(name="UNSTOPPABLE_SOURCE", env_file=self.env_file)
+            raise self._missing("source", missing)
         if isinstance(source, FtpsFolder):
             return self._server(source)
         for field, folder in self.own_folders.items():
@@ -83,7 +97,7 @@ class Configuration:
     def _server(self, place: FtpsFolder) -> FtpsSource:
         given = self.settings
         missing = PasswordMissing(name=SOURCE_PASSWORD, source=place, env_file=self.env_file)
-        secret = given.source_password or NotGiven(missing)
+        secret = given.source_password or NotGiven(self._missing("password", missing))
         return FtpsSource(
             place=place,
             access=FtpsAccess(
@@ -97,8 +111,14 @@ class Configuration:
                 max_runtime_hours=given.source_max_runtime,
                 bytes_per_second=given.source_bandwidth,
             ),
-            password=Password(name=SOURCE_PASSWORD, secret=secret),
+            password=Password(name=self.called(SOURCE_PASSWORD), secret=secret),
         )
+
+    def _missing(self, key: str, missing: errors.UnstoppableError) -> errors.UnstoppableError:
+        """Return what is said of a setting that is not there."""
+        if self.customer_file is None:
+            return missing
+        return CustomerKeyMissing(key=key, resource=self.resource, path=self.customer_file)
 
     @property
     def is_on_server(self) -> bool:
@@ -122,7 +142,7 @@ class Configuration:
         place, key_id = self.settings.cold, self.settings.s3_access_key_id
         if isinstance(place, Path):
             return place
-        named = None if key_id is None else Literal(key_id)
+        named = Literal(key_id) if isinstance(key_id, str) else key_id
         return S3Cold(
             place=place,
             access=self.s3_access,
@@ -134,7 +154,9 @@ class Configuration:
 
     def _credential(self, name: str, secret: Secret | None, place: S3Prefix) -> Credential:
         missing = CredentialMissing(name=name, cold=place, env_file=self.env_file)
-        return Credential(name=name, secret=secret or NotGiven(missing))
+        key = name.removeprefix(_S3).lower()
+        secret = secret or NotGiven(self._missing(key, missing))
+        return Credential(name=self.called(name), secret=secret)
 
     @property
     def s3_access(self) -> S3Access:
@@ -168,7 +190,7 @@ class Configuration:
             if name in self.given:
                 secret = self.given[name].value
                 if not isinstance(secret, str):
-                    return Key(name=name, kind=kind, secret=secret)
+                    return Key(name=self.called(name), kind=kind, secret=secret)
         return None
 
     @property
@@ -184,7 +206,8 @@ class Configuration:
     def refuse_lost_key(self) -> None:
         """Raise KeyLost where pins tell that a repository was made with the key that is missing."""
         if pins_file.find(self.pins_file, self.resource) is not None:
-            raise KeyLost(name="UNSTOPPABLE_KEY", env_file=self.env_file, resource=self.resource)
+            lost = KeyLost(name="UNSTOPPABLE_KEY", env_file=self.env_file, resource=self.resource)
+            raise self._missing("repository_key", lost)
 
     def installation(self, key: Key | None = None) -> Installation:
         """Return what a run needs; `key` stands in for one that is not set.
@@ -194,7 +217,8 @@ class Configuration:
         key = self.key or key
         if key is None:
             self.refuse_lost_key()
-            raise errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=self.env_file)
+            missing = errors.SettingMissing(name="UNSTOPPABLE_KEY", env_file=self.env_file)
+            raise self._missing("repository_key", missing)
         return Installation(
             resource=self.resource,
             hot=self.settings.hot,

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from unstoppable.cli import entries, output
-from unstoppable.cli.command import Session, Verbatim, at_option, check_resource, resource_argument
+from unstoppable.cli.command import Session, Verbatim, at_option, resource_argument
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import interruptible
@@ -42,8 +42,7 @@ def dump(session: Session, *, path: str, asked: str | None, at: str, to: Path | 
       3 partial: something is not in the archive    10 no repository
       12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     with interruptible(configuration.resource):
         repository = open_to_read(configuration)
         snapshot = choose_snapshot(repository, at, configuration.resource)

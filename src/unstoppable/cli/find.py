@@ -6,7 +6,6 @@ from unstoppable.cli import entries, output
 from unstoppable.cli.command import (
     Session,
     Speaking,
-    check_resource,
     complete_at,
     resource_argument,
 )
@@ -38,8 +37,7 @@ def find(session: Session, *, pattern: str, asked: str | None, at: str | None) -
       0 searched    1 failed    2 wrong usage    3 partial: something could not be read
       10 no repository    12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     with interruptible(configuration.resource):
         repository = open_to_read(configuration)
         if at is None:

@@ -3,7 +3,7 @@
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import RepositoryDamaged
@@ -37,9 +37,8 @@ def rebuild(session: Session, *, asked: str | None, dry_run: bool) -> int:
       0 rebuilt    1 cold is damaged, or failed    2 wrong usage    10 no repository
       11 skipped, a run is going on    12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     resource = configuration.resource
-    check_resource(asked, resource)
     with stoppable() as cancel, showing("verified", cancel) as watch:
         found = rebuild_hot(configuration.installation(), watch, dry_run=dry_run)
     output.issues(found.issues, found.issue_count)

@@ -4,7 +4,7 @@ import click
 
 from unstoppable import engine
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.settings import load
 from unstoppable.cli.sheet import sheet
 from unstoppable.runner import pins_file
@@ -16,8 +16,9 @@ def key() -> None:
 
 
 @key.command(cls=Speaking)
+@resource_argument
 @click.pass_obj
-def fingerprint(session: Session) -> int:
+def fingerprint(session: Session, *, asked: str | None) -> int:
     """Show the name of the repository's key, which is no secret.
 
     Example:
@@ -26,7 +27,7 @@ def fingerprint(session: Session) -> int:
     Exit codes:
       0 shown    1 failed    2 wrong usage    12 broken pins file
     """
-    installation = load(session.env_file).installation()
+    installation = load(session.env_file, asked).installation()
     pins = pins_file.find(installation.pins_file, installation.resource)
     repository_key = installation.key.of_repository(installation.places(pins))
     name = engine.fingerprint(repository_key, installation.resource)

@@ -5,7 +5,7 @@ import os
 import click
 
 from unstoppable.cli import entries
-from unstoppable.cli.command import Session, Speaking, at_option, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, at_option, resource_argument
 from unstoppable.cli.opening import choose_snapshot, open_to_read
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import interruptible
@@ -29,8 +29,7 @@ def ls(session: Session, *, asked: str | None, at: str, path: str) -> int:
       0 listed    1 failed    2 wrong usage    3 partial: something could not be read
       10 no repository    12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     with interruptible(configuration.resource):
         repository = open_to_read(configuration)
         snapshot = choose_snapshot(repository, at, configuration.resource)

@@ -12,7 +12,6 @@ from unstoppable.cli.command import (
     Session,
     Speaking,
     at_option,
-    check_resource,
     complete_folder,
     resource_argument,
 )
@@ -76,9 +75,8 @@ def restore(session: Session, **options: Unpack[_Options]) -> int:
       0 restored    1 failed    2 wrong usage    3 partial: some paths are not as they were
       10 no repository    12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, options["asked"])
     resource = configuration.resource
-    check_resource(options["asked"], resource)
     _refuse_own_folders(options["to"], configuration)
     standing = look(options["to"])
     repository = open_to_read(configuration)

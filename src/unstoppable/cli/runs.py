@@ -3,7 +3,7 @@
 import click
 
 from unstoppable.cli import output, records
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.settings import load
 from unstoppable.runner import lane
 from unstoppable.runner.journal import Journal
@@ -31,9 +31,8 @@ def runs(session: Session, *, asked: str | None, last: int) -> int:
     Exit codes:
       0 listed    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     resource, settings = configuration.resource, configuration.settings
-    check_resource(asked, resource)
     found = Journal(settings.state).runs(resource, limit=last)
     if session.is_json:
         output.document([records.as_document(record) for record in found])

@@ -14,7 +14,7 @@ from unstoppable.cli.calling import (
     installed_callers,
     who_calls,
 )
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import load
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
@@ -48,9 +48,8 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
     Exit codes:
       0 nothing was due, or it succeeded    else those of `unstoppable backup`
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     resource, journal = configuration.resource, Journal(configuration.settings.state)
-    check_resource(asked, resource)
     moment, failed = now(), False
     try:
         found = what_is_due(journal, resource, configuration.schedule, moment)
@@ -77,8 +76,7 @@ def show(session: Session, *, asked: str | None) -> int:
     Exit codes:
       0 shown    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     coming = _coming(configuration)
     last = Journal(configuration.settings.state).last_slot(configuration.resource, until=now())
     if session.is_json:

@@ -4,11 +4,11 @@
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unstoppable.cli import env_file
+from unstoppable.cli import customer_file, customers, env_file
 from unstoppable.cli.configuration import (
     ENVIRONMENT,
     KEYS,
@@ -20,9 +20,16 @@ from unstoppable.cli.configuration import (
     Given,
 )
 from unstoppable.domain import errors, ftps
+from unstoppable.domain.customer_errors import (
+    CustomerKeyInvalid,
+    OneOrMany,
+    ResourceNotNamed,
+    ResourceNotThere,
+)
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.keys import parse_key
-from unstoppable.domain.s3 import credential
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.s3 import SCHEME, credential
 from unstoppable.secrets.reference import InFile, Literal, read_private, refuse_unsafe
 
 if TYPE_CHECKING:
@@ -32,6 +39,14 @@ if TYPE_CHECKING:
 _SECRETS = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD})
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
+_OF_ONE = frozenset(
+    {
+        *KEYS,
+        SOURCE_PASSWORD,
+        *(PREFIX + name for name in ("SOURCE", "SOURCE_PIN", "CUSTOMER", "RESOURCE")),
+    }
+)
+"""Settings of one resource alone."""
 _LARGEST_CERTIFICATES_BYTES = 2**20
 
 
@@ -45,37 +60,120 @@ class Reading:
     """Settings whose value nobody knows because of a fault; the configuration has a default."""
 
 
-def load(named: Path | None, *, may_be_missing: bool = False) -> Configuration:
-    """Return the settings of the environment and, where it is silent, of the settings file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What was read of every resource."""
+
+    all: tuple[Reading, ...]
+    """In the order of their names."""
+    broken: Mapping[str, tuple[errors.UnstoppableError, ...]] = field(default_factory=dict)
+    """Customers of which nothing can be used, and why."""
+    customers: Path | None = None
+    """The folder of their files; None where the settings file is of one resource alone."""
+
+
+_SHOWN = 5
+
+
+def load(
+    named: Path | None, asked: str | None = None, *, may_be_missing: bool = False
+) -> Configuration:
+    """Return the settings of one resource: of the environment and the settings file.
 
     A file that nobody named may be missing; with `may_be_missing` a named one as well.
+    Where there are many customers, `asked` says which resource, and its customer's file goes
+    before both.
     Raises the errors of settings, each naming the place and the setting.
     """
-    found = read(named, may_be_missing=may_be_missing)
+    found = choose(read_all(named, may_be_missing=may_be_missing), asked)
     if found.faults:
         raise found.faults[0]
     return found.configuration
 
 
-def read(named: Path | None, *, may_be_missing: bool = False) -> Reading:
+def read(named: Path | None, asked: str | None = None) -> Reading:
     """Return the same settings as `load`, as far as they can be read, and every fault of them."""
+    return choose(read_all(named), asked)
+
+
+def choose(found: Readings, asked: str | None) -> Reading:
+    """Return what was read of one resource.
+
+    Raises ResourceUnknown, ResourceNotThere, ResourceNotNamed, or the fault of its customer.
+    """
+    if found.customers is None:
+        [only] = found.all
+        configured = only.configuration.resource
+        if asked is not None and ResourceName.parse(asked) != configured:
+            raise errors.ResourceUnknown(asked=asked, configured=configured)
+        return only
+    names = {str(reading.configuration.resource): reading for reading in found.all}
+    if asked is None:
+        if len(names) == 1 and not found.broken:
+            return found.all[0]
+        if not names:
+            raise next(iter(found.broken.values()))[0]
+        raise ResourceNotNamed(resources=_named(names))
+    wanted = ResourceName.parse(asked)
+    if asked in names:
+        return names[asked]
+    if wanted.customer in found.broken:
+        raise found.broken[wanted.customer][0]
+    nearest = difflib.get_close_matches(asked, names, n=1, cutoff=0)
+    raise ResourceNotThere(asked=asked, nearest="".join(nearest), folder=found.customers)
+
+
+def _named(names: Iterable[str]) -> str:
+    first = list(names)
+    more = f" and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
+    return ", ".join(first[:_SHOWN]) + more
+
+
+def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
+    """Return the settings of every resource, as far as they can be read, and every fault."""
     reader = _Reader()
     path = env_file.locate(named)
     in_environment = reader.environment()
     in_file = reader.file(path, may_be_missing=may_be_missing or not env_file.is_named(named))
     reader.unknown -= in_environment.keys()
     given = {**(in_file or {}), **in_environment}
-    settings = reader.settings(given)
-    return Reading(
-        configuration=Configuration(
-            settings=settings,
-            given=given,
-            env_file=path,
-            has_file=in_file is not None,
-            only_in_environment=_lacking(in_environment, in_file or {}),
+    common = Configuration(
+        settings=reader.settings(given),
+        given=given,
+        env_file=path,
+        has_file=in_file is not None,
+        only_in_environment=_lacking(in_environment, in_file or {}),
+    )
+    folder, files = customers.files(path)
+    if not files:
+        return Readings(all=(reader.reading(common),))
+    reader.refuse_one_of_many(given, folder)
+    found = [customer_file.read(file) for file in files]
+    readings = [
+        _of_customer(reader, common, customer.path, of_resource)
+        for customer in found
+        for of_resource in customer.resources.values()
+    ]
+    shared = customers.shared(reading.configuration for reading in readings)
+    return Readings(
+        all=tuple(
+            replace(reading, faults=(*reading.faults, *shared[reading.configuration.resource]))
+            for reading in readings
         ),
-        faults=tuple(reader.faults),
-        unknown=frozenset(reader.unknown),
+        broken={customer.name: customer.faults for customer in found if customer.faults},
+        customers=folder,
+    )
+
+
+def _of_customer(
+    common: "_Reader", configuration: Configuration, path: Path, given: Mapping[str, Given]
+) -> Reading:
+    reader = _Reader()
+    reader.faults, reader.unknown = list(common.faults), common.unknown - given.keys()
+    whole = {**configuration.given, **given}
+    settings = reader.settings(whole)
+    return reader.reading(
+        replace(configuration, settings=settings, given=whole, customer_file=path)
     )
 
 
@@ -132,7 +230,7 @@ class _Reader:
 
         if len(both := [name for name in KEYS if name in given]) > 1:
             reason = f"{both[0]} is set as well"
-            self._refuse(both[1], given[both[1]].origin, reason)
+            self._refuse(both[1], given[both[1]], reason)
         values: dict[str, Any] = {
             name.removeprefix(PREFIX).lower(): found.value for name, found in given.items()
         }
@@ -143,13 +241,13 @@ class _Reader:
             for fault in error.errors(include_url=False, include_input=False):
                 field = str(fault["loc"][0])
                 name = PREFIX + field.upper()
-                self._refuse(name, given[name].origin, fault["msg"].removeprefix("Value error, "))
+                self._refuse(name, given[name], fault["msg"].removeprefix("Value error, "))
                 values.pop(field)
             settings = Settings.model_validate(_default_places(values) | values)
         if settings.hot == settings.cold:
             name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
             reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"
-            self._refuse(name, given[name].origin, reason)
+            self._refuse(name, given[name], reason)
         if not isinstance(settings.cold, Path):
             self._look_at_certificates("UNSTOPPABLE_S3_CA_FILE", settings.s3_ca_file, given)
         if isinstance(settings.source, FtpsFolder):
@@ -166,9 +264,9 @@ class _Reader:
             with path.open("rb") as file:
                 refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
                 if b"-----BEGIN CERTIFICATE-----" not in file.read(_LARGEST_CERTIFICATES_BYTES):
-                    self._refuse(name, given[name].origin, f"{path} holds no certificate as PEM")
+                    self._refuse(name, given[name], f"{path} holds no certificate as PEM")
         except OSError as error:
-            self._refuse(name, given[name].origin, f"{path}: {error.strerror}")
+            self._refuse(name, given[name], f"{path}: {error.strerror}")
         except errors.FileUnsafe as error:
             self._remember(error, [name])
 
@@ -188,8 +286,24 @@ class _Reader:
                 self._remember(error, [name] if name else [])
         return resolved
 
-    def _refuse(self, name: str, origin: str, reason: str) -> None:
-        self._remember(errors.SettingInvalid(name=name, origin=origin, reason=reason), [name])
+    def reading(self, configuration: Configuration) -> Reading:
+        """Return what was read, with everything that is wrong with it."""
+        faults, unknown = tuple(self.faults), frozenset(self.unknown)
+        return Reading(configuration=configuration, faults=faults, unknown=unknown)
+
+    def refuse_one_of_many(self, given: Mapping[str, Given], folder: Path) -> None:
+        """Refuse what can be said of one resource alone, where there are customers."""
+        for name in sorted(_OF_ONE & given.keys()):
+            self.faults.append(OneOrMany(name=name, origin=given[name].origin, folder=folder))
+        cold = given.get("UNSTOPPABLE_COLD")
+        if cold is not None and str(cold.value).startswith(SCHEME):
+            reason = "a bucket is one customer's: write cold = \"s3\" into the customer's file"
+            self._refuse("UNSTOPPABLE_COLD", cold, reason)
+
+    def _refuse(self, name: str, given: Given, reason: str) -> None:
+        called, origin = given.written or name, given.origin
+        kind = CustomerKeyInvalid if given.written else errors.SettingInvalid
+        self._remember(kind(name=called, origin=origin, reason=reason), [name])
 
     def _remember(self, error: errors.UnstoppableError, unknown: Iterable[str]) -> None:
         self.faults.append(error)

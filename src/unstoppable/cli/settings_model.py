@@ -16,7 +16,7 @@ from unstoppable.domain import amounts, ftps, s3
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
-from unstoppable.secrets.reference import InFile, Literal
+from unstoppable.secrets.reference import Literal, Reference
 
 PREFIX = "UNSTOPPABLE_"
 
@@ -55,7 +55,7 @@ class Settings(BaseModel):
         ),
     ] = None
     source_password: Annotated[
-        Literal | InFile | None,
+        Literal | Reference | None,
         Told(
             "The password of the server's user.",
             default="none",
@@ -180,7 +180,7 @@ class Settings(BaseModel):
         ),
     ]
     key: Annotated[
-        Literal | InFile | None,
+        Literal | Reference | None,
         Told(
             "The root secret: 64 hexadecimal digits, or the groups of its recovery sheet as they "
             "are printed. Every repository key is derived from it. "
@@ -191,7 +191,7 @@ class Settings(BaseModel):
         ),
     ] = None
     repository_key: Annotated[
-        Literal | InFile | None,
+        Literal | Reference | None,
         Told(
             "Instead of the root secret, the key of this one repository: 128 hexadecimal digits, "
             "or their groups. Both is an error.",
@@ -230,7 +230,7 @@ class Settings(BaseModel):
         ),
     ] = None
     s3_access_key_id: Annotated[
-        str | None,
+        str | Reference | None,
         BeforeValidator(values.access_key_id),
         Told(
             "The name of the access key for the bucket. A backup needs no right to delete or "
@@ -240,7 +240,7 @@ class Settings(BaseModel):
         ),
     ] = None
     s3_secret_access_key: Annotated[
-        Literal | InFile | None,
+        Literal | Reference | None,
         Told(
             "The secret of that access key.",
             default="none",

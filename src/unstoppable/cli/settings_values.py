@@ -65,9 +65,11 @@ def size(value: object) -> int:
     return size_bytes
 
 
-def access_key_id(value: object) -> str:
-    """Return the name of an access key."""
-    text = str(value)
+def access_key_id(value: object) -> object:
+    """Return the name of an access key, or a reference to it as it is."""
+    if not isinstance(value, str):
+        return value
+    text = value
     if not re.fullmatch(r"[!-~]{1,128}", text):
         raise ValueError("it is not the name of an access key")
     return text

@@ -13,7 +13,7 @@ import click
 
 from unstoppable import engine
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import PREFIX, Configuration
 from unstoppable.cli.settings import load
 from unstoppable.domain import groups
@@ -37,6 +37,7 @@ _WEB_NAMES = frozenset({"htdocs", "httpdocs", "public_html", "wwwroot"})
 
 
 @click.command(cls=Speaking)
+@resource_argument
 @click.option(
     "--to",
     type=click.Path(path_type=Path),
@@ -46,7 +47,9 @@ _WEB_NAMES = frozenset({"htdocs", "httpdocs", "public_html", "wwwroot"})
 @click.option("--confirm", is_flag=True, help="Type groups from the paper; then the files go.")
 @click.option("--dry-run", is_flag=True, help="Tell which files would come or go; change nothing.")
 @click.pass_obj
-def sheet(session: Session, *, to: Path | None, confirm: bool, dry_run: bool) -> int:
+def sheet(
+    session: Session, *, asked: str | None, to: Path | None, confirm: bool, dry_run: bool
+) -> int:
     """Write the recovery sheet: the key, to be kept on paper.
 
     Writes recovery-sheet.html, for one page of A4, and recovery-sheet.txt, for a printer that
@@ -63,7 +66,7 @@ def sheet(session: Session, *, to: Path | None, confirm: bool, dry_run: bool) ->
     """
     if confirm and to is not None:
         raise click.UsageError("--confirm finds the files itself: no --to")
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     facts = _facts(configuration)
     owner = _owner(configuration, facts.key_fingerprint)
     if confirm:

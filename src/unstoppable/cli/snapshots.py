@@ -3,7 +3,7 @@
 import click
 
 from unstoppable.cli import output, records
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.opening import open_to_read
 from unstoppable.cli.settings import load
 from unstoppable.domain.snapshot import Snapshot
@@ -22,8 +22,7 @@ def snapshots(session: Session, *, asked: str | None) -> int:
     Exit codes:
       0 listed    1 failed    2 wrong usage    10 no repository    12 wrong key or broken pin
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     found, issues = open_to_read(configuration).snapshots()
     output.issues(issues, len(issues))
     if session.is_json:

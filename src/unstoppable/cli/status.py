@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import click
 
 from unstoppable.cli import output, records, sheet_state
-from unstoppable.cli.command import Session, Speaking, check_resource, resource_argument
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import load
 from unstoppable.cli.sheet_state import SheetState
@@ -37,8 +37,7 @@ def status(session: Session, *, asked: str | None) -> int:
     Exit codes:
       0 shown, whatever it shows    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file)
-    check_resource(asked, configuration.resource)
+    configuration = load(session.env_file, asked)
     found = _look(configuration)
     if session.is_json:
         output.document(_document(configuration, found))

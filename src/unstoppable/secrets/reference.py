@@ -1,13 +1,16 @@
 """A secret that a setting holds, or the file that holds it."""
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unstoppable.domain.customer_errors import VariableMissing
 from unstoppable.domain.errors import FileUnsafe, SecretUnreadable, UnstoppableError
 
 _LARGEST_SECRET_BYTES = 65_536
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,21 @@ class InFile:
         return read_private(self.path, name=self.name).removesuffix("\n")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InEnvironment:
+    """A secret that a variable of the environment holds."""
+
+    name: str
+    """The setting it is for."""
+    variable: str
+
+    def resolve(self) -> str:
+        """Return the secret; raises VariableMissing."""
+        if not (found := os.environ.get(self.variable)):
+            raise VariableMissing(variable=self.variable, name=self.name)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class NotGiven:
     """A secret that nobody gave; whoever needs it is told so."""
@@ -43,6 +61,27 @@ class NotGiven:
     def resolve(self) -> str:
         """Raise the error."""
         raise self.error
+
+
+Reference = InFile | InEnvironment
+
+
+def is_reference(value: object) -> bool:
+    """Return whether a value is written as a reference, a good one or not."""
+    return isinstance(value, str) and value.startswith(("env:", "file:"))
+
+
+def refer(text: str, *, name: str) -> Reference:
+    """Return what a reference names, for the setting `name`; raises ValueError with a sentence.
+
+    The text is not told: it may be the secret itself, put where its reference belongs.
+    """
+    scheme, _, rest = text.partition(":")
+    if scheme == "file" and rest.startswith("/"):
+        return InFile(name=name, path=Path(os.path.normpath(rest)))
+    if scheme == "env" and _VARIABLE.fullmatch(rest):
+        return InEnvironment(name=name, variable=rest)
+    raise ValueError("it is no reference such as file:/etc/unstoppable/acme.key or env:ACME_KEY")
 
 
 def read_private(path: Path, *, name: str) -> str:

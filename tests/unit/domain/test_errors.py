@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from unstoppable.domain import (
+    customer_errors,
     errors,
     mount_errors,
     outlook_errors,
@@ -21,6 +22,7 @@ from unstoppable.domain.outcome import ExitCode
 
 SOURCE = Path(__file__).parents[3] / "src/unstoppable"
 TREE = (
+    customer_errors,
     errors,
     mount_errors,
     outlook_errors,

@@ -1,0 +1,265 @@
+"""A customer's file, as the settings of each of its resources."""
+# ruff: noqa: PLC0415 - pydantic is imported when a file is read, so that help is quick
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unstoppable.cli.configuration import PREFIX, Given
+from unstoppable.domain import names
+from unstoppable.domain.customer_errors import (
+    CustomerFileInvalid,
+    CustomerFileUnreadable,
+    CustomerKeyInvalid,
+    CustomerKeyUnknown,
+)
+from unstoppable.domain.errors import NameInvalid, UnstoppableError
+from unstoppable.secrets.reference import Reference, is_reference, refer, refuse_unsafe
+
+if TYPE_CHECKING:
+    from unstoppable.cli.customer_model import Key
+
+SUFFIX = ".toml"
+_LARGEST_FILE_BYTES = 2**20
+_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
+_REASONS = {
+    "string_type": "it is no text in quotes",
+    "int_type": "it is no whole number",
+    "bool_type": "it is neither true nor false",
+    "list_type": "it is no list",
+    "dict_type": "it is no table",
+    "model_type": "it is no table",
+    "string_pattern_mismatch": "it is neither s3 nor folder",
+    "greater_than_equal": "it is less than 1",
+    "too_short": "it names no resource",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """What a customer's file says, as far as it can be used, and everything wrong with it."""
+
+    name: str
+    """The birth name: the file's."""
+    path: Path
+    title: str
+    """How people call the customer."""
+    reporters: tuple[str, ...]
+    resources: Mapping[str, Mapping[str, Given]]
+    """The settings of each resource that the file gives."""
+    faults: tuple[UnstoppableError, ...]
+
+
+def read(path: Path) -> Customer:
+    """Return what a customer's file says; raises nothing, faults are told in what it returns."""
+    reader = _Reader(path)
+    try:
+        reader.read()
+    except UnstoppableError as error:
+        reader.faults.append(error)
+    return Customer(
+        name=path.stem,
+        path=path,
+        title=reader.title or path.stem,
+        reporters=reader.reporters,
+        resources={} if reader.faults else reader.resources,
+        faults=tuple(reader.faults),
+    )
+
+
+class _Reader:
+    """Reads one file and remembers what is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.title = path, ""
+        self.reporters: tuple[str, ...] = ()
+        self.resources: dict[str, dict[str, Given]] = {}
+        self.faults: list[UnstoppableError] = []
+        self._lines: dict[tuple[str, ...], int] = {}
+
+    def read(self) -> None:
+        names.name(self.path.stem)
+        text = _text(self.path)
+        try:
+            said = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise CustomerFileInvalid(path=self.path, reason=error) from error
+        self._lines = lines_of(text)
+        self._refuse(said)
+        if self.faults:
+            return
+        self.title = str(said.get("name", ""))
+        self.reporters = tuple(said.get("reporters", ()))
+        for resource, table in said["resources"].items():
+            self.resources[resource] = self._resource(said, resource, table)
+
+    def _refuse(self, said: dict[str, Any]) -> None:
+        """Remember everything that has not the form of a customer's file."""
+        from pydantic import ValidationError
+
+        from unstoppable.cli.customer_model import CustomerFile
+
+        try:
+            CustomerFile.model_validate(said)
+        except ValidationError as error:
+            for fault in error.errors(include_url=False, include_input=False):
+                where = tuple(str(part) for part in fault["loc"])
+                self.faults.append(self._fault(where, fault["type"], fault["msg"]))
+        for resource in said.get("resources") or ():
+            try:
+                names.name(resource)
+            except NameInvalid as error:
+                where = ("resources", resource)
+                self._remember(where, f"{error}; {error.hint}")
+        for address in said.get("reporters") or ():
+            if not str(address).startswith("https://"):
+                self._remember(("reporters",), f"'{address}' is not an https:// address")
+
+    def _fault(self, where: tuple[str, ...], kind: str, message: str) -> UnstoppableError:
+        if kind == "missing":
+            reason = f"it holds no [{'.'.join(where)}.NAME] that says what is backed up"
+            return CustomerFileInvalid(path=self.path, reason=reason)
+        if kind == "extra_forbidden":
+            known = _known(where)
+            nearest = difflib.get_close_matches(where[-1], known, n=1, cutoff=0)[0]
+            return CustomerKeyUnknown(
+                key=_dotted(where), origin=self._origin(where), nearest=nearest
+            )
+        reason = _REASONS.get(kind, message)
+        return CustomerKeyInvalid(name=_dotted(where), origin=self._origin(where), reason=reason)
+
+    def _remember(self, where: tuple[str, ...], reason: str) -> None:
+        found = CustomerKeyInvalid(name=_dotted(where), origin=self._origin(where), reason=reason)
+        self.faults.append(found)
+
+    def _resource(
+        self, said: dict[str, Any], resource: str, table: dict[str, Any]
+    ) -> dict[str, Given]:
+        from unstoppable.cli.customer_model import OF_ANY_RESOURCE, OF_CUSTOMER, OF_RESOURCE
+
+        in_table = ("resources", resource)
+        found = dict(self._given((), said, OF_CUSTOMER))
+        found |= self._given(("defaults",), said.get("defaults", {}), OF_ANY_RESOURCE)
+        found |= self._given(in_table, table, OF_RESOURCE)
+        found |= self._schedule(said.get("defaults", {}), in_table, table)
+        found |= self._cold(said)
+        for name, value in (("CUSTOMER", self.path.stem), ("RESOURCE", resource)):
+            found[PREFIX + name] = self._said(in_table, value)
+        return found
+
+    def _given(
+        self, place: tuple[str, ...], said: Mapping[str, Any], keys: "Mapping[str, Key]"
+    ) -> Iterator[tuple[str, Given]]:
+        for key, value in said.items():
+            if (known := keys.get(key)) is None or key in {"schedule", "zone"}:
+                continue
+            where = (*place, key)
+            name = PREFIX + known.setting.upper()
+            try:
+                yield (
+                    name,
+                    self._said(
+                        where,
+                        value,
+                        is_secret=known.is_secret or (known.may_refer and is_reference(value)),
+                    ),
+                )
+            except UnstoppableError as error:
+                self.faults.append(error)
+
+    def _schedule(
+        self, defaults: Mapping[str, Any], place: tuple[str, ...], table: Mapping[str, Any]
+    ) -> dict[str, Given]:
+        """Return the schedule; its zone may stand in another table."""
+        whole = {**defaults, **table}
+        line, zone = whole.get("schedule"), whole.get("zone")
+        if line is None and zone is None:
+            return {}
+        key = "zone" if line is None else "schedule"
+        where = (*place, key) if key in table else ("defaults", key)
+        if line is None:
+            self._remember(where, "there is no schedule that it could be of")
+            return {}
+        text = line if zone is None else f"{line} {zone}"
+        return {f"{PREFIX}SCHEDULE": self._said(where, text)}
+
+    def _cold(self, said: Mapping[str, Any]) -> dict[str, Given]:
+        bucket = said.get("bucket")
+        if said.get("cold", "folder") == "s3":
+            where = ("bucket",) if bucket else ("cold",)
+            return {f"{PREFIX}COLD": self._said(where, f"s3://{bucket or self.path.stem}")}
+        if bucket:
+            self._remember(("bucket",), 'nobody reads it; write cold = "s3" beside it')
+        return {}
+
+    def _said(self, where: tuple[str, ...], value: object, *, is_secret: bool = False) -> Given:
+        origin, written = self._origin(where), _dotted(where)
+        if is_secret:
+            return Given(value=self._reference(where, str(value)), origin=origin, written=written)
+        return Given(value=_as_text(value), origin=origin, written=written)
+
+    def _reference(self, where: tuple[str, ...], text: str) -> Reference:
+        written, origin = _dotted(where), self._origin(where)
+        try:
+            return refer(text, name=f"{written} in {self.path.name}")
+        except ValueError as error:
+            raise CustomerKeyInvalid(name=written, origin=origin, reason=error) from error
+
+    def _origin(self, where: tuple[str, ...]) -> str:
+        wholes = (where[:length] for length in range(len(where), 0, -1))
+        line = next((self._lines[whole] for whole in wholes if whole in self._lines), None)
+        return f"{self.path}" if line is None else f"{self.path} line {line}"
+
+
+def lines_of(text: str) -> dict[tuple[str, ...], int]:
+    """Return the line of each table and key of a TOML file, as people write one."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = tuple(part.strip(" \t\"'") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif key := _KEY.match(line):
+            found.setdefault((*table, key[1].strip("\"'")), number)
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
+            content = file.read(_LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise CustomerFileUnreadable(path=path, cause=error.strerror) from error
+    if len(content) > _LARGEST_FILE_BYTES:
+        raise CustomerFileInvalid(path=path, reason="it is larger than 1 MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise CustomerFileInvalid(path=path, reason="it is no UTF-8 text") from error
+
+
+def _known(where: tuple[str, ...]) -> list[str]:
+    """Return the keys that may stand where an unknown one does."""
+    from unstoppable.cli.customer_model import CustomerFile, Defaults, Keep, Resource
+
+    model = {0: CustomerFile, 1: Defaults}.get(len(where) - 1, Resource)
+    return list((Keep if "keep" in where else model).model_fields)
+
+
+def _dotted(where: tuple[str, ...]) -> str:
+    return ".".join(where)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return str(value)

@@ -1,0 +1,56 @@
+"""The customers of an installation, and what two of them must not have in common."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.customer_file import SUFFIX
+from unstoppable.domain.customer_errors import BucketShared, KeyShared
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.s3 import S3Prefix
+from unstoppable.secrets.reference import InEnvironment, InFile
+
+FOLDER = "customers"
+
+
+def files(env_file: Path) -> tuple[Path, list[Path]]:
+    """Return the folder of customers beside a settings file, and their files, if any."""
+    folder = env_file.with_name(FOLDER)
+    return folder, sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[UnstoppableError]]:
+    """Return the resources that have a bucket with another customer, or a key with any other."""
+    by_bucket: dict[tuple[str, str], list[ResourceName]] = defaultdict(list)
+    by_key: dict[str, list[ResourceName]] = defaultdict(list)
+    for found in all_of_them:
+        cold = found.settings.cold
+        if isinstance(cold, S3Prefix):
+            by_bucket[str(found.settings.s3_endpoint), cold.bucket].append(found.resource)
+        if reference := _reference(found):
+            by_key[reference].append(found.resource)
+    faults: dict[ResourceName, list[UnstoppableError]] = defaultdict(list)
+    for (_, bucket), resources in by_bucket.items():
+        for one in resources:
+            others = [other.customer for other in resources if other.customer != one.customer]
+            if others:
+                with_whom = BucketShared(one=one.customer, other=others[0], bucket=bucket)
+                faults[one].append(with_whom)
+    for reference, resources in by_key.items():
+        for one in resources if len(resources) > 1 else ():
+            other = next(other for other in resources if other != one)
+            faults[one].append(KeyShared(one=one, other=other, reference=reference))
+    return faults
+
+
+def _reference(configuration: Configuration) -> str | None:
+    """Return what names the key of a repository."""
+    key = configuration.key
+    match key and key.secret:
+        case InFile(path=path):
+            return f"file:{path}"
+        case InEnvironment(variable=variable):
+            return f"env:{variable}"
+    return None

@@ -1,0 +1,80 @@
+"""What can be wrong with the files of customers."""
+
+from unstoppable.domain.errors import SettingMissing, UsageError
+
+
+class CustomerFileUnreadable(UsageError):
+    """A file that is there and cannot be read."""
+
+    sentence_form = "the customer's file {path} cannot be read: {cause}"
+    hint_form = "may this user read it?"
+
+
+class CustomerFileInvalid(UsageError):
+    """A file that is no TOML, or lacks what it needs."""
+
+    sentence_form = "the customer's file {path} cannot be used: {reason}"
+    hint_form = "correct it; `unstoppable config schema` tells what it may hold"
+
+
+class CustomerKeyUnknown(UsageError):
+    """A key nobody reads, most likely a typo."""
+
+    sentence_form = "unknown key {key} in {origin}"
+    hint_form = "did you mean {nearest}? `unstoppable config schema` tells every key"
+
+
+class CustomerKeyInvalid(UsageError):
+    """A value that cannot be used."""
+
+    sentence_form = "{name} in {origin} cannot be used: {reason}"
+    hint_form = "correct it; `unstoppable config schema` tells what it may hold"
+
+
+class CustomerKeyMissing(SettingMissing):
+    """A key that this command needs."""
+
+    sentence_form = "{key} of {resource} is not in {path}"
+    hint_form = "write it there; `unstoppable config schema` tells what it may hold"
+
+
+class OneOrMany(UsageError):
+    """Settings of one resource, and files of customers beside them."""
+
+    sentence_form = "{name} in {origin} is of one resource alone, and {folder} holds customers"
+    hint_form = "move what it says into a customer's file, or the files of customers elsewhere"
+
+
+class BucketShared(UsageError):
+    """Two customers with one bucket: each could read and hide what is the other's."""
+
+    sentence_form = "customers {one} and {other} have one bucket, {bucket}"
+    hint_form = "give each a bucket of its own, `unstoppable bucket plan` tells how"
+
+
+class KeyShared(UsageError):
+    """Two repositories with one key: who knows one of them reads both."""
+
+    sentence_form = "{one} and {other} have one key, {reference}"
+    hint_form = "give each a key of its own: each repository's is derived from its own name"
+
+
+class VariableMissing(UsageError):
+    """A reference to a variable that is not there."""
+
+    sentence_form = "{name} is to be read from the variable {variable}, which is not set"
+    hint_form = "set it for whoever runs the program, or refer to a file: file:/PATH"
+
+
+class ResourceNotNamed(UsageError):
+    """A command about one resource, and there are several."""
+
+    sentence_form = "which resource?"
+    hint_form = "name one of {resources}"
+
+
+class ResourceNotThere(UsageError):
+    """A resource that no customer's file has."""
+
+    sentence_form = "there is no resource {asked}"
+    hint_form = "did you mean {nearest}? the files of customers are in {folder}"
