@@ -137,11 +137,23 @@ def test_the_tab_key_completes(typist, shell, keys, words):
     assert "Traceback" not in shown
 
 
+def test_resources_of_customers_are_completed(typist):
+    settings = typist.home / "configuration/.env"
+    (settings.parent / "customers").mkdir(parents=True)
+    settings.touch(0o600)
+    for customer, resources in {"acme": ("www", "mail"), "blue": ("www",)}.items():
+        tables = "".join(f"[resources.{name}]\nsource = '/x'\n" for name in resources)
+        (settings.parent / f"customers/{customer}.toml").write_text(tables)
+    (settings.parent / "customers/cyan.toml").write_text("nonsense")
+
+    assert fish_completes(typist, "unstoppable backup ac") == ["acme/mail", "acme/www"]
+
+
 def test_fish_completes_too(typist):
     (typist.home / "my letters").mkdir()
 
     assert fish_completes(typist, "unstoppable resto") == ["restore"]
-    assert fish_completes(typist, "unstoppable config ") == ["check", "generate", "show"]
+    assert fish_completes(typist, "unstoppable config ") == ["check", "generate", "schema", "show"]
     assert fish_completes(typist, "unstoppable backup --acc") == ["--accept-shrink"]
     assert fish_completes(typist, "unstoppable init home/my") == ["home/my letters/"]
     told = subprocess.run(

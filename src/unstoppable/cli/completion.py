@@ -1,6 +1,7 @@
 """`unstoppable completion`, and what is completed."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import click
@@ -59,14 +60,31 @@ def answer(command: click.Command, instruction: str) -> int:
 
 
 def resources(named: Path | None, incomplete: str) -> list[CompletionItem]:
-    """Return the configured resource if it begins like that; nothing where it is not known."""
+    """Return the configured resources that begin like that; nothing where none is known."""
+    _, files = env_file.customers(env_file.locate(named))
+    found = _of_customers(files) if files else _of_one(named)
+    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+
+def _of_customers(files: list[Path]) -> list[str]:
+    """Return the names that files of customers have, without looking at anything else in them."""
+    found = []
+    for path in files:
+        try:
+            tables = tomllib.loads(path.read_text()).get("resources", {})
+        except (OSError, ValueError):
+            continue
+        found += [f"{path.stem}/{resource}" for resource in tables]
+    return sorted(found)
+
+
+def _of_one(named: Path | None) -> list[str]:
     try:
         lines, _ = env_file.read(env_file.locate(named))
         words = [_setting(name, lines) for name in ("UNSTOPPABLE_CUSTOMER", "UNSTOPPABLE_RESOURCE")]
-        found = str(ResourceName(customer=words[0], resource=words[1]))
+        return [str(ResourceName(customer=words[0], resource=words[1]))]
     except UnstoppableError:
         return []
-    return [CompletionItem(found)] if found.startswith(incomplete) else []
 
 
 def _setting(name: str, lines: dict[str, env_file.Line]) -> str:

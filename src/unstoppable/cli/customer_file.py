@@ -24,7 +24,6 @@ from unstoppable.secrets.reference import Reference, is_reference, refer, refuse
 if TYPE_CHECKING:
     from unstoppable.cli.customer_model import Key
 
-SUFFIX = ".toml"
 _LARGEST_FILE_BYTES = 2**20
 _TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")

@@ -2,23 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.customer_file import SUFFIX
 from unstoppable.domain.customer_errors import BucketShared, KeyShared
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.secrets.reference import InEnvironment, InFile
-
-FOLDER = "customers"
-
-
-def files(env_file: Path) -> tuple[Path, list[Path]]:
-    """Return the folder of customers beside a settings file, and their files, if any."""
-    folder = env_file.with_name(FOLDER)
-    return folder, sorted(folder.glob(f"*{SUFFIX}"))
 
 
 def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[UnstoppableError]]:

@@ -30,6 +30,12 @@ def locate(named: Path | None) -> Path:
     return chosen.absolute()
 
 
+def customers(path: Path) -> tuple[Path, list[Path]]:
+    """Return the folder of customers beside a settings file, and their files, if any."""
+    folder = path.with_name("customers")
+    return folder, sorted(folder.glob("*.toml"))
+
+
 def is_named(named: Path | None) -> bool:
     """Return whether somebody asked for a settings file, so that its absence is an error."""
     return bool(named or os.environ.get(ENV_FILE))

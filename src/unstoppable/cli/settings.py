@@ -144,7 +144,7 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
         has_file=in_file is not None,
         only_in_environment=_lacking(in_environment, in_file or {}),
     )
-    folder, files = customers.files(path)
+    folder, files = env_file.customers(path)
     if not files:
         return Readings(all=(reader.reading(common),))
     reader.refuse_one_of_many(given, folder)
