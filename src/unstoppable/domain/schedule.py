@@ -123,6 +123,8 @@ class Due:
     """Those that came while a run was at work."""
     missed: tuple[datetime, ...] = ()
     """Those that came while nobody looked, but the newest."""
+    waited: tuple[datetime, ...] = ()
+    """Those whose turn did not come before the next one."""
 
 
 def due(slots: Iterable[datetime], at_work: Iterable[Span]) -> Due:

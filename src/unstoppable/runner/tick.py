@@ -45,12 +45,16 @@ def record_skipped(journal: Journal, resource: ResourceName, found: Due, moment:
     """Record the slots that nobody serves any more; raises JournalUnusable or FolderUnusable."""
     missed = [_skipped(resource, slot, moment, _MISSED) for slot in found.missed]
     overlapped = [_skipped(resource, slot, moment, _OVERLAPPED) for slot in found.overlapped]
-    if missed or overlapped:
-        journal.write(*missed, *overlapped)
+    waited = [_skipped(resource, slot, moment, _WAITED) for slot in found.waited]
+    if missed or overlapped or waited:
+        journal.write(*missed, *overlapped, *waited)
 
 
 _MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%d %H:%M} UTC"
 _OVERLAPPED = "skipped: a run of {resource} was still at work at {slot:%Y-%m-%d %H:%M} UTC"
+_WAITED = (
+    "skipped: others were at work from {slot:%Y-%m-%d %H:%M} UTC until {resource} was due again"
+)
 
 
 def _skipped(resource: ResourceName, slot: datetime, moment: datetime, form: str) -> RunRecord:

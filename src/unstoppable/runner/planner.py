@@ -1,0 +1,160 @@
+"""Who is backed up next: customers beside each other, one customer's resources one by one."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.schedule import TICK, Due, Schedule
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.tick import due_without_journal, record_skipped, what_is_due
+
+_LOOKED_AHEAD = timedelta(days=366 * 5)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Running(Protocol):
+    """A run that somebody started."""
+
+    def poll(self) -> int | None:
+        """Return its exit code once it has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lane:
+    """What runs of a customer."""
+
+    resource: ResourceName
+    slot: datetime
+    running: Running
+
+
+class Planner:
+    """Starts runs when they are due, as long as somebody calls `step`.
+
+    Its memory is the journal's: another one, or the same one after a crash, goes on as it would.
+    The lane of a customer, which each run takes itself, decides; here it is only foreseen, so that
+    a slot whose turn has not come yet waits, and is told as skipped when the next one of its
+    resource comes.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        start: Callable[[ResourceName, datetime], Running],
+        *,
+        most_at_once: int,
+        complain: Callable[[UnstoppableError], None],
+    ) -> None:
+        self._journal, self._start, self._complain = journal, start, complain
+        self._most_at_once = most_at_once
+        self._schedules: Mapping[ResourceName, Schedule] = {}
+        self._looks: list[tuple[datetime, ResourceName]] = []
+        """When somebody has to look at what, the next look first; some are out of date."""
+        self._look_at: dict[ResourceName, datetime] = {}
+        """When that is, for each."""
+        self._waiting: dict[str, dict[ResourceName, datetime]] = defaultdict(dict)
+        """Slots that are due, by customer."""
+        self._lanes: dict[str, _Lane] = {}
+        self._last: datetime | None = None
+        self.exit_codes: list[int] = []
+        """Those of the runs that ended."""
+
+    def plan(self, schedules: Mapping[ResourceName, Schedule], moment: datetime) -> None:
+        """From now on plan these; what runs goes on, and what waits and is not there is left."""
+        self._schedules = schedules
+        for slots in self._waiting.values():
+            for resource in slots.keys() - schedules.keys():
+                del slots[resource]
+        self._look_at_all(moment)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return not self._lanes and not any(self._waiting.values())
+
+    @property
+    def next_look(self) -> datetime | None:
+        """When `step` has something to do, if no run ends before."""
+        return self._looks[0][0] if self._looks else None
+
+    def running(self) -> Iterable[Running]:
+        """Return the runs that were not seen to end."""
+        return [lane.running for lane in self._lanes.values()]
+
+    def step(self, moment: datetime) -> None:
+        """See what ended, look at what may be due, and start what may start."""
+        if self._last is not None and moment < self._last - TICK:
+            # The clock was put back: slots that are said to come may have to come earlier.
+            self._look_at_all(moment)
+        self._last = moment
+        self._reap(moment)
+        while self._looks and self._looks[0][0] <= moment:
+            at, resource = heapq.heappop(self._looks)
+            if self._look_at.get(resource) == at:
+                del self._look_at[resource]
+                self._look(resource, moment)
+        self._start_waiting(moment)
+
+    def _look_at_all(self, moment: datetime) -> None:
+        self._looks = [(moment, resource) for resource in sorted(self._schedules)]
+        self._look_at = dict.fromkeys(self._schedules, moment)
+
+    def _look_later(self, resource: ResourceName, at: datetime) -> None:
+        if resource in self._schedules and at < self._look_at.get(resource, _NEVER):
+            self._look_at[resource] = at
+            heapq.heappush(self._looks, (at, resource))
+
+    def _reap(self, moment: datetime) -> None:
+        for customer, lane in list(self._lanes.items()):
+            code = lane.running.poll()
+            if code is None:
+                continue
+            del self._lanes[customer]
+            self.exit_codes.append(code)
+            # It may not have had the lane, or died before it could say anything.
+            self._look_later(lane.resource, moment + TICK)
+
+    def _look(self, resource: ResourceName, moment: datetime) -> None:
+        schedule = self._schedules[resource]
+        slots = self._waiting[resource.customer]
+        try:
+            found = self._foreseen(resource, what_is_due(self._journal, resource, schedule, moment))
+            record_skipped(self._journal, resource, found, moment)
+        except (JournalUnusable, FolderUnusable) as error:
+            self._complain(error)
+            found = due_without_journal(schedule, moment)
+        if found.run is not None:
+            slots[resource] = found.run
+        coming = next(schedule.slots(after=moment, until=moment + _LOOKED_AHEAD), None)
+        if coming is not None:
+            self._look_later(resource, coming)
+
+    def _foreseen(self, resource: ResourceName, found: Due) -> Due:
+        """Return what is due where a run of the resource is known to be at work, or to wait."""
+        lane = self._lanes.get(resource.customer)
+        if lane is not None and lane.resource == resource:
+            overlapped = (*found.overlapped, *filter(None, (found.run,)))
+            missed = tuple(slot for slot in found.missed if slot != lane.slot)
+            return Due(overlapped=tuple(s for s in overlapped if s != lane.slot), missed=missed)
+        slot = self._waiting[resource.customer].get(resource)
+        waited = tuple(missed for missed in found.missed if missed == slot)
+        missed = tuple(missed for missed in found.missed if missed != slot)
+        return replace(found, missed=missed, waited=waited)
+
+    def _start_waiting(self, moment: datetime) -> None:
+        free = [c for c, slots in self._waiting.items() if slots and c not in self._lanes]
+        first = sorted((min((slot, r) for r, slot in self._waiting[c].items())) for c in free)
+        for slot, resource in first[: max(0, self._most_at_once - len(self._lanes))]:
+            del self._waiting[resource.customer][resource]
+            try:
+                running = self._start(resource, slot)
+            except UnstoppableError as error:
+                self._complain(error)
+                self._look_later(resource, moment + TICK)
+                continue
+            self._lanes[resource.customer] = _Lane(resource=resource, slot=slot, running=running)

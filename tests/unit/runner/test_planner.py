@@ -1,0 +1,251 @@
+"""Who is backed up next, with a journal on disk and runs that end when the test says so."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from unstoppable.domain.errors import Killed, UnstoppableError
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.run import Run, RunRecord
+from unstoppable.domain.schedule import Schedule
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.planner import Planner
+
+HOURLY = Schedule.parse("0 * * * *")
+HALF_PAST = Schedule.parse("30 * * * *")
+START = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def named(text: str) -> ResourceName:
+    return ResourceName.parse(text)
+
+
+@dataclass
+class Running:
+    """A run that ends when the test says so."""
+
+    site: "Site"
+    run: Run
+    code: int | None = None
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def end(self, moment: datetime) -> None:
+        self.code = 0
+        record = RunRecord(run=self.run, ended_at=moment, outcome=Outcome.SUCCEEDED, exit_code=0)
+        self.site.journal.write(record)
+
+
+@dataclass
+class Site:
+    """A planner whose runs record that they began, as those of the program do."""
+
+    journal: Journal
+    most_at_once: int = 8
+    started: list[tuple[str, datetime]] = field(default_factory=list)
+    running: dict[str, Running] = field(default_factory=dict)
+    complaints: list[UnstoppableError] = field(default_factory=list)
+    moment: datetime = START
+    records: bool = True
+
+    def __post_init__(self) -> None:
+        self.planner = Planner(
+            self.journal,
+            self._start,
+            most_at_once=self.most_at_once,
+            complain=self.complaints.append,
+        )
+
+    def _start(self, resource: ResourceName, slot: datetime) -> Running:
+        if resource.customer == "broken":
+            raise Killed(pid=1)
+        self.started.append((str(resource), slot))
+        identity = f"{resource} {slot} {len(self.started)}"
+        run = Run(id=identity, resource=resource, slot_at=slot, started_at=self.moment, pid=1)
+        if self.records:
+            self.journal.write(RunRecord(run=run))
+        self.running[str(resource)] = Running(self, run)
+        return self.running[str(resource)]
+
+    def plan(self, **schedules: Schedule) -> None:
+        found = {named(name.replace("_", "/")): schedule for name, schedule in schedules.items()}
+        for resource in found:
+            self._was_backed_up(resource)
+        self.planner.plan(found, self.moment)
+
+    def _was_backed_up(self, resource: ResourceName) -> None:
+        slot = self.moment
+        run = Run(id=f"{resource}", resource=resource, slot_at=slot, started_at=slot, pid=1)
+        self.journal.write(
+            RunRecord(run=run, ended_at=slot, outcome=Outcome.SUCCEEDED, exit_code=0)
+        )
+
+    def until(self, hours: float) -> None:
+        """Let the minutes pass."""
+        while self.moment < at(hours):
+            self.moment += timedelta(minutes=1)
+            self.planner.step(self.moment)
+
+    def end(self, resource: str) -> None:
+        self.running.pop(resource).end(self.moment)
+        self.planner.step(self.moment)
+
+    def told(self, resource: str) -> list[tuple[datetime | None, str | None, str | None]]:
+        """Return what is recorded, oldest slot first."""
+        found = self.journal.runs(named(resource), limit=99)
+        told = [(record.run.slot_at, record.outcome, record.message) for record in found]
+        return sorted(told[:-1], key=lambda one: one[0] or START)
+
+
+@pytest.fixture
+def site(tmp_path) -> Site:
+    return Site(Journal(tmp_path / "state"))
+
+
+def test_customers_run_beside_each_other_and_one_customers_resources_one_by_one(site):
+    site.plan(acme_www=HOURLY, acme_mail=HOURLY, blue_www=HOURLY)
+
+    site.until(1)
+    assert site.started == [("acme/mail", at(1)), ("blue/www", at(1))]
+    site.end("acme/mail")
+    assert site.started[2:] == [("acme/www", at(1))]
+    site.end("acme/www")
+    site.end("blue/www")
+
+    assert site.planner.is_idle
+    assert site.planner.exit_codes == [0, 0, 0]
+
+
+def test_a_slot_of_the_resource_that_runs_is_skipped_and_recorded_at_once(site):
+    site.plan(acme_www=HOURLY)
+
+    site.until(1)
+    site.until(2)
+    skipped = site.told("acme/www")[-1]
+    site.end("acme/www")
+    site.until(3)
+
+    assert skipped[:2] == (at(2), Outcome.SKIPPED)
+    assert "still at work at 2026-11-24 02:00 UTC" in skipped[2]
+    assert site.started == [("acme/www", at(1)), ("acme/www", at(3))]
+
+
+def test_a_slot_whose_turn_never_came_is_skipped_when_the_next_one_comes(site):
+    site.plan(acme_mail=HOURLY, acme_www=HOURLY)
+
+    site.until(2)
+    [waited] = site.told("acme/www")
+    site.end("acme/mail")
+
+    assert waited[:2] == (at(1), Outcome.SKIPPED)
+    assert "others were at work from 2026-11-24 01:00 UTC" in waited[2]
+    assert site.started[-1] == ("acme/www", at(2))
+
+
+def test_no_more_run_at_once_than_may_and_who_waits_for_longest_is_first(tmp_path):
+    site = Site(Journal(tmp_path / "state"), most_at_once=1)
+    site.plan(blue_www=HOURLY, acme_www=HALF_PAST, cyan_www=HALF_PAST)
+
+    site.until(1)
+    site.end("acme/www")
+    site.end("cyan/www")
+    site.end("blue/www")
+
+    assert site.started == [("acme/www", at(0.5)), ("cyan/www", at(0.5)), ("blue/www", at(1))]
+
+
+def test_what_was_missed_is_made_up_for_once(site):
+    site.plan(acme_www=HOURLY)
+    site.moment = at(4.5)
+
+    site.until(4.6)
+
+    assert site.started == [("acme/www", at(4))]
+    assert [told[:2] for told in site.told("acme/www")[:3]] == [
+        (at(hour), Outcome.SKIPPED) for hour in (1, 2, 3)
+    ]
+
+
+def test_a_run_that_died_before_it_was_recorded_is_made_again(site):
+    site.records = False
+    site.plan(acme_www=HOURLY)
+    site.until(1)
+    site.records = True
+    site.running["acme/www"].code = 137
+
+    site.until(1.1)
+
+    assert site.started == [("acme/www", at(1))] * 2
+
+
+def test_one_that_cannot_be_started_is_told_and_tried_each_minute(site):
+    site.plan(broken_www=HOURLY)
+
+    site.until(1 + 2 / 60)
+
+    assert len(site.complaints) == 3
+
+
+def test_with_no_journal_the_slot_of_this_minute_is_run_once(site):
+    site.plan(acme_www=HOURLY)
+    site.records = False
+    site.journal.path.write_bytes(b"no journal at all" * 100)
+
+    site.until(1.5)
+    site.running["acme/www"].code = 0
+    site.until(1.9)
+
+    assert site.started == [("acme/www", at(1))]
+    assert site.complaints
+
+
+def test_a_clock_that_was_ahead_stops_nothing(site):
+    site.plan(acme_www=HOURLY)
+    site.moment = at(5)
+    site.until(5.1)
+    site.end("acme/www")
+
+    site.moment = at(1.2)
+    site.until(2)
+
+    site.end("acme/www")
+    site.until(3)
+
+    assert [slot for _, slot in site.started] == [at(5), at(1), at(3)]
+
+
+def test_with_another_plan_what_runs_goes_on_and_what_waits_is_left(site):
+    site.plan(acme_mail=HOURLY, acme_www=HOURLY)
+    site.until(1)
+    site.planner.plan({named("acme/mail"): HALF_PAST}, site.moment)
+
+    site.until(1.2)
+    site.end("acme/mail")
+    site.until(1.5)
+
+    assert site.started == [("acme/mail", at(1)), ("acme/mail", at(1.5))]
+
+
+def test_two_planners_serve_each_slot_once(tmp_path):
+    journal = Journal(tmp_path / "state")
+    one, other = Site(journal), Site(journal)
+    for site in (one, other):
+        site.plan(acme_www=HOURLY, blue_www=HALF_PAST)
+    for minute in range(1, 600):
+        moment = START + timedelta(minutes=minute)
+        for site in (one, other):
+            site.moment = moment
+            site.planner.step(moment)
+            for name in list(site.running):
+                site.end(name)
+
+    slots = sorted(one.started + other.started)
+    assert slots == sorted(set(slots))
+    assert len(slots) == 9 + 10
