@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.stories.world",
     "tests.stories.acme",
     "tests.stories.faulty",
+    "tests.stories.hoster",
     "tests.stories.lost",
     "tests.stories.mounting",
     "tests.stories.rows",

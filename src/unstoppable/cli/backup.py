@@ -28,8 +28,16 @@ from unstoppable.runner.run import back_up
     is_flag=True,
     help="However much smaller the source became, and whatever is no longer mounted in it.",
 )
+@click.option("--slot", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), hidden=True)
 @click.pass_obj
-def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink: bool) -> int:
+def backup(
+    session: Session,
+    *,
+    asked: str | None,
+    dry_run: bool,
+    accept_shrink: bool,
+    slot: datetime | None,
+) -> int:
     """Make a backup now.
 
     Stopped by Ctrl-C or SIGTERM it keeps what it has, and the next one goes on from there.
@@ -46,7 +54,7 @@ def backup(session: Session, *, asked: str | None, dry_run: bool, accept_shrink:
     configuration = load(session.env_file, asked)
     if dry_run:
         return _rehearse(session, configuration, accept_shrink=accept_shrink)
-    return run_now(session, configuration, accept_shrink=accept_shrink)
+    return run_now(session, configuration, accept_shrink=accept_shrink, slot_at=slot)
 
 
 def run_now(

@@ -1,5 +1,6 @@
 """`unstoppable schedule`."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -16,7 +17,9 @@ from unstoppable.cli.calling import (
 )
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.settings import load
+from unstoppable.cli.planning import Conductor, complain
+from unstoppable.cli.settings import Readings, choose, load, read_all, usable
+from unstoppable.cli.watch import stoppable
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.runner.journal import Journal
@@ -48,7 +51,13 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
     Exit codes:
       0 nothing was due, or it succeeded    else those of `unstoppable backup`
     """
-    configuration = load(session.env_file, asked)
+    found = read_all(session.env_file)
+    if found.customers is not None:
+        return _tick_all(session, found, asked, dry_run=dry_run)
+    return _tick_one(session, usable(choose(found, asked)), dry_run=dry_run)
+
+
+def _tick_one(session: Session, configuration: Configuration, *, dry_run: bool) -> int:
     resource, journal = configuration.resource, Journal(configuration.settings.state)
     moment, failed = now(), False
     try:
@@ -62,6 +71,39 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
     if found.run is not None:
         return run_now(session, configuration, slot_at=found.run)
     return ExitCode.FAILED if failed else ExitCode.SUCCEEDED
+
+
+def _tick_all(session: Session, found: Readings, asked: str | None, *, dry_run: bool) -> int:
+    """Run what is due of many customers, and go on while something runs."""
+    if asked is not None:
+        found = replace(found, all=(choose(found, asked),), broken={})
+    if dry_run:
+        return _rehearse_all(session, found)
+    if not found.all:
+        complain(session, found)
+        return ExitCode.USAGE
+    conductor = Conductor(session, found)
+    with stoppable() as cancel:
+        return conductor.conduct(cancel, is_over=lambda: conductor.planner.is_idle)
+
+
+def _rehearse_all(session: Session, found: Readings) -> int:
+    has_fault = complain(session, found)
+    due: dict[str, datetime | None] = {}
+    for reading in found.all:
+        configuration, moment = reading.configuration, now()
+        if not reading.faults:
+            journal, resource = Journal(configuration.settings.state), configuration.resource
+            looked = what_is_due(journal, resource, configuration.schedule, moment)
+            due[str(resource)] = looked.run
+    if session.is_json:
+        output.document([{"resource": resource, "due": slot} for resource, slot in due.items()])
+    else:
+        told = [(name, output.local(slot)) for name, slot in due.items() if slot is not None]
+        output.table(("would run", "due"), told)
+        if not told:
+            output.data("nothing is due")
+    return ExitCode.USAGE if has_fault else ExitCode.SUCCEEDED
 
 
 @schedule.command(cls=Speaking)

@@ -85,7 +85,11 @@ def load(
     before both.
     Raises the errors of settings, each naming the place and the setting.
     """
-    found = choose(read_all(named, may_be_missing=may_be_missing), asked)
+    return usable(choose(read_all(named, may_be_missing=may_be_missing), asked))
+
+
+def usable(found: Reading) -> Configuration:
+    """Return settings that are in order; raises the first of their faults."""
     if found.faults:
         raise found.faults[0]
     return found.configuration
@@ -124,7 +128,7 @@ def choose(found: Readings, asked: str | None) -> Reading:
 
 
 def _named(names: Iterable[str]) -> str:
-    first = list(names)
+    first = sorted(names)
     more = f" and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
     return ", ".join(first[:_SHOWN]) + more
 

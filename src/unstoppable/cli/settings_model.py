@@ -318,6 +318,16 @@ class Settings(BaseModel):
             example="17 2 * * * Europe/Berlin",
         ),
     ] = None
+    parallel: Annotated[
+        int | None,
+        BeforeValidator(lambda value: values.connections(value, most=values.MOST_PARALLEL)),
+        Told(
+            "How many customers are backed up at once, 1 to 99; of each customer always one "
+            "resource after the other.",
+            default="four for each core",
+            example="8",
+        ),
+    ] = None
     max_shrink: Annotated[
         int,
         BeforeValidator(values.percent),

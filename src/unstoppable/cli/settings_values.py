@@ -12,6 +12,7 @@ from unstoppable.domain.schedule import Schedule
 
 MOST_CONNECTIONS = 64
 MOST_SOURCE_CONNECTIONS = 32
+MOST_PARALLEL = 99
 
 
 def folder(value: object) -> Path:

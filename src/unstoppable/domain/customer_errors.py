@@ -1,6 +1,6 @@
 """What can be wrong with the files of customers."""
 
-from unstoppable.domain.errors import SettingMissing, UsageError
+from unstoppable.domain.errors import SettingMissing, UnstoppableError, UsageError
 
 
 class CustomerFileUnreadable(UsageError):
@@ -64,6 +64,13 @@ class VariableMissing(UsageError):
 
     sentence_form = "{name} is to be read from the variable {variable}, which is not set"
     hint_form = "set it for whoever runs the program, or refer to a file: file:/PATH"
+
+
+class RunNotStarted(UnstoppableError):
+    """The process of a run could not be made."""
+
+    sentence_form = "the backup of {resource} could not be started: {cause}"
+    hint_form = "it is tried again each minute; has the machine memory and processes left?"
 
 
 class ResourceNotNamed(UsageError):

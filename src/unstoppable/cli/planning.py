@@ -1,0 +1,112 @@
+"""Running what is due of many customers, as long as somebody wants it."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from unstoppable.cli import output
+from unstoppable.cli.command import Session
+from unstoppable.cli.settings import Readings
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.schedule import Schedule
+from unstoppable.engine import Cancel
+from unstoppable.runner.child import Child
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.planner import Planner
+from unstoppable.runner.run import now
+
+_LOOK_SECONDS = 0.25
+"""How often somebody looks whether a run has ended."""
+_PATIENCE_SECONDS = 120
+"""How long a run may take to end by itself once it was told to."""
+_WORST_FIRST = (
+    ExitCode.FAILED,
+    ExitCode.WRONG_KEY,
+    ExitCode.NO_REPOSITORY,
+    ExitCode.USAGE,
+    ExitCode.CANCELLED,
+    ExitCode.PARTIAL,
+    ExitCode.SKIPPED,
+)
+
+
+class Conductor:
+    """Starts a process for each run that is due, and ends them when it has to end itself."""
+
+    def __init__(self, session: Session, found: Readings) -> None:
+        self._session, self._env_file = session, found.all[0].configuration.env_file
+        settings = found.all[0].configuration.settings
+        self._children: set[Child] = set()
+        self._has_fault = False
+        self.planner = Planner(
+            Journal(settings.state),
+            self._start,
+            most_at_once=settings.parallel or default_parallel(),
+            complain=lambda error: output.complain(error, is_verbose=session.is_verbose),
+        )
+        self.take(found)
+
+    def take(self, found: Readings) -> None:
+        """Plan what can be planned from now on, and complain about the rest."""
+        self._has_fault = complain(self._session, found)
+        self.planner.plan(schedules(found), now())
+
+    def conduct(self, cancel: Cancel, *, is_over: Callable[[], bool]) -> int:
+        """Go on until it is over, or somebody cancels; returns the worst exit code of all runs."""
+        while not cancel.is_set():
+            self.planner.step(now())
+            if is_over():
+                return self._exit_code()
+            time.sleep(_LOOK_SECONDS)
+        self._end()
+        return ExitCode.CANCELLED
+
+    def _start(self, resource: ResourceName, slot: datetime) -> Child:
+        program = str(Path(sys.argv[0]).absolute())
+        argv = (program, "--env-file", str(self._env_file), "backup", str(resource))
+        child = Child((*argv, "--slot", slot.isoformat()), resource, output.say)
+        self._children = {child, *(other for other in self._children if other.poll() is None)}
+        return child
+
+    def _end(self) -> None:
+        """Have the runs end, and kill those that do not."""
+        left = [child for child in self._children if child.poll() is None]
+        for child in left:
+            child.stop()
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while left and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+            left = [child for child in left if child.poll() is None]
+        for child in left:
+            child.kill()
+
+    def _exit_code(self) -> int:
+        codes = {*self.planner.exit_codes, *([ExitCode.USAGE] if self._has_fault else [])}
+        if not codes - {ExitCode.SUCCEEDED}:
+            return ExitCode.SUCCEEDED
+        return next((code for code in _WORST_FIRST if code in codes), ExitCode.FAILED)
+
+
+def schedules(found: Readings) -> dict[ResourceName, Schedule]:
+    """Return when the resources are due that can be backed up."""
+    usable = [reading.configuration for reading in found.all if not reading.faults]
+    return {one.resource: one.schedule for one in usable}
+
+
+def complain(session: Session, found: Readings) -> bool:
+    """Tell everything that is wrong with the settings, each once; returns whether anything is."""
+    faults = [fault for reading in found.all for fault in reading.faults]
+    faults += [fault for of_customer in found.broken.values() for fault in of_customer]
+    told = {str(fault): fault for fault in faults}
+    for fault in told.values():
+        output.complain(fault, is_verbose=session.is_verbose)
+    return bool(told)
+
+
+def default_parallel() -> int:
+    """Return how many runs there may be at once where nobody said it."""
+    return 4 * (os.cpu_count() or 1)

@@ -1,0 +1,72 @@
+"""A hoster's machine: customers with resources, each with a repository of its own."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import unstoppable_engine as engine
+
+from tests.stories.world import Machine
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import Pins, write_pins
+
+
+@dataclass
+class Hoster:
+    """A machine whose settings file stands beside customers' files."""
+
+    machine: Machine
+    roots: dict[str, bytes] = field(default_factory=dict)
+    """The root secret of each customer, which the machine does not have."""
+
+    @property
+    def customers(self) -> Path:
+        return self.machine.env_file.parent / "customers"
+
+    def add(self, customer: str, **resources: str) -> None:
+        """Make a customer whose resources are due by these schedules, and their repositories."""
+        self.customers.mkdir(parents=True, exist_ok=True)
+        self.machine.env_file.touch(0o600)
+        root = self.roots.setdefault(customer, secrets.token_bytes(32))
+        tables, pins = [], {}
+        for resource, schedule in resources.items():
+            source = self.source(customer, resource)
+            source.mkdir(parents=True)
+            (source / "file").write_text(f"{customer}'s {resource}\n")
+            birth = engine.Birth(customer=customer, resource=resource, generation=1)
+            key = engine.derive_repository_key(root, birth)
+            key_file = self.machine.root / f"keys/{customer}-{resource}"
+            key_file.parent.mkdir(exist_ok=True)
+            key_file.write_text(key.hex())
+            key_file.chmod(0o600)
+            found = engine.create_repository(
+                cold=str(self.machine.cold / customer / resource / "g1"),
+                hot=str(self.machine.hot / customer / resource / "g1"),
+                key=key,
+                birth=birth,
+                created_at_seconds=1_790_000_000,
+            )
+            name = ResourceName(customer=customer, resource=resource)
+            pins[name] = Pins(**{field: getattr(found, field) for field in Pins.__slots__})
+            tables.append(
+                f'[resources.{resource}]\nsource = "{source}"\n'
+                f'repository_key = "file:{key_file}"\nschedule = "{schedule}"\n'
+            )
+        (self.customers / f"{customer}.toml").write_text("\n".join(tables))
+        path = self.customers / f"{customer}.pins.json"
+        path.write_text(write_pins(pins))
+        path.chmod(0o600)
+
+    def source(self, customer: str, resource: str) -> Path:
+        return self.machine.data / customer / resource
+
+    def runs(self, resource: str) -> list[tuple[str, str]]:
+        """Return outcomes and messages of a resource, oldest first."""
+        found = self.machine.asked("runs", resource)
+        return [(run["outcome"], run["message"] or "") for run in reversed(found)]
+
+
+@pytest.fixture
+def hoster(alice: Machine) -> Hoster:
+    return Hoster(alice)

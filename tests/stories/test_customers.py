@@ -1,0 +1,110 @@
+"""Many customers on one machine: each is backed up when it is due, and none stops another."""
+
+import signal
+import time
+from pathlib import Path
+
+from tests.stories.world import DEADLINE_SECONDS, stretch
+
+NEVER = "0 0 29 2 *"
+
+
+def wait_until_read(path: Path) -> None:
+    """Wait until some process has begun to read a file."""
+    until = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < until:
+        for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+            try:
+                if descriptor.readlink() == path:
+                    return
+            except OSError:
+                continue
+    raise AssertionError("nobody reads it")
+
+
+def test_what_is_due_is_backed_up_and_told_with_its_name(hoster):
+    hoster.add("acme", www=NEVER, mail=NEVER)
+    hoster.add("blue", www=NEVER)
+
+    told = hoster.machine.run("schedule", "tick")
+    again = hoster.machine.run("schedule", "tick")
+
+    assert told.returncode == 0, told.stderr
+    lines = told.stderr.splitlines()
+    for resource in ("acme/www", "acme/mail", "blue/www"):
+        source = hoster.source(*resource.split("/"))
+        assert any(line.startswith(f"{resource}: stored: {source} (1 file") for line in lines)
+        assert hoster.runs(resource) == [("succeeded", "")]
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_each_comes_back_and_no_other(hoster):
+    hoster.add("acme", www=NEVER, mail=NEVER)
+    hoster.machine.done("schedule", "tick")
+
+    back = hoster.machine.restored("acme/mail")
+    unnamed = hoster.machine.run("restore", "--to", str(hoster.machine.root / "back"))
+
+    assert (back / "file").read_text() == "acme's mail\n"
+    assert unnamed.returncode == 2
+    assert "name one of acme/mail, acme/www" in unnamed.stderr
+
+
+def test_a_customer_whose_backup_fails_or_whose_file_is_broken_stops_no_other(hoster):
+    hoster.add("acme", www=NEVER)
+    hoster.add("blue", www=NEVER)
+    hoster.add("cyan", www=NEVER)
+    (hoster.source("acme", "www") / "file").unlink()
+    hoster.source("acme", "www").rmdir()
+    (hoster.customers / "blue.toml").write_text("nonsense")
+
+    told = hoster.machine.run("schedule", "tick")
+
+    assert told.returncode == 1
+    assert "acme/www: error: " in told.stderr
+    assert "blue.toml cannot be used" in told.stderr
+    assert hoster.runs("cyan/www") == [("succeeded", "")]
+    assert hoster.runs("acme/www")[0][0] == "failed"
+
+
+def test_a_rehearsal_tells_what_is_due_and_changes_nothing(hoster):
+    hoster.add("acme", www=NEVER)
+
+    told = hoster.machine.done("schedule", "tick", "--dry-run")
+
+    assert "acme/www" in told
+    assert hoster.runs("acme/www") == []
+
+
+def test_a_tick_that_is_stopped_has_its_runs_keep_what_they_have(hoster):
+    hoster.add("acme", www=NEVER)
+    large = hoster.source("acme", "www") / "large"
+    large.touch()
+    stretch(large, gibibytes=64)
+    tick = hoster.machine.start("schedule", "tick")
+    wait_until_read(large)
+
+    tick.send_signal(signal.SIGTERM)
+    _, told = tick.communicate(timeout=60)
+
+    assert tick.returncode == 130
+    [(outcome, _)] = hoster.runs("acme/www")
+    assert outcome == "cancelled"
+    assert "acme/www: cancelled" in told
+
+
+def test_a_tick_that_is_killed_leaves_its_runs_to_end_by_themselves(hoster):
+    hoster.add("acme", www=NEVER)
+    large = hoster.source("acme", "www") / "large"
+    large.touch()
+    stretch(large, gibibytes=2)
+    tick = hoster.machine.start("schedule", "tick")
+    wait_until_read(large)
+
+    tick.kill()
+    tick.communicate()
+    until = time.monotonic() + 60
+    while time.monotonic() < until and hoster.runs("acme/www")[0][0] is None:
+        time.sleep(0.2)
+
+    assert hoster.runs("acme/www") == [("succeeded", "")]
