@@ -108,3 +108,30 @@ def test_a_tick_that_is_killed_leaves_its_runs_to_end_by_themselves(hoster):
         time.sleep(0.2)
 
     assert hoster.runs("acme/www") == [("succeeded", "")]
+
+
+def test_status_tells_first_who_needs_somebody(hoster):
+    hoster.add("acme", www=NEVER)
+    hoster.add("blue", www=NEVER)
+    hoster.machine.run("schedule", "tick")
+    well = hoster.machine.run("status")
+    (hoster.source("blue", "www") / "file").unlink()
+    hoster.source("blue", "www").rmdir()
+    hoster.machine.run("backup", "blue/www")
+    hoster.add("cyan", www=NEVER)
+
+    ill = hoster.machine.run("status")
+    one = hoster.machine.run("status", "acme/www")
+    document = hoster.machine.asked("status")
+
+    assert well.returncode == 0
+    assert well.stdout.startswith("2 of 2 last runs stored, oldest ")
+    assert "verified by a reporter: never" in well.stdout
+    assert ill.returncode == 1
+    verdict, _, *rows = ill.stdout.splitlines()
+    assert verdict == "2 of 3 need you: blue/www, cyan/www"
+    assert [row.split()[0] for row in rows] == ["blue/www", "cyan/www", "acme/www"]
+    assert "the last run failed: " in rows[0]
+    assert "it was never backed up" in rows[1]
+    assert "acme/www" in one.stdout
+    assert [found["needs"] is None for found in document["resources"]] == [False, False, True]

@@ -28,7 +28,12 @@ from unstoppable.runner.run import back_up
     is_flag=True,
     help="However much smaller the source became, and whatever is no longer mounted in it.",
 )
-@click.option("--slot", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), hidden=True)
+@click.option(
+    "--slot",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    hidden=True,
+    help="The moment it was due, from who plans.",
+)
 @click.pass_obj
 def backup(
     session: Session,

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import click
 
-from unstoppable.cli import output, records, sheet_state
+from unstoppable.cli import output, records, sheet_state, status_all
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.settings import load
+from unstoppable.cli.settings import choose, read_all, usable
 from unstoppable.cli.sheet_state import SheetState
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
@@ -29,15 +29,20 @@ class _Status:
 def status(session: Session, *, asked: str | None) -> int:
     """Show what happened last.
 
-    This is what this machine says of itself; no other one confirms it yet.
+    This is what this machine says of itself; no other one confirms it yet. Where there are many
+    customers, one sentence tells how all are, and those that need somebody are listed first.
 
     Example:
       unstoppable status
+      unstoppable status acme/www
 
     Exit codes:
-      0 shown, whatever it shows    1 failed    2 wrong usage
+      0 shown, whatever it shows    1 failed, or of many one needs somebody    2 wrong usage
     """
-    configuration = load(session.env_file, asked)
+    readings = read_all(session.env_file)
+    if readings.customers is not None and asked is None:
+        return status_all.show(session, readings)
+    configuration = usable(choose(readings, asked))
     found = _look(configuration)
     if session.is_json:
         output.document(_document(configuration, found))

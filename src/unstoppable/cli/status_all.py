@@ -1,0 +1,107 @@
+"""`unstoppable status` of many customers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from unstoppable.cli import output, records
+from unstoppable.cli.command import Session
+from unstoppable.cli.settings import Readings
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.health import Health, health
+from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.text import count, duration, printable
+from unstoppable.runner import lane
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.run import now
+
+_LOOKED_AT = 100
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A resource, or a customer of whom none is known."""
+
+    name: str
+    need: str | None
+    health: Health | None = None
+    is_running: bool = False
+
+
+def show(session: Session, found: Readings) -> int:
+    """Tell how all are, those that need somebody first; returns 1 where one does."""
+    moment = now()
+    rows = sorted(_rows(found, moment), key=lambda row: (row.need is None, row.name))
+    needy = [row for row in rows if row.need is not None]
+    code = ExitCode.FAILED if needy else ExitCode.SUCCEEDED
+    if session.is_json:
+        document = {
+            "verdict": _verdict(rows, needy, moment),
+            "resources": list(map(_document, rows)),
+        }
+        output.document(document)
+        return code
+    output.data(_verdict(rows, needy, moment))
+    columns = ("resource", "last run", "outcome", "last stored", "needs")
+    output.table(columns, [_cells(row) for row in rows])
+    return code
+
+
+def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
+    for customer, faults in found.broken.items():
+        yield _Row(name=customer, need=_first(faults))
+    for reading in found.all:
+        configuration = reading.configuration
+        name, settings = str(configuration.resource), configuration.settings
+        if reading.faults:
+            yield _Row(name=name, need=_first(reading.faults))
+            continue
+        runs = Journal(settings.state).runs(configuration.resource, limit=_LOOKED_AT)
+        known = health(runs, configuration.schedule, moment)
+        is_running = lane.is_held(lane.lane_file(settings.hot, configuration.resource))
+        yield _Row(name=name, need=known.need, health=known, is_running=is_running)
+
+
+def _first(faults: tuple[UnstoppableError, ...]) -> str:
+    return str(faults[0])
+
+
+def _verdict(rows: list[_Row], needy: list[_Row], moment: datetime) -> str:
+    if needy:
+        named = ", ".join(row.name for row in needy[:_NAMED])
+        more = f" and {len(needy) - _NAMED} more" if len(needy) > _NAMED else ""
+        word = "needs" if len(needy) == 1 else "need"
+        return f"{len(needy)} of {len(rows)} {word} you: {named}{more}"
+    starts = [
+        row.health.last_stored.run.started_at
+        for row in rows
+        if row.health and row.health.last_stored
+    ]
+    oldest = duration(moment - min(starts))
+    whole = f"{len(rows)} of {count(len(rows), 'last run')} stored, oldest {oldest} ago"
+    return f"{whole}; verified by a reporter: never"
+
+
+def _cells(row: _Row) -> tuple[str, ...]:
+    last = row.health and row.health.last_run
+    stored = row.health and row.health.last_stored
+    return (
+        row.name,
+        output.local(last.run.started_at) if last else "none",
+        records.outcome(last, lane_is_held=row.is_running) if last else "",
+        output.local(stored.run.started_at) if stored else "none",
+        printable(row.need or ""),
+    )
+
+
+def _document(row: _Row) -> dict[str, object]:
+    last = row.health and row.health.last_run
+    stored = row.health and row.health.last_stored
+    return {
+        "resource": row.name,
+        "needs": row.need,
+        "is_running": row.is_running,
+        "last_run": last and records.as_document(last),
+        "last_stored": stored and records.as_document(stored),
+    }

@@ -1,0 +1,57 @@
+"""Whether a resource needs somebody, by what is recorded of it and when it was due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from unstoppable.domain.outcome import KEPT, Outcome
+from unstoppable.domain.run import RunRecord
+from unstoppable.domain.schedule import Schedule
+
+_LOOKED_BACK = (timedelta(days=2), timedelta(days=62), timedelta(days=800))
+"""Enough for two slots of a schedule that is daily, monthly or yearly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What is known of a resource."""
+
+    last_run: RunRecord | None
+    """The newest that ended, or that is going on."""
+    last_stored: RunRecord | None
+    need: str | None
+    """Why somebody should look; None where nobody need."""
+
+
+def health(runs: Sequence[RunRecord], schedule: Schedule, moment: datetime) -> Health:
+    """Return how a resource is, by its runs, newest first."""
+    ended = [run for run in runs if run.outcome not in {None, Outcome.SKIPPED}]
+    stored = next((run for run in runs if run.outcome in KEPT), None)
+    return Health(
+        last_run=next(iter(runs), None),
+        last_stored=stored,
+        need=_need(next(iter(ended), None), stored, schedule, moment),
+    )
+
+
+def _need(
+    last: RunRecord | None, stored: RunRecord | None, schedule: Schedule, moment: datetime
+) -> str | None:
+    if last is not None and last.outcome is not Outcome.SUCCEEDED:
+        return f"the last run {last.outcome}: {last.message or 'see `unstoppable runs`'}"
+    if stored is None:
+        return "it was never backed up"
+    slots = _last_slots(schedule, moment)
+    if slots is not None and stored.run.started_at < slots[0]:
+        return f"nothing was stored since it was due at {slots[0]:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def _last_slots(schedule: Schedule, moment: datetime) -> tuple[datetime, datetime] | None:
+    """Return the last two slots; the later one may still be going on."""
+    for back in _LOOKED_BACK:
+        found = list(pairwise(schedule.slots(after=moment - back, until=moment)))
+        if found:
+            return found[-1]
+    return None
