@@ -2,11 +2,19 @@
 
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.stories.world import DEADLINE_SECONDS, stretch
 
 NEVER = "0 0 29 2 *"
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < until, "it never was so"
+        time.sleep(0.3)
 
 
 def wait_until_read(path: Path) -> None:
@@ -135,3 +143,58 @@ def test_status_tells_first_who_needs_somebody(hoster):
     assert "it was never backed up" in rows[1]
     assert "acme/www" in one.stdout
     assert [found["needs"] is None for found in document["resources"]] == [False, False, True]
+
+
+def test_a_daemon_takes_new_customers_refuses_what_is_broken_and_stops(hoster):
+    hoster.add("acme", www=NEVER)
+    daemon = hoster.machine.start("daemon")
+    wait_until(lambda: hoster.runs("acme/www") == [("succeeded", "")])
+
+    hoster.add("blue", www=NEVER)
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: hoster.runs("blue/www") == [("succeeded", "")])
+    file = hoster.customers / "acme.toml"
+    whole = file.read_text()
+    file.write_text("nonsense")
+    daemon.send_signal(signal.SIGHUP)
+    time.sleep(2)
+    file.write_text(whole)
+    hoster.add("cyan", www=NEVER)
+    large = hoster.source("cyan", "www") / "large"
+    large.touch()
+    stretch(large, gibibytes=64)
+    daemon.send_signal(signal.SIGHUP)
+    wait_until_read(large)
+    daemon.terminate()
+    _, told = daemon.communicate(timeout=60)
+
+    assert daemon.returncode == 0
+    assert "planning 1 resource of 1 customer\n" in told
+    assert "read again, planning 2 resources of 2 customers" in told
+    assert "acme.toml cannot be used" in told
+    assert "the new settings are refused; what was planned before goes on" in told
+    assert told.endswith("stopped\n")
+    assert [outcome for outcome, _ in hoster.runs("cyan/www")] == ["cancelled"]
+
+
+def test_two_daemons_and_a_person_back_up_each_slot_once(hoster):
+    for customer in ("acme", "blue", "cyan"):
+        hoster.add(customer, www=NEVER, mail=NEVER)
+    daemons = [hoster.machine.start("daemon") for _ in range(2)]
+    by_hand = hoster.machine.run("backup", "acme/www")
+    resources = [
+        f"{customer}/{name}" for customer in ("acme", "blue", "cyan") for name in ("www", "mail")
+    ]
+    wait_until(lambda: all("succeeded" in dict(hoster.runs(one)) for one in resources))
+    time.sleep(2)
+    for daemon in daemons:
+        daemon.terminate()
+    for daemon in daemons:
+        daemon.communicate(timeout=60)
+
+    assert by_hand.returncode in {0, 11}
+    for resource in resources:
+        stored = [outcome for outcome, _ in hoster.runs(resource) if outcome == "succeeded"]
+        assert len(stored) == 1 + (
+            resource == "acme/www" and by_hand.returncode == 0
+        ) or stored == ["succeeded"]

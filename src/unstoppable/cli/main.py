@@ -20,6 +20,7 @@ SUMMARIES = {
     "init": "Set up backups of a directory and make the first one.",
     "backup": "Make a backup now.",
     "schedule": "Make backups when they are due.",
+    "daemon": "Run what is due, until it is told to stop.",
     "status": "Show what happened last.",
     "snapshots": "List what can be restored, oldest first.",
     "ls": "List what a snapshot holds.",
@@ -47,6 +48,8 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912, PLR0915 - 
             from unstoppable.cli.backup import backup as found
         case "schedule":
             from unstoppable.cli.schedule import schedule as found
+        case "daemon":
+            from unstoppable.cli.daemon import daemon as found
         case "status":
             from unstoppable.cli.status import status as found
         case "snapshots":

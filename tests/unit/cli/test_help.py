@@ -16,7 +16,7 @@ from unstoppable.cli.main import run, unstoppable
 from unstoppable.domain.outcome import ExitCode
 
 PROGRAM = str(Path(sys.executable).parent / "unstoppable")
-WITHOUT_JSON = {"dump", "completion"}
+WITHOUT_JSON = {"completion", "daemon", "dump"}
 """What they write is no table and no document: bytes of a snapshot, a script."""
 
 
