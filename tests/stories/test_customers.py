@@ -198,3 +198,27 @@ def test_two_daemons_and_a_person_back_up_each_slot_once(hoster):
         assert len(stored) == 1 + (
             resource == "acme/www" and by_hand.returncode == 0
         ) or stored == ["succeeded"]
+
+
+def test_config_check_tells_of_each_what_the_next_day_brings(hoster):
+    hoster.add("acme", www="17 2 * * *", mail="18 2 * * *")
+    hoster.add("blue", www=NEVER)
+    (hoster.customers / "cyan.toml").write_text("bukcet = 'x'\n")
+
+    told = hoster.machine.run("config", "check")
+    one = hoster.machine.run("config", "check", "acme/www")
+    document = hoster.machine.asked("config", "check")
+
+    assert told.returncode == 2
+    for resource in ("acme/www", "acme/mail", "blue/www"):
+        assert f"{resource}: {hoster.source(*resource.split('/'))} is backed up to" in told.stdout
+    assert "unknown key bukcet in" in told.stderr
+    assert "the schedule 0 0 29 2 * UTC of blue/www" in told.stderr
+    assert told.stdout.endswith(
+        "3 resources: 2 in order, 1 with faults, and 2 faults in files of customers\n"
+    )
+    assert one.returncode == 0, one.stderr
+    assert len(document["resources"]) == 3
+    assert {"CustomerFileInvalid", "CustomerKeyUnknown"} == {
+        fault["kind"] for fault in document["faults"]
+    }

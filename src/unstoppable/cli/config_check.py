@@ -3,9 +3,11 @@
 import click
 
 from unstoppable.cli import output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.outlook import Outlook, look
-from unstoppable.cli.settings import read
+from unstoppable.cli.settings import Readings, choose, read_all
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, printable
 from unstoppable.runner.run import now
 
@@ -13,33 +15,83 @@ _SLOTS_SHOWN = 3
 
 
 @click.command(cls=Speaking)
+@resource_argument
 @click.pass_obj
-def check(session: Session) -> int:
+def check(session: Session, *, asked: str | None) -> int:
     """Tell what the next 24 hours bring, and what is in the way.
 
     Looks at settings, folders, pins, key, repository, source, schedule and clock, and changes
     nothing. Every fault is told, in the order in which a backup would meet them; the exit code is
-    that of the first.
+    that of the first. Of many customers each resource is looked at, or the one that is named.
 
     Example:
       unstoppable config check
+      unstoppable config check acme/www
 
     Exit codes:
       0 no fault    1 a folder, the source or the clock    2 the settings
       10 no repository    12 wrong key or broken pin
     """
-    found = look(read(session.env_file), now())
+    readings = read_all(session.env_file)
+    if readings.customers is not None and asked is None:
+        return _check_all(session, readings)
+    found = look(choose(readings, asked), now())
     if session.is_json:
         output.document(_document(found))
-        return found.exit_code
+    else:
+        _tell(session, found)
+        output.data(_verdict(found))
+    return found.exit_code
+
+
+def _check_all(session: Session, readings: Readings) -> int:
+    """Look at each resource, and at what there is in common."""
+    all_found = [look(reading, now()) for reading in readings.all]
+    broken = [fault for faults in readings.broken.values() for fault in faults]
+    if session.is_json:
+        output.document(
+            {
+                "resources": [_document(found) for found in all_found],
+                "faults": [_fault(fault) for fault in broken],
+            }
+        )
+    else:
+        common = _in_all([found.notes for found in all_found])
+        for found in all_found:
+            found.notes = [
+                f"{found.configuration.resource}: {note}"
+                for note in found.notes
+                if note not in common
+            ]
+            _tell(session, found)
+        for note in sorted(common):
+            output.say(f"note: {note}")
+        for fault in broken:
+            output.complain(fault, is_verbose=session.is_verbose)
+        output.data(_verdict_on_all(all_found, broken))
+    codes = [found.exit_code for found in all_found] + [fault.exit_code for fault in broken]
+    return next(filter(None, codes), ExitCode.SUCCEEDED)
+
+
+def _in_all(all_notes: list[list[str]]) -> set[str]:
+    """Return what is said of each of them."""
+    return set.intersection(*map(set, all_notes)) if all_notes else set()
+
+
+def _verdict_on_all(all_found: list[Outlook], broken: list[UnstoppableError]) -> str:
+    faulty = [found for found in all_found if found.faults]
+    whole = f"{count(len(all_found), 'resource')}: {len(all_found) - len(faulty)} in order"
+    files = f", and {count(len(broken), 'fault')} in files of customers" if broken else ""
+    return f"{whole}, {len(faulty)} with faults{files}"
+
+
+def _tell(session: Session, found: Outlook) -> None:
     for line in (_what(found), *_when(found)):
         output.data(line)
     for note in found.notes:
         output.say(f"note: {note}")
     for fault in found.faults:
         output.complain(fault, is_verbose=session.is_verbose)
-    output.data(_verdict(found))
-    return found.exit_code
 
 
 def _what(found: Outlook) -> str:
@@ -84,14 +136,15 @@ def _document(found: Outlook) -> dict[str, object]:
         "slots_in_24_hours": None if slots is None else len(slots),
         "called_by": found.callers,
         "exit_code": found.exit_code,
-        "faults": [
-            {
-                "kind": type(fault).__name__,
-                "message": printable(str(fault)),
-                "hint": printable(fault.hint),
-                "exit_code": fault.exit_code,
-            }
-            for fault in found.faults
-        ],
+        "faults": [_fault(fault) for fault in found.faults],
         "notes": found.notes,
+    }
+
+
+def _fault(fault: UnstoppableError) -> dict[str, object]:
+    return {
+        "kind": type(fault).__name__,
+        "message": printable(str(fault)),
+        "hint": printable(fault.hint),
+        "exit_code": fault.exit_code,
     }
