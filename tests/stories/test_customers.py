@@ -1,9 +1,13 @@
 """Many customers on one machine: each is backed up when it is due, and none stops another."""
 
+import shutil
 import signal
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.stories.world import DEADLINE_SECONDS, stretch
 
@@ -222,3 +226,99 @@ def test_config_check_tells_of_each_what_the_next_day_brings(hoster):
     assert {"CustomerFileInvalid", "CustomerKeyUnknown"} == {
         fault["kind"] for fault in document["faults"]
     }
+
+
+def test_a_customer_is_added_backed_up_and_removed_and_nothing_is_lost(hoster):
+    machine = hoster.machine
+    machine.env_file.parent.mkdir(parents=True)
+    machine.env_file.touch(0o600)
+    machine.write("www/index.html", "hello\n")
+    machine.write("mail/1", "letter\n")
+    resources = [f"--resource={name}={machine.data}/{name}" for name in ("www", "mail")]
+
+    added = machine.run("customer", "add", "acme", *resources, "--title", 'Acme "Ltd" \u00fc')
+    again = machine.run("customer", "add", "acme", *resources)
+    machine.done("schedule", "tick")
+    sheets = [machine.done("key", "sheet", f"acme/{name}") for name in ("www", "mail")]
+    machine.done("schedule", "tick")
+    back = machine.restored("acme/mail")
+    rehearsed = machine.done("customer", "remove", "acme", "--dry-run")
+    removed = machine.done("customer", "remove", "acme")
+    after = machine.run("backup", "acme/www")
+    [aside] = hoster.customers.glob("acme.toml.removed-*")
+    aside.rename(hoster.customers / "acme.toml")
+
+    assert added.returncode == 0, added.stderr
+    assert added.stdout == f"added: 2 resources of acme in {hoster.customers}/acme.toml\n"
+    assert again.returncode == 2
+    assert "there is a customer acme already" in again.stderr
+    assert (back / "1").read_text() == "letter\n"
+    assert all("recovery-sheet.html" in sheet for sheet in sheets)
+    assert f"acme/mail in {machine.cold}" in removed
+    assert "would be backed up no more" in rehearsed
+    assert after.returncode == 2
+    assert machine.restored("acme/www").joinpath("index.html").read_text() == "hello\n"
+    for path in (hoster.customers / "acme").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_an_interrupted_addition_goes_on_with_the_same_keys(hoster):
+    machine = hoster.machine
+    machine.write("www/file")
+    machine.env_file.parent.mkdir(parents=True)
+    machine.env_file.touch(0o600)
+    machine.cold.touch()  # no folder can be made beneath it
+    argv = ("customer", "add", "acme", f"--resource=www={machine.data}/www")
+
+    refused = machine.run(*argv)
+    secret = (hoster.customers / "acme/root-secret").read_text()
+    is_there = (hoster.customers / "acme.toml").exists()
+    machine.cold.unlink()
+    machine.done(*argv)
+
+    assert refused.returncode == 1, refused.stderr
+    assert not is_there, "nobody backs up into a repository that is not there"
+    assert (hoster.customers / "acme/root-secret").read_text() == secret
+    machine.done("backup", "acme/www")
+
+
+def test_a_bundle_is_all_that_another_machine_needs_and_holds_no_root_secret(hoster):
+    machine = hoster.machine
+    machine.write("www/file", "hers\n")
+    bundle = machine.root / "acme.tar"
+    argv = ("customer", "add", "acme", f"--resource=www={machine.data}/www")
+    machine.done(*argv, "--bundle", str(bundle))
+    secret = (hoster.customers / "acme/root-secret").read_text()
+    shutil.rmtree(machine.env_file.parent)
+    machine.env_file.parent.mkdir(mode=0o700)
+    machine.env_file.touch(0o600)
+
+    with tarfile.open(bundle) as archive:
+        archive.extractall(machine.env_file.parent, filter="data")
+        names = sorted(archive.getnames())
+    machine.done("backup", "acme/www")
+
+    assert names == ["customers/acme.pins.json", "customers/acme.toml", "customers/acme/www.key"]
+    assert secret.encode() not in bundle.read_bytes()
+    assert (machine.restored("acme/www") / "file").read_text() == "hers\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("Acme", "--resource=www=/x"), "'Acme'"),
+        (("acme", "--resource=www"), "write NAME=DIR"),
+        (("acme", "--resource=W=/x"), "'W'"),
+        (("acme", "--resource=www=x"), "not a path"),
+        (("acme", "--resource=www=/x", "--schedule", "61 * * * *"), "schedule"),
+        (("acme", "--resource=www=ftp://a@b/c"), "not spoken"),
+        (("acme", "--resource=www=ftps://a:secret@b/c"), "password"),
+    ],
+)
+def test_a_customer_that_cannot_be_is_refused(hoster, arguments, told):
+    result = hoster.machine.run("customer", "add", *arguments)
+
+    assert result.returncode == 2
+    assert told in result.stderr
+    assert "a:secret" not in result.stderr
+    assert not (hoster.customers / "acme.toml").exists()

@@ -65,6 +65,13 @@ class Configuration:
             return self.customer_file.with_suffix(".pins.json")
         return self.env_file.with_name("pins.json")
 
+    @property
+    def sheet_folder(self) -> Path:
+        """Where a recovery sheet goes unless somebody names another place."""
+        if self.customer_file is None:
+            return self.env_file.parent
+        return self.customer_file.with_suffix("") / f"{self.resource.resource}-sheet"
+
     def called(self, name: str) -> str:
         """Return what a setting is called where it is set."""
         given = self.given.get(name)

@@ -21,6 +21,7 @@ SUMMARIES = {
     "backup": "Make a backup now.",
     "schedule": "Make backups when they are due.",
     "daemon": "Run what is due, until it is told to stop.",
+    "customer": "Add and remove customers.",
     "status": "Show what happened last.",
     "snapshots": "List what can be restored, oldest first.",
     "ls": "List what a snapshot holds.",
@@ -50,6 +51,8 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912, PLR0915 - 
             from unstoppable.cli.schedule import schedule as found
         case "daemon":
             from unstoppable.cli.daemon import daemon as found
+        case "customer":
+            from unstoppable.cli.customer import customer as found
         case "status":
             from unstoppable.cli.status import status as found
         case "snapshots":

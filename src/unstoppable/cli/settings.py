@@ -3,7 +3,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from unstoppable.cli.configuration import (
     Configuration,
     Given,
 )
+from unstoppable.cli.customer_file import Customer
 from unstoppable.domain import errors, ftps
 from unstoppable.domain.customer_errors import (
     CustomerKeyInvalid,
@@ -135,29 +136,13 @@ def _named(names: Iterable[str]) -> str:
 
 def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
     """Return the settings of every resource, as far as they can be read, and every fault."""
-    reader = _Reader()
-    path = env_file.locate(named)
-    in_environment = reader.environment()
-    in_file = reader.file(path, may_be_missing=may_be_missing or not env_file.is_named(named))
-    reader.unknown -= in_environment.keys()
-    given = {**(in_file or {}), **in_environment}
-    common = Configuration(
-        settings=reader.settings(given),
-        given=given,
-        env_file=path,
-        has_file=in_file is not None,
-        only_in_environment=_lacking(in_environment, in_file or {}),
-    )
-    folder, files = env_file.customers(path)
+    reader, common = _common(named, may_be_missing=may_be_missing)
+    folder, files = env_file.customers(common.env_file)
     if not files:
         return Readings(all=(reader.reading(common),))
-    reader.refuse_one_of_many(given, folder)
+    reader.refuse_one_of_many(common.given, folder)
     found = [customer_file.read(file) for file in files]
-    readings = [
-        _of_customer(reader, common, customer.path, of_resource)
-        for customer in found
-        for of_resource in customer.resources.values()
-    ]
+    readings = [reading for customer in found for reading in _of_customer(reader, common, customer)]
     shared = customers.shared(reading.configuration for reading in readings)
     return Readings(
         all=tuple(
@@ -169,16 +154,49 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
     )
 
 
-def _of_customer(
-    common: "_Reader", configuration: Configuration, path: Path, given: Mapping[str, Given]
-) -> Reading:
+def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuration]:
+    """Return the settings of each resource of a customer's file that will be at `path`.
+
+    Raises what is wrong with them.
+    """
+    reader, common = _common(named, may_be_missing=True)
+    reader.refuse_one_of_many(common.given, path.parent)
+    found = customer_file.read(draft)
+    if found.faults:
+        raise found.faults[0]
+    readings = _of_customer(reader, common, replace(found, path=path))
+    return [usable(reading) for reading in readings]
+
+
+def _common(named: Path | None, *, may_be_missing: bool) -> "tuple[_Reader, Configuration]":
+    """Return what the environment and the settings file say."""
     reader = _Reader()
-    reader.faults, reader.unknown = list(common.faults), common.unknown - given.keys()
-    whole = {**configuration.given, **given}
-    settings = reader.settings(whole)
-    return reader.reading(
-        replace(configuration, settings=settings, given=whole, customer_file=path)
+    path = env_file.locate(named)
+    in_environment = reader.environment()
+    in_file = reader.file(path, may_be_missing=may_be_missing or not env_file.is_named(named))
+    reader.unknown -= in_environment.keys()
+    given = {**(in_file or {}), **in_environment}
+    return reader, Configuration(
+        settings=reader.settings(given),
+        given=given,
+        env_file=path,
+        has_file=in_file is not None,
+        only_in_environment=_lacking(in_environment, in_file or {}),
     )
+
+
+def _of_customer(
+    common: "_Reader", configuration: Configuration, customer: Customer
+) -> Iterator[Reading]:
+    """Yield the settings of each resource of a customer."""
+    for given in customer.resources.values():
+        reader = _Reader()
+        reader.faults, reader.unknown = list(common.faults), common.unknown - given.keys()
+        whole = {**configuration.given, **given}
+        settings = reader.settings(whole)
+        yield reader.reading(
+            replace(configuration, settings=settings, given=whole, customer_file=customer.path)
+        )
 
 
 def _lacking(given: Mapping[str, Given], others: Mapping[str, Given]) -> tuple[str, ...]:

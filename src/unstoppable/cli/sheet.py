@@ -152,7 +152,7 @@ def _owner(configuration: Configuration, key_fingerprint: str) -> sheet_file.Own
 
 def _folder(configuration: Configuration, asked: Path | None) -> Path:
     """Return where a sheet goes, by its real name; raises SheetPlaceRefused."""
-    folder = Path(os.path.realpath(asked or configuration.env_file.parent))
+    folder = Path(os.path.realpath(asked or configuration.sheet_folder))
     places = {"source": configuration.settings.source, **configuration.own_folders}
     for field, place in places.items():
         if isinstance(place, Path) and folder.is_relative_to(os.path.realpath(place)):

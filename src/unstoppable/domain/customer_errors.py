@@ -73,6 +73,20 @@ class RunNotStarted(UnstoppableError):
     hint_form = "it is tried again each minute; has the machine memory and processes left?"
 
 
+class CustomerExists(UsageError):
+    """A customer is to be added who is there."""
+
+    sentence_form = "there is a customer {name} already: {path}"
+    hint_form = "add resources to that file by hand, or take another name"
+
+
+class CustomerNotThere(UsageError):
+    """A customer is to be removed whom nobody knows."""
+
+    sentence_form = "there is no customer {name} in {folder}"
+    hint_form = "the name is that of the customer's file, without .toml"
+
+
 class ResourceNotNamed(UsageError):
     """A command about one resource, and there are several."""
 

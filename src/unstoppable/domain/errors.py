@@ -97,7 +97,7 @@ class SecretUnreadable(UsageError):
     """The file that holds a secret cannot be read."""
 
     sentence_form = "cannot read {path} for {name}: {cause}"
-    hint_form = "{name}_FILE names a file that holds the value alone"
+    hint_form = "the file has to be there, and to hold the value alone"
 
 
 class KeyInvalid(UsageError):

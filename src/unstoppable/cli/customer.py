@@ -1,0 +1,180 @@
+"""`unstoppable customer`."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from unstoppable.cli import customer_text, env_file, output, settings_values
+from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.customer_text import NewCustomer
+from unstoppable.cli.settings import read_all, read_draft
+from unstoppable.domain import names
+from unstoppable.domain.customer_errors import CustomerExists, CustomerNotThere
+from unstoppable.domain.errors import DirectoryUnwritable, FolderUnusable, OutputFailed
+from unstoppable.domain.keys import KeyKind
+from unstoppable.domain.text import count, printable
+from unstoppable.runner import customer_setup
+from unstoppable.runner.files import make_private_folder, replace
+from unstoppable.runner.plan import Key
+from unstoppable.runner.run import now
+from unstoppable.secrets.reference import Literal
+
+
+class _Resource(click.ParamType[tuple[str, str]]):
+    name = "name=dir"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return a resource's name and what is backed up."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, source = str(value).partition("=")
+        if not equals:
+            self.fail("write NAME=DIR, such as www=/srv/www", param, ctx)
+        try:
+            found = str(settings_values.source(source))
+            found.encode()
+        except UnicodeEncodeError as error:
+            raise DirectoryUnwritable(path=source) from error
+        except ValueError as error:
+            # What was typed is not told: it may hold a password.
+            self.fail(f"{name}=…: {error}", param, ctx)
+        return names.name(name), found
+
+
+@click.group()
+def customer() -> None:
+    """Add and remove customers."""
+
+
+_FILE = click.Path(path_type=Path)
+
+
+@customer.command(cls=Speaking)
+@click.argument("name")
+@click.option(
+    "--resource",
+    "resources",
+    type=_Resource(),
+    multiple=True,
+    required=True,
+    metavar="NAME=DIR",
+    help="What is backed up; DIR may be ftps://USER@HOST/PATH.",
+)
+@click.option("--title", metavar="TEXT", help="How people call the customer.")
+@click.option("--bucket", metavar="NAME", help="Keep the backups in this bucket of the customer.")
+@click.option("--access-key-id", metavar="ID", help="The access key of backups into it.")
+@click.option("--secret-file", type=_FILE, metavar="FILE", help="The file of that key's secret.")
+@click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
+@click.option("--schedule", metavar="LINE", help="When backups are due, as a cron line.")
+@click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
+@click.pass_obj
+def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -> int:  # noqa: ANN401 - click's own
+    """Add a customer: keys, repositories, pins, and the customer's file.
+
+    Makes a root secret for the customer, and of it a key for each resource. Best done on your own
+    machine, with --bundle: the tar file holds what the backup machine needs, and no root secret;
+    unpack it beside that one's settings file. On the backup machine itself it works too; then
+    whoever takes that over has the root secret as well, until you move it away.
+
+    Interrupted, it goes on with the same command.
+
+    Example:
+      unstoppable customer add acme --resource www=/srv/acme/www --resource mail=/srv/acme/mail
+      unstoppable customer add acme --resource www=/srv/acme/www --bundle acme.tar
+
+    Exit codes:
+      0 added    1 failed    2 wrong usage, or there is such a customer
+      11 another run is going on    12 wrong key or broken pin
+    """
+    folder, _ = env_file.customers(env_file.locate(session.env_file))
+    path = folder / f"{names.name(name)}.toml"
+    if path.exists():
+        raise CustomerExists(name=name, path=path)
+    own = folder / name
+    make_private_folder(own)
+    root = customer_setup.root_secret(own)
+    draft = own / path.name
+    new = NewCustomer(resources=dict(wanted.pop("resources")), keys=own, **wanted)
+    _write(draft, customer_text.toml_of(new))
+    made = read_draft(session.env_file, draft, path)
+    for configuration in made:
+        key = Key(name="the root secret", kind=KeyKind.ROOT, secret=Literal(root))
+        installation = dataclasses.replace(configuration.installation(), key=key)
+        customer_setup.set_up_resource(installation, own)
+    draft.replace(path)
+    if bundle is not None:
+        customer_setup.write_bundle(bundle, folder, name)
+    return _tell(session, own, made, bundle)
+
+
+@customer.command(cls=Speaking)
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Tell what would stay; change nothing.")
+@click.pass_obj
+def remove(session: Session, *, name: str, dry_run: bool) -> int:
+    """Back up a customer no more; no backup is deleted.
+
+    The customer's file is renamed, so that nothing reads it; keys and pins stay, and with them
+    everything can be restored once the file has its name again.
+
+    Example:
+      unstoppable customer remove acme
+
+    Exit codes:
+      0 removed    1 failed    2 wrong usage, or there is no such customer
+    """
+    folder, _ = env_file.customers(env_file.locate(session.env_file))
+    path = folder / f"{names.name(name)}.toml"
+    if not path.exists():
+        raise CustomerNotThere(name=name, folder=folder)
+    aside = path.with_name(f"{path.name}.removed-{now():%Y%m%d-%H%M%S}")
+    found = read_all(session.env_file).all
+    stays = [
+        f"{one.configuration.resource} in {printable(str(one.configuration.cold))}"
+        for one in found
+        if one.configuration.resource.customer == name
+    ]
+    if not dry_run:
+        try:
+            path.rename(aside)
+        except OSError as error:
+            raise FolderUnusable(path=path, cause=error.strerror) from error
+    if session.is_json:
+        output.document({"customer": name, "file": aside, "stays": stays, "dry_run": dry_run})
+        return 0
+    word = "would be" if dry_run else "is"
+    output.data(f"{name} {word} backed up no more; every backup stays, for as long as you keep it:")
+    for line in stays:
+        output.data(f"  {line}")
+    output.say(f"note: to restore, rename {aside} to {path.name} again; keys and pins are there")
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        replace(path, text.encode())
+    except OSError as error:
+        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
+
+
+def _tell(session: Session, own: Path, made: list[Configuration], bundle: Path | None) -> int:
+    resources = [str(configuration.resource) for configuration in made]
+    if session.is_json:
+        document = {"resources": resources, "file": made[0].customer_file, "keys": own}
+        output.document({**document, "bundle": bundle})
+        return 0
+    told = f"{count(len(made), 'resource')} of {made[0].resource.customer}"
+    output.data(f"added: {told} in {printable(str(made[0].customer_file))}")
+    root = printable(str(own / customer_setup.ROOT))
+    output.say(f"note: {root} is the root secret: keep it, and move it off a backup machine")
+    for resource in resources:
+        output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
+    if bundle is not None:
+        told = printable(str(bundle))
+        output.say(f"note: unpack {told} on the backup machine, beside its settings file")
+    return 0

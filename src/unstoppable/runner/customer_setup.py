@@ -1,0 +1,70 @@
+"""Keys and repositories of a customer who is added, from whatever an earlier try left."""
+
+import tarfile
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+from unstoppable import engine
+from unstoppable.domain.errors import FolderUnusable, OutputFailed
+from unstoppable.runner.files import write_new
+from unstoppable.runner.plan import Installation
+from unstoppable.runner.setup import set_up
+from unstoppable.secrets.reference import read_private
+
+ROOT = "root-secret"
+_KEY_SUFFIX = ".key"
+
+
+def root_secret(folder: Path) -> str:
+    """Return the customer's root secret, made now unless it is there; raises FolderUnusable."""
+    path = folder / ROOT
+    _write_once(path, engine.generate_root_secret().hex())
+    return read_private(path, name="the root secret")
+
+
+def set_up_resource(installation: Installation, folder: Path) -> None:
+    """Create and pin the repository of a resource, and keep its own key.
+
+    `installation` knows the root secret; the file of the key is all that a backup needs.
+    The key is on disk before a repository exists that needs it.
+    """
+    key = installation.key.of_repository(installation.places(None))
+    path = folder / f"{installation.resource.resource}{_KEY_SUFFIX}"
+    set_up(installation, key_is_new=False, keep_settings=lambda: _write_once(path, key.hex()))
+
+
+def write_bundle(path: Path, folder: Path, customer: str) -> None:
+    """Write what another machine needs to back the customer up; no root secret is in it.
+
+    Raises OutputFailed.
+    """
+    own = folder / customer
+    members = [
+        folder / f"{customer}.toml",
+        folder / f"{customer}.pins.json",
+        *sorted(own.glob(f"*{_KEY_SUFFIX}")),
+    ]
+    whole = BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        for member in members:
+            archive.add(member, arcname=str(member.relative_to(folder.parent)), filter=_private)
+    try:
+        write_new(path, [whole.getvalue()])
+    except OSError as error:
+        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
+
+
+def _private(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    member.mode = 0o600
+    return member
+
+
+def _write_once(path: Path, text: str) -> None:
+    try:
+        with suppress(FileExistsError):
+            write_new(path, [text.encode()])
+    except OSError as error:
+        raise FolderUnusable(path=path, cause=error.strerror) from error
