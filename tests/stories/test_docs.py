@@ -97,23 +97,43 @@ def test_no_other_exit_code_is_documented():
     assert told == set(ExitCode)
 
 
-def everyday_commands() -> list[str]:
-    """Return what the README says to type every day."""
-    chapter = (ROOT / "README.md").read_text().partition("## Every day")[2]
+def commands_of(chapter: str) -> list[str]:
+    """Return what a chapter of the README says to type."""
+    chapter = (ROOT / "README.md").read_text().partition(f"## {chapter}\n")[2]
     return re.findall(r"^\$ (unstoppable [^#\n]*)", chapter.partition("\n## ")[0], re.MULTILINE)
+
+
+def typed(alice: Machine, command: str) -> None:
+    """Type a command of the README, whose folders are beneath the machine's own."""
+    here = re.sub(r"/(tmp|srv)/", f"{alice.root}/", command.strip())
+    argv = ("bash", "-c", here.replace("unstoppable", PROGRAM, 1))
+    done = subprocess.run(
+        argv, env=alice.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (command, done.stderr)
 
 
 def test_the_commands_of_the_readme_work_one_after_the_other(alice: Machine) -> None:
     alice.write("www/index.html")
     alice.done("init", str(alice.data))
-    commands = everyday_commands()
+    commands = commands_of("Every day")
 
     assert len(commands) > 8
     for command in commands:
-        here = command.strip().replace("/tmp/", f"{alice.root}/")  # noqa: S108
-        argv = ("bash", "-c", here.replace("unstoppable", PROGRAM, 1))
-        done = subprocess.run(
-            argv, env=alice.environment(), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (command, done.stderr)
+        typed(alice, command)
     assert (alice.root / "back/letters/bob.txt").exists()
+
+
+def test_the_commands_for_many_customers_work_one_after_the_other(alice: Machine) -> None:
+    alice.env_file.parent.mkdir()
+    alice.env_file.touch(0o600)
+    for place in ("acme/www", "acme/mail", "blue"):
+        (alice.root / place).mkdir(parents=True)
+        (alice.root / place / "file").write_text(f"{place}\n")
+    commands = commands_of("Many customers")
+
+    assert len(commands) > 8
+    for command in commands:
+        typed(alice, command)
+    assert (alice.root / "mail/file").read_text() == "acme/mail\n"
+    assert (alice.root / "blue.tar").exists()
