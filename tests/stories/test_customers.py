@@ -322,3 +322,29 @@ def test_a_customer_that_cannot_be_is_refused(hoster, arguments, told):
     assert told in result.stderr
     assert "a:secret" not in result.stderr
     assert not (hoster.customers / "acme.toml").exists()
+
+
+def test_one_caller_is_for_all_of_them(hoster):
+    hoster.add("acme", www="17 2 * * *")
+    hoster.add("blue", www=NEVER)
+    # The settings of a story are in its environment, which no timer has.
+    settings = hoster.machine.environment()
+    places = ("HOT", "COLD", "STATE")
+    lines = [f"UNSTOPPABLE_{place}={settings[f'UNSTOPPABLE_{place}']}\n" for place in places]
+    hoster.machine.env_file.write_text("".join(lines))
+
+    planned = hoster.machine.run("schedule", "install", "--cron", "--dry-run")
+    shown = hoster.machine.done("schedule", "show")
+    removed = hoster.machine.done("schedule", "remove", "--dry-run")
+    (hoster.customers / "blue.toml").write_text("nonsense")
+    refused = hoster.machine.run("schedule", "install", "--cron", "--dry-run")
+
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.count("schedule tick") == 1
+    assert f"--env-file {hoster.machine.env_file}" in planned.stdout
+    assert "acme/www  17 2 * * * UTC" in shown
+    assert (
+        "the schedule of 2 resources is called by nobody, as before" in removed
+        or "would be" in removed
+    )
+    assert refused.returncode == 2

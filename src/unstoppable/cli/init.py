@@ -108,7 +108,7 @@ def init(
         code = tell_ready(session, configuration, backup)
     if code in _SET_UP and with_schedule:
         caller, is_new = install_caller(configuration)
-        output.say(calling_sentence(configuration, caller, is_changed=is_new))
+        output.say(calling_sentence(configuration, caller=caller, is_changed=is_new))
     if code in _SET_UP and backup is None:
         say_next(configuration)
     return code

@@ -14,11 +14,12 @@ from unstoppable.cli.calling import (
     install_caller,
     installed_callers,
     who_calls,
+    whose,
 )
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.planning import Conductor, complain
-from unstoppable.cli.settings import Readings, choose, load, read_all, usable
+from unstoppable.cli.settings import Readings, choose, read_all, usable
 from unstoppable.cli.watch import stoppable
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.outcome import ExitCode
@@ -114,11 +115,15 @@ def show(session: Session, *, asked: str | None) -> int:
 
     Example:
       unstoppable schedule show
+      unstoppable schedule show acme/www
 
     Exit codes:
       0 shown    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file, asked)
+    readings = read_all(session.env_file)
+    if readings.customers is not None and asked is None:
+        return _show_all(session, _all_usable(session))
+    configuration = usable(choose(readings, asked))
     coming = _coming(configuration)
     last = Journal(configuration.settings.state).last_slot(configuration.resource, until=now())
     if session.is_json:
@@ -144,6 +149,31 @@ def show(session: Session, *, asked: str | None) -> int:
     return ExitCode.SUCCEEDED
 
 
+def _show_all(session: Session, all_of_them: list[Configuration]) -> int:
+    coming = {one.resource: next(iter(_coming(one)), None) for one in all_of_them}
+    callers = who_calls(*all_of_them)
+    if session.is_json:
+        found = [
+            {
+                "resource": str(one.resource),
+                "schedule": one.schedule.line,
+                "zone": one.schedule.zone,
+                "next_slot": coming[one.resource],
+            }
+            for one in all_of_them
+        ]
+        output.document({"resources": found, "called_by": callers})
+        return ExitCode.SUCCEEDED
+    rows = [
+        (str(one.resource), str(one.schedule), output.local(slot) if slot else "none")
+        for one in all_of_them
+        for slot in (coming[one.resource],)
+    ]
+    output.table(("resource", "schedule", "next"), rows)
+    output.data(f"called by {' and '.join(callers) or NOBODY}")
+    return ExitCode.SUCCEEDED
+
+
 @schedule.command(cls=Speaking)
 @click.option("--cron", is_flag=True, help="Use the crontab, though systemd runs.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; change nothing.")
@@ -161,15 +191,15 @@ def install(session: Session, *, cron: bool, dry_run: bool) -> int:
     Exit codes:
       0 installed, or it was    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file)
-    chosen, is_changed = install_caller(configuration, uses_cron=cron, dry_run=dry_run)
+    found = _all_usable(session)
+    chosen, is_changed = install_caller(*found, uses_cron=cron, dry_run=dry_run)
     if session.is_json:
         document = {"called_by": chosen.title, "is_changed": is_changed, "dry_run": dry_run}
         output.document({**document, "files": chosen.files})
     elif dry_run:
         output.data("\n".join(f"{path}:\n{text}" for path, text in chosen.files.items()))
     else:
-        output.data(calling_sentence(configuration, chosen, is_changed=is_changed))
+        output.data(calling_sentence(*found, caller=chosen, is_changed=is_changed))
     return ExitCode.SUCCEEDED
 
 
@@ -187,8 +217,10 @@ def remove(session: Session, *, dry_run: bool) -> int:
     Exit codes:
       0 removed, or there was nothing    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file)
-    found = installed_callers(configuration)
+    all_of_them = [reading.configuration for reading in read_all(session.env_file).all]
+    if not all_of_them:
+        all_of_them = _all_usable(session)
+    found = installed_callers(*all_of_them)
     for caller in () if dry_run else found:
         caller.remove()
     names = [caller.title for caller in found]
@@ -197,8 +229,16 @@ def remove(session: Session, *, dry_run: bool) -> int:
     else:
         word = "would be called" if dry_run else "is called"
         told = f"no more by {' and '.join(names)}" if names else "by nobody, as before"
-        output.data(f"the schedule of {configuration.resource} {word} {told}")
+        output.data(f"the schedule of {whose(*all_of_them)} {word} {told}")
     return ExitCode.SUCCEEDED
+
+
+def _all_usable(session: Session) -> list[Configuration]:
+    """Return the settings of all resources; raises what is wrong with any of them."""
+    found = read_all(session.env_file)
+    for of_customer in found.broken.values():
+        raise of_customer[0]
+    return [usable(reading) for reading in found.all]
 
 
 def _coming(configuration: Configuration) -> list[datetime]:
