@@ -22,6 +22,7 @@ _SPREAD_OVER_HOURS = 6
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _MOST_PUT_BACK = timedelta(hours=3)
 _MINUTE = timedelta(minutes=1)
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,12 @@ class Schedule:
     def slots(self, *, after: datetime, until: datetime) -> Iterator[datetime]:
         """Yield the due moments later than `after`, up to `until`, in UTC."""
         zone, last = self._tzinfo(), after
+        if _is_steady(zone, after):
+            last = min(after + _A_DAY, until)
+            yield from self._steady(zone, after, last)
+            if last == until:
+                return
+            after = last
         # Some hours earlier: the clock may have been put back meanwhile. Whole days, to be sorted.
         begin = (after - _MOST_PUT_BACK).astimezone(zone).replace(tzinfo=None, hour=0, minute=0)
         walls = CronSim(self.line, begin - _MINUTE)
@@ -83,6 +90,19 @@ class Schedule:
                 if slot > last:
                     yield slot
                     last = slot
+
+    def _steady(self, zone: tzinfo, after: datetime, until: datetime) -> Iterator[datetime]:
+        """Yield the same where the clock is not changed meanwhile: a day takes long to sort."""
+        local = after.astimezone(zone)
+        offset = local.utcoffset() or timedelta()
+        for wall in CronSim(
+            self.line, local.replace(tzinfo=None, second=0, microsecond=0) - _MINUTE
+        ):
+            slot = (wall - offset).replace(tzinfo=UTC)
+            if slot > until:
+                return
+            if slot > after:
+                yield slot
 
     def since(self, moment: datetime, *, until: datetime) -> list[datetime]:
         """Return the slots later than `moment`, up to `until`; of many only the last days'."""
@@ -137,6 +157,14 @@ def due(slots: Iterable[datetime], at_work: Iterable[Span]) -> Due:
         (overlapped if is_overlapped else free).append(slot)
     newest = free.pop() if free and (not overlapped or free[-1] > overlapped[-1]) else None
     return Due(run=newest, overlapped=tuple(overlapped), missed=tuple(free))
+
+
+def _is_steady(zone: tzinfo, moment: datetime) -> bool:
+    """Return whether the clock is changed neither in the day before a moment nor in two after."""
+    if zone is UTC:
+        return True
+    around = (moment - _A_DAY, moment, moment + 2 * _A_DAY)
+    return len({one.astimezone(zone).utcoffset() for one in around}) == 1
 
 
 def _in_words(error: CronSimError) -> str:
