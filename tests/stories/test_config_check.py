@@ -158,7 +158,8 @@ def test_what_hangs_on_an_unusable_setting_is_not_guessed(well):
         (lambda m: put_a_file_in_place_of(m.data), "SourceUnavailable", 1),
         (lambda m: put_a_file_in_place_of(m.hot), "FolderUnusable", 1),
         (lambda m: m.cold.chmod(0o777), "FileUnsafe", 2),
-        (lambda m: (m.state / "journal.sqlite3").write_text("no journal"), "JournalUnusable", 1),
+        (lambda m: (m.state / "journal.sqlite3").write_text("no journal"), "JournalDamaged", 1),
+        (lambda m: (m.state / "emitters/default.key").write_text("x"), "EmitterUnusable", 1),
         (lambda m: m.extra.update(UNSTOPPABLE_HOT=str(m.data)), "SourceInsideRepository", 2),
     ],
 )

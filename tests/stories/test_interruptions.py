@@ -61,6 +61,7 @@ def test_a_backup_killed_at_any_moment_harms_nothing(well, kills):
     well.done("backup")
     outcomes = [(run["outcome"], run["message"]) for run in well.asked("runs", "--last", "999")]
     assert {outcome for outcome, _ in outcomes} <= {"succeeded", "failed"}
+    assert well.asked("runs", "--verify")["records"] == len(outcomes)
     assert all(message.startswith("killed: ") for outcome, message in outcomes if message)
     assert differences(well.data, well.restored()) == ""
 

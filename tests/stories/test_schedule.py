@@ -107,8 +107,21 @@ def test_the_schedule_is_shown_with_what_comes_next(well):
     assert (found["zone"], found["is_default"], len(found["next_slots"])) == ("UTC", True, 3)
 
 
-def test_a_journal_that_cannot_be_read_stops_no_backup_that_is_due_now(well):
+def test_a_damaged_journal_is_put_aside_and_what_nobody_remembers_is_due_at_once(well):
     (well.state / "journal.sqlite3").write_bytes(b"this is no journal" * 100)
+
+    first = well.run("schedule", "tick", settings=FEBRUARY)
+    second = well.run("schedule", "tick", settings=FEBRUARY)
+
+    (aside,) = well.state.glob("journal-damaged-*.sqlite3")
+    assert f" was damaged and now lies at {aside}; " in first.stderr
+    assert (first.returncode, len(well.snapshots())) == (0, 2)
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+
+
+def test_a_journal_that_cannot_be_read_stops_no_backup_that_is_due_now(well):
+    with closing(sqlite3.connect(well.state / "journal.sqlite3")) as journal:
+        journal.execute("PRAGMA user_version = 99")
 
     due_now = well.run("schedule", "tick", settings=EVERY_MINUTE)
     later = well.run("schedule", "tick", settings=FEBRUARY)

@@ -7,7 +7,7 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.settings import load
 from unstoppable.cli.sheet import sheet
-from unstoppable.runner import pins_file
+from unstoppable.runner import emitter_file, pins_file
 
 
 @click.group()
@@ -35,6 +35,30 @@ def fingerprint(session: Session, *, asked: str | None) -> int:
         output.document({"resource": str(installation.resource), "key_fingerprint": name})
     else:
         output.data(name)
+    return 0
+
+
+@key.command(cls=Speaking)
+@click.pass_obj
+def emitter(session: Session) -> int:
+    """Show who signs the customer's records: name and public key, which are no secret.
+
+    Another machine needs them to believe the records. The first backup makes the key.
+
+    Example:
+      unstoppable key emitter
+
+    Exit codes:
+      0 shown    1 failed    2 wrong usage
+    """
+    configuration = load(session.env_file)
+    customer = configuration.resource.customer
+    found = emitter_file.find(configuration.settings.state, customer).emitter
+    if session.is_json:
+        output.document({"emitter": found.id, "public_key": found.public_key.hex()})
+    else:
+        output.data(f"emitter      {found.id}")
+        output.data(f"public key   {found.public_key.hex()}")
     return 0
 
 

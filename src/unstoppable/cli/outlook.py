@@ -137,6 +137,7 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
         found.due_now = what_is_due(journal, resource, schedule, moment).run
     except UnstoppableError as error:
         found.faults.append(error)
+    found.faults += faults.of_emitter(configuration.settings.state, resource.customer)
 
 
 def _notes(found: Outlook) -> Iterator[str]:

@@ -8,6 +8,7 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session
 from unstoppable.domain.mount_errors import MountsUnknown
 from unstoppable.domain.outcome import KEPT, Outcome
+from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
 from unstoppable.runner.mounts import UNMOUNTED
@@ -43,15 +44,27 @@ def tell(
             output.say("hint: `unstoppable check --read-data all` tells which snapshots are harmed")
     if verdict.error is not None:
         output.complain(verdict.error, is_verbose=session.is_verbose)
-    if verdict.unrecorded is not None:
-        if not isinstance(verdict.unrecorded, MountsUnknown):
-            output.say("error: this run could not be recorded")
-        output.complain(verdict.unrecorded, is_verbose=session.is_verbose)
+    _tell_of_journal(session, verdict)
     if session.is_json:
         output.document({**as_document(verdict.record), **more})
     elif verdict.error is None:
         output.data(sentence(verdict.record, source))
     return verdict.exit_code
+
+
+def _tell_of_journal(session: Session, verdict: Verdict) -> None:
+    if verdict.set_aside is not None:
+        output.complain(verdict.set_aside, is_verbose=session.is_verbose)
+    match verdict.unrecorded:
+        case None:
+            return
+        case EmitterUnusable():
+            output.say("error: this run is recorded, but not signed")
+        case MountsUnknown():
+            pass
+        case _:
+            output.say("error: this run could not be recorded")
+    output.complain(verdict.unrecorded, is_verbose=session.is_verbose)
 
 
 def sentence(record: RunRecord, source: str) -> str:

@@ -21,11 +21,10 @@ from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.planning import Conductor, complain
 from unstoppable.cli.settings import Readings, choose, read_all, usable
 from unstoppable.cli.watch import stoppable
-from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
-from unstoppable.runner.tick import due_without_journal, record_skipped, what_is_due
+from unstoppable.runner.tick import look, what_is_due
 
 _NEXT_SHOWN = 3
 _LOOKED_AHEAD = timedelta(days=366 * 5)
@@ -60,18 +59,15 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
 
 def _tick_one(session: Session, configuration: Configuration, *, dry_run: bool) -> int:
     resource, journal = configuration.resource, Journal(configuration.settings.state)
-    moment, failed = now(), False
-    try:
-        found = what_is_due(journal, resource, configuration.schedule, moment)
-        if dry_run:
-            return _rehearse(session, configuration, found.run)
-        record_skipped(journal, resource, found, moment)
-    except (JournalUnusable, FolderUnusable) as error:
-        output.complain(error, is_verbose=session.is_verbose)
-        found, failed = due_without_journal(configuration.schedule, moment), True
+    if dry_run:
+        found = what_is_due(journal, resource, configuration.schedule, now())
+        return _rehearse(session, configuration, found.run)
+    found, troubles = look(journal, resource, configuration.schedule, now())
+    for trouble in troubles:
+        output.complain(trouble, is_verbose=session.is_verbose)
     if found.run is not None:
         return run_now(session, configuration, slot_at=found.run)
-    return ExitCode.FAILED if failed else ExitCode.SUCCEEDED
+    return ExitCode.FAILED if troubles else ExitCode.SUCCEEDED
 
 
 def _tick_all(session: Session, found: Readings, asked: str | None, *, dry_run: bool) -> int:

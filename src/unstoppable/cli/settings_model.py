@@ -174,7 +174,7 @@ class Settings(BaseModel):
     state: Annotated[
         Folder,
         Told(
-            "The journal of runs, and whether the key is on paper.",
+            "The journal of runs, the keys that sign its records, and whether the key is on paper.",
             default="`/var/lib/unstoppable/state`, a user's `~/.local/share/unstoppable/state`",
             example="/var/lib/unstoppable/state",
         ),

@@ -5,16 +5,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from unstoppable.domain.canonical import LARGEST_NUMBER, canonical
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.outcome import ExitCode, Outcome
 from unstoppable.domain.schedule import TICK
 from unstoppable.domain.snapshot import Issue, Stored
 from unstoppable.domain.text import printable
 
 VERSION = 1
 ISSUES_KEPT = 10
-"""A record stays below 10 kB; the engine's summary holds more."""
+"""The engine's summary holds more."""
+LARGEST_RECORD_BYTES = 9_500
+"""With its place in a chain it stays below 10 kB."""
 _TEXT_KEPT = 200
+_KIND_KEPT = 40
+_MESSAGE_KEPT = 2_000
+_OUTCOMES = {ExitCode.CANCELLED: Outcome.CANCELLED, ExitCode.SKIPPED: Outcome.SKIPPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +53,7 @@ class RecordedIssue:
     def of(cls, issue: Issue) -> Self:
         """Return the issue, fit for a record."""
         return cls(
-            kind=issue.kind,
+            kind=issue.kind[:_KIND_KEPT],
             path=printable(issue.path)[:_TEXT_KEPT],
             message=printable(issue.message)[:_TEXT_KEPT],
         )
@@ -100,8 +107,23 @@ class RunRecord:
     issues: tuple[RecordedIssue, ...] = ()
     """The first of them; `counts` has the numbers."""
 
+    @classmethod
+    def of_error(cls, run: Run, error: UnstoppableError, *, ended_at: datetime | None) -> Self:
+        """Return the record of a run that ended with an error and left nothing."""
+        return cls(
+            run=run,
+            ended_at=ended_at,
+            outcome=_OUTCOMES.get(error.exit_code, Outcome.FAILED),
+            exit_code=error.exit_code,
+            message=str(error),
+        )
+
     def to_json(self) -> str:
-        """Return the record as canonical JSON (RFC 8785): sorted names, integers, no spaces."""
+        """Return the record as canonical JSON (RFC 8785), of 9,500 bytes at most.
+
+        What is too long never makes a record fail: the message is cut, then issues are left out,
+        the last one first; `counts` still has their number.
+        """
         fields = {
             "version": VERSION,
             "run": self.run.id,
@@ -113,12 +135,14 @@ class RunRecord:
             "pid": self.run.pid,
             "outcome": self.outcome,
             "exit_code": self.exit_code,
-            "message": None if self.message is None else printable(self.message),
+            "message": None if self.message is None else _cut(printable(self.message)),
             "snapshot": self.snapshot_id,
-            "counts": None if self.counts is None else asdict(self.counts),
-            "issues": [asdict(issue) for issue in self.issues],
+            "counts": None if self.counts is None else _within_limits(self.counts),
         }
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        issues = [asdict(issue) for issue in self.issues[:ISSUES_KEPT]]
+        while len(text := canonical({**fields, "issues": issues})) > LARGEST_RECORD_BYTES:
+            issues.pop()
+        return text.decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -152,6 +176,14 @@ def run_id(started_at: datetime, random: str) -> str:
     The microseconds tell apart which of two snapshots of the same second is the newer one.
     """
     return f"{started_at:%Y%m%d-%H%M%S-%f}-{random}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MESSAGE_KEPT else f"{text[: _MESSAGE_KEPT - 1]}…"
+
+
+def _within_limits(counts: Counts) -> dict[str, int]:
+    return {name: min(number, LARGEST_NUMBER) for name, number in asdict(counts).items()}
 
 
 def _seconds(moment: datetime | None) -> int | None:

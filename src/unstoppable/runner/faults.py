@@ -10,9 +10,10 @@ from unstoppable.domain import errors
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outlook_errors import ClockBehind, FolderFull, SourceEmpty
+from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.text import count, size
 from unstoppable.engine import Repository, ServerVisit
-from unstoppable.runner import pins_file
+from unstoppable.runner import emitter_file, pins_file
 from unstoppable.runner.journal import CLOCK_STEP
 from unstoppable.runner.plan import Installation
 
@@ -96,6 +97,15 @@ def of_pins(path: Path, resource: ResourceName) -> Faults:
     try:
         pins_file.require(path, resource)
     except errors.UnstoppableError as error:
+        yield error
+
+
+def of_emitter(state: Path, customer: str) -> Faults:
+    """Yield why runs would be recorded unsigned; that there is no key yet is no fault."""
+    try:
+        if emitter_file.is_there(state, customer):
+            emitter_file.find(state, customer)
+    except EmitterUnusable as error:
         yield error
 
 

@@ -1,20 +1,27 @@
 """The journal: every run of this machine, on disk before anything else is told."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
+from unstoppable.domain.emitter import EmitterKey
 from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalSetAside
 from unstoppable.domain.run import RunRecord
+from unstoppable.runner import emitter_file, signing
+from unstoppable.runner.aside import in_place, is_damage, set_aside
 from unstoppable.runner.files import make_private_folder
 
 FILE_NAME = "journal.sqlite3"
-VERSION = 3
+VERSION = 4
 _BUSY_SECONDS = 30
+_PAGE_RECORDS = 1000
+_Answer = TypeVar("_Answer")
 CLOCK_STEP = timedelta(minutes=5)
 """By how much a clock may be put back without making what was recorded before look wrong."""
 _SLOT = "json_extract(record, '$.slot')"
@@ -44,11 +51,13 @@ _STEPS = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    signing.STEP,
 )
 """What makes each version from the one before it, the first from nothing."""
 _WRITE = """
 INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (run) DO UPDATE SET outcome = excluded.outcome, record = excluded.record
+WHERE runs.outcome IS NULL
 """
 
 
@@ -61,22 +70,35 @@ class Journal:
     def write(self, *records: RunRecord) -> None:
         """Keep the records, each in place of the one its run has; on disk when this returns.
 
-        Raises JournalUnusable or FolderUnusable.
+        A run that ended is signed in the same transaction, and stays as it is from then on: what
+        is told of it once more, with the same outcome, changes nothing.
+        Raises EmitterUnusable where records are kept, and signed once the key can be used; else
+        JournalUnusable or FolderUnusable.
         """
-        rows = [
-            (
-                record.run.id,
-                *_name(record.run.resource),
-                _seconds(record.run.started_at),
-                record.outcome,
-                record.to_json(),
-            )
-            for record in records
-        ]
         make_private_folder(self.path.parent)
         self._make_private()
+        ended = sorted({one.run.resource.customer for one in records if one.outcome is not None})
+        keys = [self._key_of(customer) for customer in ended]
+        failures = [key for key in keys if isinstance(key, EmitterUnusable)]
         with self._opened() as connection:
-            connection.executemany(_WRITE, rows)
+            for record in records:
+                _keep(connection, record)
+            for key in keys:
+                if isinstance(key, EmitterKey):
+                    failures += self._sign(connection, key)
+        if failures:
+            raise failures[0]
+
+    def set_aside(self) -> JournalSetAside | None:
+        """Put a damaged journal under another name; the next one who writes begins a new one.
+
+        Returns what is to be told; None where it is whole. Raises JournalUnusable.
+        """
+        try:
+            aside = set_aside(self.path)
+        except OSError as error:
+            raise JournalUnusable(path=self.path, cause=error.strerror or error) from error
+        return None if aside is None else JournalSetAside(path=self.path, aside=aside)
 
     def going_on(self, customer: str) -> list[RunRecord]:
         """Return the customer's runs that have no outcome; raises JournalUnusable."""
@@ -128,16 +150,30 @@ class Journal:
             _seconds(until),
         )
 
+    def envelopes(self, customer: str, *, last: int | None = None) -> Iterator[signing.Kept]:
+        """Return the signed records of a customer, oldest first; raises JournalUnusable.
+
+        Read page by page, so that a long look keeps nobody from writing.
+        """
+        number = 0
+        if last is not None:
+            number = self._read(lambda opened: signing.before_last(opened, customer, last)) or 0
+        while found := self._page(customer, number):
+            yield from found
+            number = found[-1].number
+
+    def books(self, customer: str) -> signing.Books:
+        """Return what it says of the customer's records as a whole; raises JournalUnusable."""
+        return self._read(lambda opened: signing.books(opened, customer)) or signing.NO_BOOKS
+
     def mounts(self, resource: ResourceName) -> frozenset[bytes]:
         """Return the mount points that its next backup needs; raises JournalUnusable.
 
         Changes nothing: a dry run asks as well.
         """
-        if not self._is_there():
-            return frozenset()
-        with self._opened(end="ROLLBACK") as connection:
-            query = "SELECT point FROM mounts WHERE customer = ? AND resource = ?"
-            return frozenset(point for (point,) in connection.execute(query, _name(resource)))
+        query = "SELECT point FROM mounts WHERE customer = ? AND resource = ?"
+        found = self._read(lambda opened: opened.execute(query, _name(resource)).fetchall())
+        return frozenset(point for (point,) in found or [])
 
     def remember_mounts(self, resource: ResourceName, points: Iterable[bytes]) -> None:
         """Keep the mount points that the next backup needs, in place of those that are there.
@@ -152,6 +188,25 @@ class Journal:
             rows = [(*_name(resource), point) for point in points]
             connection.executemany("INSERT INTO mounts VALUES (?, ?, ?)", rows)
 
+    def _key_of(self, customer: str) -> EmitterKey | EmitterUnusable:
+        """Return the key for the customer's chain, both made where they are missing."""
+        state = self.path.parent
+        try:
+            with self._opened() as connection:
+                has_key = emitter_file.is_there(state, customer)
+                signing.begin(connection, customer, has_key=has_key)
+            return emitter_file.require(state, customer)
+        except EmitterUnusable as error:
+            return error
+
+    def _sign(self, connection: sqlite3.Connection, key: EmitterKey) -> list[EmitterUnusable]:
+        customer = key.emitter.name
+        try:
+            signing.sign_owed(connection, customer, key)
+        except signing.AnotherKey:
+            return [emitter_file.another_key(self.path.parent, customer)]
+        return []
+
     def _of(self, resource: ResourceName, condition: str, *values: str | int) -> list[RunRecord]:
         return self._select(
             f"customer = ? AND resource = ? AND {condition}", (*_name(resource), *values)
@@ -164,6 +219,17 @@ class Journal:
             query = f"SELECT record FROM runs WHERE {condition}"  # noqa: S608 - our own words
             found = connection.execute(query, values).fetchall()
             return [RunRecord.from_json(text) for (text,) in found]
+
+    def _page(self, customer: str, after: int) -> list[signing.Kept]:
+        size = _PAGE_RECORDS
+        return self._read(lambda opened: signing.page(opened, customer, after, size)) or []
+
+    def _read(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer | None:
+        """Return an answer and change nothing; None where there is no journal."""
+        if not self._is_there():
+            return None
+        with self._opened(end="ROLLBACK") as connection:
+            return question(connection)
 
     def _is_there(self) -> bool:
         try:
@@ -185,15 +251,32 @@ class Journal:
         One that ends in ROLLBACK sees a journal of an older version as it would be now.
         """
         try:
-            with closing(sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None)) as opened:
+            with (
+                in_place(self.path),
+                closing(sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None)) as opened,
+            ):
                 opened.execute("PRAGMA journal_mode = WAL")
                 opened.execute("PRAGMA synchronous = FULL")
                 opened.execute("BEGIN IMMEDIATE")
                 _upgrade(opened)
                 yield opened
                 opened.execute(end)
-        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
-            raise JournalUnusable(path=self.path, cause=error) from error
+        except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as error:
+            kind = JournalDamaged if is_damage(error) else JournalUnusable
+            raise kind(path=self.path, cause=getattr(error, "strerror", error)) from error
+
+
+def _keep(connection: sqlite3.Connection, record: RunRecord) -> None:
+    run = record.run
+    row = (*_name(run.resource), _seconds(run.started_at), record.outcome, record.to_json())
+    if connection.execute(_WRITE, (run.id, *row)).rowcount == 0:
+        query = "SELECT outcome FROM runs WHERE run = ?"
+        (outcome,) = connection.execute(query, (run.id,)).fetchone()
+        if outcome != record.outcome:
+            cause = f"run {run.id} is recorded already as {outcome}"
+            raise ValueError(cause)
+    elif record.outcome is not None:
+        signing.owe(connection, run.id)
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.schedule import TICK, Due, Schedule
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.tick import due_without_journal, record_skipped, what_is_due
+from unstoppable.runner.tick import look
 
 _LOOKED_AHEAD = timedelta(days=366 * 5)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -122,12 +122,11 @@ class Planner:
     def _look(self, resource: ResourceName, moment: datetime) -> None:
         schedule = self._schedules[resource]
         slots = self._waiting[resource.customer]
-        try:
-            found = self._foreseen(resource, what_is_due(self._journal, resource, schedule, moment))
-            record_skipped(self._journal, resource, found, moment)
-        except (JournalUnusable, FolderUnusable) as error:
-            self._complain(error)
-            found = due_without_journal(schedule, moment)
+        found, troubles = look(
+            self._journal, resource, schedule, moment, lambda due: self._foreseen(resource, due)
+        )
+        for trouble in troubles:
+            self._complain(trouble)
         if found.run is not None:
             slots[resource] = found.run
         coming = next(schedule.slots(after=moment, until=moment + _LOOKED_AHEAD), None)

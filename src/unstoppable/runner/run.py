@@ -10,6 +10,7 @@ from unstoppable.domain import errors
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
+from unstoppable.domain.record_errors import JournalSetAside
 from unstoppable.domain.run import ISSUES_KEPT, Counts, RecordedIssue, Run, RunRecord, run_id
 from unstoppable.domain.snapshot import Stored
 from unstoppable.domain.source_errors import ServerLost
@@ -17,6 +18,7 @@ from unstoppable.engine import Repository, Source, Watch
 from unstoppable.runner import lane, pins_file
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
+from unstoppable.runner.pen import Pen
 from unstoppable.runner.plan import Installation
 
 
@@ -25,10 +27,12 @@ class Verdict:
     """How a run ended."""
 
     record: RunRecord
-    stored: Stored | None
-    error: errors.UnstoppableError | None
-    unrecorded: errors.UnstoppableError | None
-    """Why the journal does not know of it; None if it does."""
+    stored: Stored | None = None
+    error: errors.UnstoppableError | None = None
+    unrecorded: errors.UnstoppableError | None = None
+    """Why the journal does not know of it, or not signed; None if it does."""
+    set_aside: JournalSetAside | None = None
+    """The damaged journal in whose place a new one was begun."""
 
     @property
     def exit_code(self) -> int:
@@ -67,18 +71,19 @@ def back_up(
     4. The outcome is recorded while the lane is still held, so that no other run calls this dead.
 
     A journal that cannot be written stops no backup, and the verdict says so; but one that is
-    late for its slot, because it would be made again with each tick.
+    late for its slot, because it would be made again with each tick. One that is damaged is put
+    aside, and the run is recorded in a new one.
     """
     run = new_run(installation.resource, slot_at)
     journal = Journal(installation.state)
-    pen, guard = _Pen(journal), MountGuard(journal, run.resource, source)
+    pen, guard = Pen(journal), MountGuard(journal, run.resource, source)
     try:
         with lane.hold(lane.lane_file(installation.hot, run.resource), run):
             if pen.is_served(run):
                 return _failed(run, errors.SlotServed(resource=run.resource))
             pen.write(RunRecord(run=run))
             if pen.failure is not None and run.is_late:
-                return _failed(run, pen.failure)
+                return replace(_failed(run, pen.failure), set_aside=pen.set_aside)
             pen.bury(run)
             verdict = _attempt(
                 run,
@@ -92,12 +97,8 @@ def back_up(
         if run.slot_at is None or not isinstance(error, errors.Busy) or pen.is_at_work(run):
             pen.write(verdict.record)
         # Else it is something else that is at work, and the next tick finds the slot still due.
-    return Verdict(
-        record=verdict.record,
-        stored=verdict.stored,
-        error=verdict.error,
-        unrecorded=pen.failure or guard.failure,
-    )
+    unrecorded = pen.failure or guard.failure
+    return replace(verdict, unrecorded=unrecorded, set_aside=pen.set_aside)
 
 
 def _store(installation: Installation, guard: MountGuard, run: Run, watch: Watch) -> Stored:
@@ -151,66 +152,8 @@ def _stored(
         counts=Counts.of(stored),
         issues=tuple(RecordedIssue.of(issue) for issue in problems[:ISSUES_KEPT]),
     )
-    return Verdict(record=record, stored=stored, error=error, unrecorded=None)
+    return Verdict(record=record, stored=stored, error=error)
 
 
 def _failed(run: Run, error: errors.UnstoppableError) -> Verdict:
-    outcomes = {ExitCode.CANCELLED: Outcome.CANCELLED, ExitCode.SKIPPED: Outcome.SKIPPED}
-    record = RunRecord(
-        run=run,
-        ended_at=now(),
-        outcome=outcomes.get(error.exit_code, Outcome.FAILED),
-        exit_code=error.exit_code,
-        message=str(error),
-    )
-    return Verdict(record=record, stored=None, error=error, unrecorded=None)
-
-
-class _Pen:
-    """Writes into the journal and remembers why it could not."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.failure: errors.UnstoppableError | None = None
-
-    def write(self, record: RunRecord) -> None:
-        """Write a whole record: the last one that succeeds makes up for those before it."""
-        try:
-            self._journal.write(record)
-        except (errors.JournalUnusable, errors.FolderUnusable) as error:
-            self.failure = error
-        else:
-            self.failure = None
-
-    def is_served(self, run: Run) -> bool:
-        """Return whether another run began for the same slot, as far as the journal says."""
-        if run.slot_at is None:
-            return False
-        try:
-            return self._journal.has_run_for(run.resource, run.slot_at, until=run.started_at)
-        except errors.JournalUnusable as error:
-            self.failure = error
-            return False
-
-    def is_at_work(self, run: Run) -> bool:
-        """Return whether a run of the same resource is going on, as far as the journal says."""
-        try:
-            going_on = self._journal.going_on(run.resource.customer)
-        except errors.JournalUnusable as error:
-            self.failure = error
-            return True
-        others = (record.run for record in going_on)
-        return any(one.resource == run.resource and one.slot_at != run.slot_at for one in others)
-
-    def bury(self, run: Run) -> None:
-        """Record runs as killed that have no outcome though the lane was free."""
-        try:
-            dead = self._journal.going_on(run.resource.customer)
-        except errors.JournalUnusable as error:
-            self.failure = error
-            return
-        for record in dead:
-            if record.run.id != run.id:
-                verdict = _failed(record.run, errors.Killed(pid=record.run.pid))
-                # When it was killed nobody knows.
-                self.write(replace(verdict.record, ended_at=None))
+    return Verdict(record=RunRecord.of_error(run, error, ended_at=now()), error=error)

@@ -1,15 +1,47 @@
 """What a look at the schedule leads to."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
+from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, Outcome
+from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged
 from unstoppable.domain.run import Run, RunRecord, run_id
 from unstoppable.domain.schedule import TICK, Due, Schedule, Span, due
 from unstoppable.runner.journal import Journal
 
 _ID_DIGITS = 8
+
+
+def look(
+    journal: Journal,
+    resource: ResourceName,
+    schedule: Schedule,
+    moment: datetime,
+    foresee: Callable[[Due], Due] = lambda found: found,
+) -> tuple[Due, list[UnstoppableError]]:
+    """Return what is due, and what is wrong with the journal; record what nobody serves any more.
+
+    A journal that is damaged is put aside: what was never backed up as far as the new one knows is
+    due at once. Where none can be used, the slot of this very tick is due. `foresee` is told what
+    is due before it is recorded, and may know better.
+    """
+    troubles: list[UnstoppableError] = []
+    try:
+        try:
+            found = what_is_due(journal, resource, schedule, moment)
+        except JournalDamaged:
+            troubles += filter(None, [journal.set_aside()])
+            found = what_is_due(journal, resource, schedule, moment)
+        found = foresee(found)
+        record_skipped(journal, resource, found, moment)
+    except EmitterUnusable as error:
+        troubles.append(error)  # The skipped slots are recorded all the same.
+    except (JournalUnusable, FolderUnusable) as error:
+        return due_without_journal(schedule, moment), [*troubles, error]
+    return found, troubles
 
 
 def what_is_due(
@@ -42,7 +74,7 @@ def due_without_journal(schedule: Schedule, moment: datetime) -> Due:
 
 
 def record_skipped(journal: Journal, resource: ResourceName, found: Due, moment: datetime) -> None:
-    """Record the slots that nobody serves any more; raises JournalUnusable or FolderUnusable."""
+    """Record the slots that nobody serves any more; raises what `Journal.write` raises."""
     missed = [_skipped(resource, slot, moment, _MISSED) for slot in found.missed]
     overlapped = [_skipped(resource, slot, moment, _OVERLAPPED) for slot in found.overlapped]
     waited = [_skipped(resource, slot, moment, _WAITED) for slot in found.waited]

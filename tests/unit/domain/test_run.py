@@ -1,17 +1,27 @@
 import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unstoppable.domain.canonical import LARGEST_NUMBER
+from unstoppable.domain.errors import Busy
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
-from unstoppable.domain.run import Counts, RecordedIssue, Run, RunRecord, run_id
+from unstoppable.domain.run import (
+    LARGEST_RECORD_BYTES,
+    Counts,
+    RecordedIssue,
+    Run,
+    RunRecord,
+    run_id,
+)
 from unstoppable.domain.snapshot import Issue
 
 MOMENTS = st.integers(0, 2**33).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-NUMBERS = st.integers(0, 2**53)
+NUMBERS = st.integers(0, LARGEST_NUMBER)
 RUNS = st.builds(
     Run,
     id=st.text("0123456789abcdef-", min_size=1),
@@ -33,7 +43,8 @@ RECORDS = st.builds(
     issues=st.lists(
         st.builds(
             Issue, kind=st.just("x"), path=st.binary(), message=st.text(), is_note=st.booleans()
-        ).map(RecordedIssue.of)
+        ).map(RecordedIssue.of),
+        max_size=5,
     ).map(tuple),
 )
 
@@ -54,19 +65,66 @@ def test_a_record_is_canonical(record):
     text.encode()
 
 
-def test_a_record_of_the_largest_issues_stays_small():
-    issue = Issue(kind="unreadable", path=b"\xff" * 4096, message="\x00" * 4096, is_note=False)
-    run = Run(
-        id="r",
-        resource=ResourceName(customer="a", resource="b"),
-        slot_at=None,
-        started_at=datetime(2026, 11, 24, tzinfo=UTC),
-        pid=1,
+LARGEST = RunRecord(
+    run=Run(
+        id="9" * 100,
+        resource=ResourceName(customer="a" * 20, resource="b" * 20),
+        slot_at=datetime.fromtimestamp(2**33, UTC),
+        started_at=datetime.fromtimestamp(2**33, UTC),
+        pid=2**22,
+    ),
+    ended_at=datetime.fromtimestamp(2**33, UTC),
+    outcome=Outcome.CANCELLED,
+    exit_code=130,
+    message="𐀀" * 99_999,
+    snapshot_id="f" * 64,
+    counts=Counts(**dict.fromkeys(Counts.__slots__, 2**64)),
+    issues=(
+        RecordedIssue.of(
+            Issue(kind="𐀀" * 99, path="𐀀".encode() * 999, message="𐀀" * 999, is_note=False)
+        ),
     )
+    * 99,
+)
 
-    record = RunRecord(run=run, issues=(RecordedIssue.of(issue),) * 10)
 
-    assert len(record.to_json().encode()) < 10_000
+def test_a_record_of_the_longest_texts_and_numbers_fits_and_can_be_read():
+    text = LARGEST.to_json()
+
+    found = RunRecord.from_json(text)
+    assert len(text.encode()) <= LARGEST_RECORD_BYTES
+    assert (found.message, found.issues) == ("𐀀" * 1999 + "…", ())
+    assert found.counts is not None
+    assert set(asdict(found.counts).values()) == {LARGEST_NUMBER}
+    assert (found.run, found.outcome) == (LARGEST.run, LARGEST.outcome)
+
+
+def test_issues_are_left_out_from_the_last_on_and_no_more_than_needed():
+    issues = tuple(replace(LARGEST.issues[0], kind=str(number)) for number in range(11))
+    short = replace(LARGEST, message=None)
+
+    kept = RunRecord.from_json(replace(short, issues=issues).to_json()).issues
+    all_kept = RunRecord.from_json(
+        replace(short, issues=tuple(replace(one, path="", message="") for one in issues)).to_json()
+    ).issues
+
+    assert kept == issues[: len(kept)]
+    assert len(kept) == 5
+    assert [one.kind for one in all_kept] == [str(number) for number in range(10)]
+
+
+def test_a_text_of_backslashes_and_quotes_fits_as_well():
+    text = replace(LARGEST, message="\\" * 5000 + '"' * 5000).to_json()
+
+    assert len(text.encode()) <= LARGEST_RECORD_BYTES
+
+
+def test_the_record_of_an_error_tells_its_outcome_and_sentence():
+    busy = Busy(resource="alice/www", holder="another")
+
+    found = RunRecord.of_error(LARGEST.run, busy, ended_at=None)
+
+    assert (found.outcome, found.exit_code, found.message) == (Outcome.SKIPPED, 11, str(busy))
 
 
 def test_run_ids_sort_by_time():

@@ -10,7 +10,7 @@ from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import Run, RunRecord
-from unstoppable.runner.journal import Journal
+from unstoppable.runner.journal import VERSION, Journal
 
 ALICE = ResourceName(customer="alice", resource="www")
 BOB = ResourceName(customer="bob", resource="www")
@@ -20,6 +20,14 @@ def record(name: str, resource: ResourceName = ALICE, outcome: Outcome | None = 
     started_at = datetime(2026, 11, 24, tzinfo=UTC)
     run = Run(id=name, resource=resource, slot_at=None, started_at=started_at, pid=1)
     return RunRecord(run=run, outcome=outcome)
+
+
+SIGNING = ("TABLE chains", "TABLE envelopes", "TABLE unsigned")
+
+
+def drop(opened: sqlite3.Connection, *names: str) -> None:
+    for name in names:
+        opened.execute(f"DROP {name}")
 
 
 @pytest.fixture
@@ -46,15 +54,14 @@ def test_a_run_is_there_while_it_runs_and_has_one_record_after(journal):
 def test_a_journal_of_the_version_before_is_taken_over(journal):
     journal.write(record("r"))
     with closing(sqlite3.connect(journal.path)) as opened:
-        opened.execute("DROP TABLE mounts")
-        opened.execute("DROP INDEX runs_by_slot")
+        drop(opened, *SIGNING, "TABLE mounts", "INDEX runs_by_slot")
         opened.execute("PRAGMA user_version = 1")
         opened.commit()
 
     assert journal.going_on("alice") == [record("r")]
 
     with closing(sqlite3.connect(journal.path)) as opened:
-        assert opened.execute("PRAGMA user_version").fetchone() == (3,)
+        assert opened.execute("PRAGMA user_version").fetchone() == (VERSION,)
         indexes = opened.execute("SELECT name FROM sqlite_schema WHERE type = 'index'").fetchall()
         assert ("runs_by_slot",) in indexes
 
@@ -74,14 +81,14 @@ def test_the_journal_is_private_durable_and_knows_its_version(journal):
     assert journal.path.stat().st_mode & 0o777 == 0o600
     assert journal.path.parent.stat().st_mode & 0o777 == 0o700
     with closing(sqlite3.connect(journal.path)) as opened:
-        assert opened.execute("PRAGMA user_version").fetchone() == (3,)
+        assert opened.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(journal):
     journal.write(record("r"))
     with closing(sqlite3.connect(journal.path)) as opened:
-        opened.execute("PRAGMA user_version = 4")
+        opened.execute(f"PRAGMA user_version = {VERSION + 1}")
 
     with pytest.raises(JournalUnusable, match="newer version"):
         journal.write(record("s"))
@@ -141,7 +148,7 @@ def test_what_is_to_be_mounted_is_kept_for_each_resource_whatever_its_name(journ
 def test_a_journal_before_mounts_were_remembered_is_taken_over(journal):
     journal.write(record("r"))
     with closing(sqlite3.connect(journal.path)) as opened:
-        opened.execute("DROP TABLE mounts")
+        drop(opened, *SIGNING, "TABLE mounts")
         opened.execute("PRAGMA user_version = 2")
         opened.commit()
 

@@ -11,7 +11,7 @@ from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.mount_errors import MountsUnknown, SourceUnmounted
 from unstoppable.domain.names import ResourceName
 from unstoppable.engine import Source
-from unstoppable.runner.journal import Journal
+from unstoppable.runner.journal import VERSION, Journal
 from unstoppable.runner.mounts import MountGuard
 
 ALICE = ResourceName(customer="alice", resource="www")
@@ -47,7 +47,7 @@ def test_what_could_not_be_read_is_told_and_not_replaced(journal, source, tmp_pa
     before = journal.mounts(ALICE)
     set_version(journal, 99)
     guard.check_source()
-    set_version(journal, 3)
+    set_version(journal, VERSION)
 
     assert guard.judge(STORED) == STORED
 

@@ -14,7 +14,8 @@ from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.snapshot import Issue, Stored
 from unstoppable.engine import Cancel, Watch
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.run import Verdict, _attempt, _Pen, _stored
+from unstoppable.runner.pen import Pen
+from unstoppable.runner.run import Verdict, _attempt, _stored
 
 ALICE = ResourceName(customer="alice", resource="www")
 RUN = Run(
@@ -67,7 +68,7 @@ def test_issues_that_are_counted_but_not_kept_still_make_a_run_partial():
 
 def test_the_last_record_makes_up_for_those_that_could_not_be_written(tmp_path: Path):
     (tmp_path / "state").touch()
-    pen = _Pen(Journal(tmp_path / "state"))
+    pen = Pen(Journal(tmp_path / "state"))
     pen.write(RunRecord(run=RUN))
     failed_with = pen.failure
     (tmp_path / "state").unlink()
@@ -92,7 +93,7 @@ def test_a_run_without_an_outcome_is_buried_only_once_the_lane_is_held(tmp_path:
     journal = Journal(tmp_path)
     journal.write(RunRecord(run=RUN))
 
-    _Pen(journal).bury(replace(RUN, id="the next"))
+    Pen(journal).bury(replace(RUN, id="the next"))
 
     (dead,) = journal.runs(ALICE, limit=9)
     assert dead.outcome is Outcome.FAILED

@@ -1,6 +1,5 @@
 """What a look at the schedule leads to, with a journal on disk."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,9 +95,8 @@ def test_a_run_whose_end_lies_ahead_overlaps_nothing(journal):
 
 
 def test_nobody_knows_how_long_a_run_that_was_killed_was_at_work(journal):
-    write(journal, hour(1), slot_at=hour(1))
-    dead = journal.runs(WWW, limit=1)[0]
-    journal.write(replace(dead, ended_at=None, outcome=Outcome.FAILED))
+    dead = Run(id="dead", resource=WWW, slot_at=hour(1), started_at=hour(1), pid=1)
+    journal.write(RunRecord(run=dead, ended_at=None, outcome=Outcome.FAILED))
 
     assert look(journal, hour(3)) == Due(run=hour(3), missed=(hour(2),))
 

@@ -1,0 +1,48 @@
+"""Errors about records and who signs them; as in `errors`."""
+
+from unstoppable.domain.errors import JournalUnusable, UnstoppableError
+
+
+class JournalDamaged(JournalUnusable):
+    """What lies at the journal's place is none, or is broken."""
+
+    hint_form = "the next backup puts it aside and begins a new one; until then it stays as it is"
+
+
+class JournalSetAside(UnstoppableError):
+    """A damaged journal was put under another name."""
+
+    sentence_form = (
+        "the journal {path} was damaged and now lies at {aside}; what it knew of past runs is lost"
+    )
+    hint_form = (
+        "keep that file, and look after the disk; a new journal was begun, and its records say "
+        "that one was lost before them"
+    )
+
+
+class EmitterUnusable(UnstoppableError):
+    """The key that signs a customer's records cannot be used; it is never replaced."""
+
+    sentence_form = "cannot sign records of {customer}: {path}: {cause}"
+    hint_form = (
+        "mend it or bring it back from a copy; if it is lost, move it away yourself: then the next "
+        "run makes another key and a new chain. Until then runs are recorded and not signed"
+    )
+
+
+class EmitterMissing(UnstoppableError):
+    """The key that signs a customer's records is not there, or not yet."""
+
+    sentence_form = "{customer} has no key for its records: there is no {path}"
+    hint_form = "the next backup makes it; bring it back from a copy if records were signed with it"
+
+
+class RecordsBroken(UnstoppableError):
+    """Signed records that do not follow one another."""
+
+    sentence_form = "the signed records of {name} are broken after {last}: {cause}"
+    hint_form = (
+        "keep the state folder as it is: somebody changed the journal, or put an older copy in "
+        "its place"
+    )
