@@ -10,6 +10,7 @@ pub mod backup;
 pub mod birth;
 pub mod browse;
 pub mod check;
+pub mod confine;
 pub mod control;
 mod distrust;
 pub mod error;

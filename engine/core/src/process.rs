@@ -1,9 +1,11 @@
-//! Refusal to work after a fork.
+//! What this process may be: never a fork, and no open book.
 //!
 //! Nonces come from a generator that does not notice a fork: two children of one used parent
 //! would encrypt different bytes under the same nonce. So children are exec'd, never forked.
 
 use std::sync::OnceLock;
+
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -27,4 +29,12 @@ pub fn check() -> Result<()> {
             "the engine was loaded by process {home} and forked into {here}; start a new program instead"
         ),
     ))
+}
+
+/// Have the kernel keep what this process holds in memory to itself: no core dump, and no other
+/// process of the same user reads it.
+pub fn forbid_dumps() -> Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| {
+        Error::caused_by(ErrorKind::Internal, "cannot keep memory out of dumps", error)
+    })
 }

@@ -5,6 +5,7 @@
 
 mod browse;
 mod call;
+mod confine;
 mod errors;
 mod memory;
 mod place;
@@ -23,6 +24,7 @@ mod _engine {
     use crate::{
         browse::{Content, Entries, Entry},
         call::Cancel,
+        confine::{Confinement, confine, forbid_dumps},
         errors::{
             Cancelled, EngineBug, EngineError, InvalidInput, NoRepository, PinBroken,
             RepositoryDamaged, RepositoryExists, SourceUnavailable, StorageDenied, StorageError,

@@ -8,6 +8,7 @@ from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.proof import prove
+from unstoppable.cli.secrets_option import secrets_option
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
@@ -15,6 +16,7 @@ from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, ServerVisit, Source
 from unstoppable.runner import pins_file
+from unstoppable.runner.confinement import confine
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
 from unstoppable.runner.run import back_up
@@ -34,14 +36,17 @@ from unstoppable.runner.run import back_up
     hidden=True,
     help="The moment it was due, from who plans.",
 )
+@secrets_option
+@click.option("--confined", is_flag=True, hidden=True, help="Give up what this run does not need.")
 @click.pass_obj
-def backup(
+def backup(  # noqa: PLR0913 - one for each option
     session: Session,
     *,
     asked: str | None,
     dry_run: bool,
     accept_shrink: bool,
     slot: datetime | None,
+    confined: bool,
 ) -> int:
     """Make a backup now.
 
@@ -56,7 +61,9 @@ def backup(
       10 no repository    11 skipped, another run is going on
       12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file, asked)
+    configuration = load(session.env_file, asked, secrets=session.secrets)
+    if confined:
+        _confine(session, configuration)
     if dry_run:
         return _rehearse(session, configuration, accept_shrink=accept_shrink)
     return run_now(session, configuration, accept_shrink=accept_shrink, slot_at=slot)
@@ -108,6 +115,13 @@ def require_listable(configuration: Configuration) -> None:
         next(source.iterdir(), None)
     except OSError as error:
         raise SourceUnavailable(resource=resource, cause=error) from error
+
+
+def _confine(session: Session, configuration: Configuration) -> None:
+    """Give up what a run does not need, for good; a kernel that keeps nothing of that is told."""
+    held = confine(configuration.installation(), source_of(configuration))
+    if session.is_verbose or not held.files:
+        output.say(f"note: {held.told}")
 
 
 def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: bool) -> int:

@@ -1,7 +1,8 @@
 """What every command has in common: how it speaks and which resource it is about."""
 # ruff: noqa: PLC0415 - what only a shell needs is imported when it asks
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ class Session:
     env_file: Path | None = None
     is_json: bool = False
     is_verbose: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What whoever started this program handed over, by the settings' names."""
 
 
 class Verbatim(click.Command):

@@ -30,8 +30,9 @@ KEYS = {"UNSTOPPABLE_KEY": KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.R
 S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
 SOURCE_PASSWORD = "UNSTOPPABLE_SOURCE_PASSWORD"  # noqa: S105 - the name of a setting
 ENVIRONMENT = "the environment"
+HANDED_OVER = "the pipe of --secrets-fd"
 _S3 = "UNSTOPPABLE_S3_"
-_S3_KEY_ID = f"{_S3}ACCESS_KEY_ID"
+S3_KEY_ID = f"{_S3}ACCESS_KEY_ID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,13 @@ class Configuration:
         if self.customer_file is None:
             return self.env_file.parent
         return self.customer_file.with_suffix("") / f"{self.resource.resource}-sheet"
+
+    def secrets(self) -> dict[str, str]:
+        """Return the secrets of a run by their settings' names; raises what reading them does."""
+        found = {name: given.value for name, given in self.given.items()}
+        return {
+            name: value.resolve() for name, value in found.items() if not isinstance(value, str)
+        }
 
     def called(self, name: str) -> str:
         """Return what a setting is called where it is set."""
@@ -153,7 +161,7 @@ class Configuration:
         return S3Cold(
             place=place,
             access=self.s3_access,
-            access_key_id=self._credential(_S3_KEY_ID, named, place),
+            access_key_id=self._credential(S3_KEY_ID, named, place),
             secret_access_key=self._credential(
                 S3_SECRET, self.settings.s3_secret_access_key, place
             ),
@@ -202,12 +210,12 @@ class Configuration:
 
     @property
     def keeps_key(self) -> bool:
-        """Whether the settings file itself holds the key, not the environment or another file."""
+        """Whether the settings file itself holds the key, not another file or place."""
         key = self.key
         return (
             key is not None
             and isinstance(key.secret, Literal)
-            and self.given[key.name].origin != ENVIRONMENT
+            and self.given[key.name].origin not in {ENVIRONMENT, HANDED_OVER}
         )
 
     def refuse_lost_key(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unstoppable.cli.calling import who_calls
 from unstoppable.cli.configuration import PREFIX, Configuration, real
-from unstoppable.cli.settings import Reading
+from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.ftps import FtpsSource

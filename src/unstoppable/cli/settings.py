@@ -1,64 +1,27 @@
-"""The settings, read in one place; what each one means stands in settings_model.py."""
-# ruff: noqa: PLC0415 - pydantic is imported when a setting is read, so that help is quick
+"""The settings of each resource; what each one means stands in settings_model.py."""
 
 import difflib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
 
 from unstoppable.cli import customer_file, customers, env_file
 from unstoppable.cli.configuration import (
-    ENVIRONMENT,
     KEYS,
-    PLACES,
-    PREFIX,
-    S3_SECRET,
-    SOURCE_PASSWORD,
     Configuration,
     Given,
 )
 from unstoppable.cli.customer_file import Customer
-from unstoppable.domain import errors, ftps
+from unstoppable.cli.settings_reader import Reading, SettingsReader
+from unstoppable.domain import errors
 from unstoppable.domain.customer_errors import (
-    CustomerKeyInvalid,
-    OneOrMany,
     ResourceNotNamed,
     ResourceNotThere,
 )
-from unstoppable.domain.ftps import FtpsFolder
-from unstoppable.domain.keys import parse_key
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.s3 import SCHEME, credential
-from unstoppable.secrets.reference import InFile, Literal, read_private, refuse_unsafe
 
-if TYPE_CHECKING:
-    from unstoppable.cli.settings_model import Settings
-    from unstoppable.domain.secret import Secret
-
-_SECRETS = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD})
-_READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
-"""Names of the environment that are no settings; the second one is of the build."""
-_OF_ONE = frozenset(
-    {
-        *KEYS,
-        SOURCE_PASSWORD,
-        *(PREFIX + name for name in ("SOURCE", "SOURCE_PIN", "CUSTOMER", "RESOURCE")),
-    }
-)
-"""Settings of one resource alone."""
-_LARGEST_CERTIFICATES_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What was read of the settings, and everything that is wrong with them."""
-
-    configuration: Configuration
-    faults: tuple[errors.UnstoppableError, ...]
-    unknown: frozenset[str]
-    """Settings whose value nobody knows because of a fault; the configuration has a default."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +40,21 @@ _SHOWN = 5
 
 
 def load(
-    named: Path | None, asked: str | None = None, *, may_be_missing: bool = False
+    named: Path | None,
+    asked: str | None = None,
+    *,
+    may_be_missing: bool = False,
+    secrets: Mapping[str, str] = _NOTHING,
 ) -> Configuration:
     """Return the settings of one resource: of the environment and the settings file.
 
     A file that nobody named may be missing; with `may_be_missing` a named one as well.
     Where there are many customers, `asked` says which resource, and its customer's file goes
-    before both.
+    before both. `secrets` were handed over, and take the place of what all of them say.
     Raises the errors of settings, each naming the place and the setting.
     """
-    return usable(choose(read_all(named, may_be_missing=may_be_missing), asked))
+    found = choose(read_all(named, may_be_missing=may_be_missing), asked)
+    return usable(_handed(found, secrets) if secrets else found)
 
 
 def usable(found: Reading) -> Configuration:
@@ -96,9 +64,29 @@ def usable(found: Reading) -> Configuration:
     return found.configuration
 
 
-def read(named: Path | None, asked: str | None = None) -> Reading:
+def read(
+    named: Path | None, asked: str | None = None, *, secrets: Mapping[str, str] = _NOTHING
+) -> Reading:
     """Return the same settings as `load`, as far as they can be read, and every fault of them."""
-    return choose(read_all(named), asked)
+    found = choose(read_all(named), asked)
+    return _handed(found, secrets) if secrets else found
+
+
+def _handed(found: Reading, secrets: Mapping[str, str]) -> Reading:
+    """Return the same settings with secrets that another program handed over."""
+    reader, configuration = SettingsReader(), found.configuration
+    handed_over, given = reader.handed_over(secrets), configuration.given
+    if handed_over.keys() & KEYS.keys():  # there is one key, of either kind
+        given = {name: value for name, value in given.items() if name not in KEYS}
+    given = {**given, **handed_over}
+    settings = reader.settings(given)
+    faults = (*found.faults, *reader.faults)
+    unknown = (found.unknown - handed_over.keys()) | reader.unknown
+    return Reading(
+        configuration=replace(configuration, settings=settings, given=given),
+        faults=tuple({str(fault): fault for fault in faults}.values()),
+        unknown=frozenset(unknown),
+    )
 
 
 def choose(found: Readings, asked: str | None) -> Reading:
@@ -168,9 +156,27 @@ def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuratio
     return [usable(reading) for reading in readings]
 
 
-def _common(named: Path | None, *, may_be_missing: bool) -> "tuple[_Reader, Configuration]":
+def read_one(named: Path | None, resource: ResourceName) -> Configuration:
+    """Return the settings of one resource, whatever other customers' files say.
+
+    Raises what is wrong with them.
+    """
+    reader, common = _common(named, may_be_missing=True)
+    folder, files = env_file.customers(common.env_file)
+    if not files:
+        return usable(reader.reading(common))
+    found = customer_file.read(folder / f"{resource.customer}.toml")
+    if found.faults:
+        raise found.faults[0]
+    for reading in _of_customer(reader, common, found):
+        if reading.configuration.resource == resource:
+            return usable(reading)
+    raise ResourceNotThere(asked=resource, nearest=found.path, folder=folder)
+
+
+def _common(named: Path | None, *, may_be_missing: bool) -> tuple[SettingsReader, Configuration]:
     """Return what the environment and the settings file say."""
-    reader = _Reader()
+    reader = SettingsReader()
     path = env_file.locate(named)
     in_environment = reader.environment()
     in_file = reader.file(path, may_be_missing=may_be_missing or not env_file.is_named(named))
@@ -186,11 +192,11 @@ def _common(named: Path | None, *, may_be_missing: bool) -> "tuple[_Reader, Conf
 
 
 def _of_customer(
-    common: "_Reader", configuration: Configuration, customer: Customer
+    common: SettingsReader, configuration: Configuration, customer: Customer
 ) -> Iterator[Reading]:
     """Yield the settings of each resource of a customer."""
     for given in customer.resources.values():
-        reader = _Reader()
+        reader = SettingsReader()
         reader.faults, reader.unknown = list(common.faults), common.unknown - given.keys()
         whole = {**configuration.given, **given}
         settings = reader.settings(whole)
@@ -206,174 +212,3 @@ def _lacking(given: Mapping[str, Given], others: Mapping[str, Given]) -> tuple[s
         for name, found in sorted(given.items())
         if name not in others or others[name].value != found.value
     )
-
-
-class _Reader:
-    """Reads settings and remembers what is wrong with them."""
-
-    def __init__(self) -> None:
-        self.faults: list[errors.UnstoppableError] = []
-        self.unknown: set[str] = set()
-
-    def environment(self) -> dict[str, Given]:
-        """Return what the environment sets."""
-        found = {
-            name: Given(value=value, origin=ENVIRONMENT)
-            for name, value in os.environ.items()
-            if name.startswith(PREFIX) and name not in _READ_ELSEWHERE
-        }
-        return self._resolved(found)
-
-    def file(self, path: Path, *, may_be_missing: bool) -> dict[str, Given] | None:
-        """Return what the settings file sets; None if it is not there or cannot be read."""
-        from unstoppable.cli.settings_model import NAMES
-
-        try:
-            lines, faults = env_file.read(path)
-        except errors.EnvFileMissing as error:
-            if not may_be_missing:
-                self._remember(error, NAMES)
-            return None
-        except errors.UnstoppableError as error:
-            self._remember(error, NAMES)
-            return None
-        self.faults += faults
-        found = {
-            name: Given(value=line.value, origin=f"{path} line {line.number}")
-            for name, line in lines.items()
-        }
-        return self._resolved(found)
-
-    def settings(self, given: Mapping[str, Given]) -> "Settings":
-        """Return the settings; what cannot be used has its default."""
-        from pydantic import ValidationError
-
-        from unstoppable.cli.settings_model import Settings
-
-        if len(both := [name for name in KEYS if name in given]) > 1:
-            reason = f"{both[0]} is set as well"
-            self._refuse(both[1], given[both[1]], reason)
-        values: dict[str, Any] = {
-            name.removeprefix(PREFIX).lower(): found.value for name, found in given.items()
-        }
-        values = _default_places(values) | values
-        try:
-            settings = Settings.model_validate(values)
-        except ValidationError as error:
-            for fault in error.errors(include_url=False, include_input=False):
-                field = str(fault["loc"][0])
-                name = PREFIX + field.upper()
-                self._refuse(name, given[name], fault["msg"].removeprefix("Value error, "))
-                values.pop(field)
-            settings = Settings.model_validate(_default_places(values) | values)
-        if settings.hot == settings.cold:
-            name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
-            reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"
-            self._refuse(name, given[name], reason)
-        if not isinstance(settings.cold, Path):
-            self._look_at_certificates("UNSTOPPABLE_S3_CA_FILE", settings.s3_ca_file, given)
-        if isinstance(settings.source, FtpsFolder):
-            self._look_at_certificates("UNSTOPPABLE_SOURCE_CA_FILE", settings.source_ca_file, given)
-        return settings
-
-    def _look_at_certificates(
-        self, name: str, path: Path | None, given: Mapping[str, Given]
-    ) -> None:
-        """Whoever may write the certificates could stand in for the server."""
-        if path is None:
-            return
-        try:
-            with path.open("rb") as file:
-                refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
-                if b"-----BEGIN CERTIFICATE-----" not in file.read(_LARGEST_CERTIFICATES_BYTES):
-                    self._refuse(name, given[name], f"{path} holds no certificate as PEM")
-        except OSError as error:
-            self._refuse(name, given[name], f"{path}: {error.strerror}")
-        except errors.FileUnsafe as error:
-            self._remember(error, [name])
-
-    def _resolved(self, found: dict[str, Given]) -> dict[str, Given]:
-        """Return the settings by their names without `_FILE`, each known and given once."""
-        resolved: dict[str, Given] = {}
-        for written, given in found.items():
-            name = _without_file(written)
-            try:
-                if name is None:
-                    raise _unknown(written, given)
-                if name in resolved:
-                    reason = f"{name} and {name}_FILE are both set"
-                    raise errors.SettingInvalid(name=written, origin=given.origin, reason=reason)
-                resolved[name] = _value(name, written, given)
-            except errors.UnstoppableError as error:
-                self._remember(error, [name] if name else [])
-        return resolved
-
-    def reading(self, configuration: Configuration) -> Reading:
-        """Return what was read, with everything that is wrong with it."""
-        faults, unknown = tuple(self.faults), frozenset(self.unknown)
-        return Reading(configuration=configuration, faults=faults, unknown=unknown)
-
-    def refuse_one_of_many(self, given: Mapping[str, Given], folder: Path) -> None:
-        """Refuse what can be said of one resource alone, where there are customers."""
-        for name in sorted(_OF_ONE & given.keys()):
-            self.faults.append(OneOrMany(name=name, origin=given[name].origin, folder=folder))
-        cold = given.get("UNSTOPPABLE_COLD")
-        if cold is not None and str(cold.value).startswith(SCHEME):
-            reason = "a bucket is one customer's: write cold = \"s3\" into the customer's file"
-            self._refuse("UNSTOPPABLE_COLD", cold, reason)
-
-    def _refuse(self, name: str, given: Given, reason: str) -> None:
-        called, origin = given.written or name, given.origin
-        kind = CustomerKeyInvalid if given.written else errors.SettingInvalid
-        self._remember(kind(name=called, origin=origin, reason=reason), [name])
-
-    def _remember(self, error: errors.UnstoppableError, unknown: Iterable[str]) -> None:
-        self.faults.append(error)
-        self.unknown.update(unknown)
-
-
-def _default_places(values: Mapping[str, object]) -> dict[str, Path]:
-    """Return where hot, cold and state are unless somebody said so; a home may not be known."""
-    missing = [place for place in PLACES if place not in values]
-    return {place: env_file.data_folder() / place for place in missing}
-
-
-def _without_file(written: str) -> str | None:
-    """Return the setting that is meant; None if nobody reads it."""
-    from unstoppable.cli.settings_model import NAMES
-
-    return next((n for n in (written, written.removesuffix("_FILE")) if n in NAMES), None)
-
-
-def _unknown(written: str, given: Given) -> errors.SettingUnknown:
-    from unstoppable.cli.settings_model import NAMES
-
-    nearest = difflib.get_close_matches(written.upper(), NAMES, n=1, cutoff=0)[0]
-    return errors.SettingUnknown(name=written, origin=given.origin, nearest=nearest)
-
-
-def _value(name: str, written: str, given: Given) -> Given:
-    text = str(given.value)
-    if not text and name != "UNSTOPPABLE_EXCLUDE":
-        reason = "it is empty; give it a value or leave it out"
-        raise errors.SettingInvalid(name=written, origin=given.origin, reason=reason)
-    value: str | Secret = text
-    if written != name:
-        in_file = InFile(name=name, path=_file(written, text, given.origin))
-        value = in_file if name in _SECRETS else read_private(in_file.path, name=name).rstrip("\n")
-    elif name in KEYS:
-        parse_key(text, KEYS[name], name=name)
-        value = Literal(text)
-    elif name == SOURCE_PASSWORD:
-        value = Literal(ftps.password(text, name=name))
-    elif name in _SECRETS:
-        value = Literal(credential(text, name=name))
-    return Given(value=value, origin=given.origin)
-
-
-def _file(name: str, text: str, origin: str) -> Path:
-    # The text is not told: it may be the secret itself, put where its file belongs.
-    if not text.startswith("/"):
-        reason = "it is not a path that starts with /; the value itself stands in that file"
-        raise errors.SettingInvalid(name=name, origin=origin, reason=reason)
-    return Path(os.path.normpath(text))

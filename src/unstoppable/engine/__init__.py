@@ -2,6 +2,7 @@
 
 from unstoppable_engine import Cancel, claim_name, claimed_snapshot
 
+from unstoppable.engine.confinement import Needs, confine, forbid_dumps
 from unstoppable.engine.places import Places, Source, Target, Watch
 from unstoppable.engine.repository import (
     Repository,
@@ -15,6 +16,7 @@ from unstoppable.engine.server import ServerEntry, ServerFacts, ServerVisit, see
 
 __all__ = [
     "Cancel",
+    "Needs",
     "Places",
     "Repository",
     "ServerEntry",
@@ -26,9 +28,11 @@ __all__ = [
     "Watch",
     "claim_name",
     "claimed_snapshot",
+    "confine",
     "create",
     "derive_key",
     "fingerprint",
+    "forbid_dumps",
     "generate_root_secret",
     "seen_pin",
 ]

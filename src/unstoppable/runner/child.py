@@ -1,10 +1,12 @@
 """A run in a process of its own, whose words are told with the name of its resource."""
 
+import json
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 from unstoppable.domain.customer_errors import RunNotStarted
@@ -22,21 +24,29 @@ class Child:
         argv: Sequence[str],
         resource: ResourceName,
         say: Callable[[str], None],
+        secrets: Mapping[str, str],
     ) -> None:
-        """Start it; raises RunNotStarted.
+        """Start it with `--secrets-fd`, from which it takes the secrets; raises RunNotStarted.
 
         It leads a process group of its own, so that Ctrl-C reaches the parent alone, who tells it.
         """
+        taken, given = os.pipe()
         try:
             self._process = subprocess.Popen(
-                argv,
+                (*argv, "--secrets-fd", str(taken)),
+                pass_fds=(taken,),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         except OSError as error:
+            os.close(given)
             raise RunNotStarted(resource=resource, cause=error.strerror) from error
+        finally:
+            os.close(taken)
+        with suppress(BrokenPipeError), os.fdopen(given, "wb") as pipe_in:
+            pipe_in.write(json.dumps(secrets).encode())
         pipe = self._process.stdout
         self._listener = threading.Thread(target=_listen, args=(pipe, resource, say), daemon=True)
         self._listener.start()

@@ -10,7 +10,8 @@ import pytest
 from unstoppable.cli import customer_file
 from unstoppable.cli.customer_file import lines_of
 from unstoppable.cli.customer_model import CustomerFile, Defaults, Keep, Resource
-from unstoppable.cli.settings import Reading, choose, load, read_all
+from unstoppable.cli.settings import choose, load, read_all
+from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName

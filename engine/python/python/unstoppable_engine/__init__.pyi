@@ -402,7 +402,41 @@ class HotSummary:
     """Every one is an object of cold that is damaged or cannot be read."""
     issue_count: int
 
+@final
+class Confinement:
+    """What holds of a process that confined itself, and of its children."""
+
+    abi: int
+    """The version of Landlock that this kernel has; 0 where it has none that suffices (2), or it
+    is not switched on."""
+    files: bool
+    """Whether nothing but the given paths can be opened, made, moved or removed, and nothing
+    executed.  Other files can still be cut short before version 3, and ioctl is free before 5."""
+    network: bool
+    """Whether TCP is connected to the given ports alone and none is listened on (4)."""
+    processes: bool
+    """Whether no signal and no abstract socket reaches a process outside (6)."""
+    missing: list[str]
+    """Given paths that are not there or cannot be looked at."""
+
 ProgressCallback = Callable[[Progress], object]
+
+def confine(
+    *, read: Sequence[str], write: Sequence[str], connect_ports: Sequence[int] | None = None
+) -> Confinement:
+    """Confine this process for good to reading `read` and to reading and writing `write`.
+
+    A folder stands for all beneath it, file systems that are mounted there included.  Symbolic
+    links among the paths are resolved now, and a file that is replaced later is another one.
+    Written are files and folders; devices, pipes, sockets and symbolic links are never made.
+    Without `connect_ports` the network stays as it is.
+
+    It also sets `no_new_privs`: no program that is executed gains a user or a capability.
+    Raises EngineBug where this process has more than one thread, because only one is confined.
+    """
+
+def forbid_dumps() -> None:
+    """Keep the memory of this process out of core dumps and from other processes of its user."""
 
 def generate_root_secret() -> bytes:
     """Return 32 bytes from the operating system's generator."""

@@ -1,0 +1,23 @@
+from dataclasses import replace
+
+import pytest
+
+from unstoppable.domain.confinement import NOT_CONFINED, Confinement
+
+WHOLE = Confinement(abi=7, files=True, network=True, processes=True, missing=())
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (WHOLE, "confined by Landlock 7: files, TCP, signals"),
+        (replace(WHOLE, network=False), "confined by Landlock 7: files, signals"),
+        (replace(WHOLE, abi=2, network=False, processes=False), "confined by Landlock 2: files"),
+        (
+            Confinement(abi=0, files=False, network=False, processes=False, missing=()),
+            NOT_CONFINED,
+        ),
+    ],
+)
+def test_what_holds_is_told_and_nothing_else(held, told):
+    assert held.told == told
