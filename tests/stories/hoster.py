@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import unstoppable_engine as engine
 
+from tests.servers.infisical import ENVIRONMENT, PROJECT, InfisicalServer
 from tests.stories.world import Machine
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins, write_pins
@@ -57,6 +58,25 @@ class Hoster:
         path = self.customers / f"{customer}.pins.json"
         path.write_text(write_pins(pins))
         path.chmod(0o600)
+
+    def move_keys(self, customer: str, keeper: InfisicalServer, secret: str) -> None:
+        """Have an Infisical server keep a customer's keys, for an identity of its own."""
+        keeper.identity(f"identity-of-{customer}", secret)
+        path = self.customers / f"{customer}.toml"
+        text = path.read_text()
+        for key_file in (self.machine.root / "keys").glob(f"{customer}-*"):
+            name = f"{key_file.name.partition('-')[2].upper()}_KEY"
+            keeper.put(f"/{customer}", **{name: key_file.read_text()})
+            text = text.replace(f"file:{key_file}", f"infisical:/{customer}/{name}")
+            key_file.unlink()
+        secret_file = self.machine.root / f"keys/{customer}.infisical"
+        secret_file.write_text(secret)
+        secret_file.chmod(0o600)
+        table = (
+            f'[infisical]\nproject = "{PROJECT}"\nenvironment = "{ENVIRONMENT}"\n'
+            f'client_id = "identity-of-{customer}"\nclient_secret = "file:{secret_file}"\n\n'
+        )
+        path.write_text(table + text)
 
     def source(self, customer: str, resource: str) -> Path:
         return self.machine.data / customer / resource

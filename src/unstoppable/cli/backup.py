@@ -1,18 +1,20 @@
 """`unstoppable backup`."""
 
+import dataclasses
 from datetime import datetime
 
 import click
 
 from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, resource_argument
-from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.configuration import HANDED_OVER, ROOT_KEY, Configuration, Given
 from unstoppable.cli.proof import prove
 from unstoppable.cli.secrets_option import secrets_option
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.ftps import FtpsSource
+from unstoppable.domain.secret_errors import SecretsNotHad
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, ServerVisit, Source
 from unstoppable.runner import pins_file
@@ -20,6 +22,7 @@ from unstoppable.runner.confinement import confine
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
 from unstoppable.runner.run import back_up
+from unstoppable.secrets.reference import NotGiven
 
 
 @click.command(cls=Speaking)
@@ -37,6 +40,7 @@ from unstoppable.runner.run import back_up
     help="The moment it was due, from who plans.",
 )
 @secrets_option
+@click.option("--cannot", hidden=True, help="Why the secrets of this run could not be read.")
 @click.option("--confined", is_flag=True, hidden=True, help="Give up what this run does not need.")
 @click.pass_obj
 def backup(  # noqa: PLR0913 - one for each option
@@ -46,6 +50,7 @@ def backup(  # noqa: PLR0913 - one for each option
     dry_run: bool,
     accept_shrink: bool,
     slot: datetime | None,
+    cannot: str | None,
     confined: bool,
 ) -> int:
     """Make a backup now.
@@ -62,6 +67,8 @@ def backup(  # noqa: PLR0913 - one for each option
       12 wrong key or broken pin    130 cancelled
     """
     configuration = load(session.env_file, asked, secrets=session.secrets)
+    if cannot is not None:
+        configuration = _without_key(configuration, cannot)
     if confined:
         _confine(session, configuration)
     if dry_run:
@@ -115,6 +122,13 @@ def require_listable(configuration: Configuration) -> None:
         next(source.iterdir(), None)
     except OSError as error:
         raise SourceUnavailable(resource=resource, cause=error) from error
+
+
+def _without_key(configuration: Configuration, reason: str) -> Configuration:
+    """Return settings by which a run fails, and records why."""
+    error = SecretsNotHad(resource=configuration.resource, reason=reason)
+    key = Given(value=NotGiven(error), origin=HANDED_OVER)
+    return dataclasses.replace(configuration, given={**configuration.given, ROOT_KEY: key})
 
 
 def _confine(session: Session, configuration: Configuration) -> None:

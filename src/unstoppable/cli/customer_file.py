@@ -5,26 +5,34 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from unstoppable.cli.configuration import PREFIX, Given
-from unstoppable.domain import names
+from unstoppable.cli.env_file import refuse_unsafe_folder
+from unstoppable.domain import infisical, names, reference
 from unstoppable.domain.customer_errors import (
     CustomerFileInvalid,
     CustomerFileUnreadable,
     CustomerKeyInvalid,
     CustomerKeyUnknown,
+    IdentityMissing,
 )
 from unstoppable.domain.errors import NameInvalid, UnstoppableError
-from unstoppable.secrets.reference import Reference, is_reference, refer, refuse_unsafe
+from unstoppable.domain.infisical import ClientSecret, Identity, InfisicalReference
+from unstoppable.domain.secret import Secret
+from unstoppable.secrets.infisical_secrets import InInfisical, Keeper
+from unstoppable.secrets.reference import on_this_machine, refuse_unsafe
 
 if TYPE_CHECKING:
     from unstoppable.cli.customer_model import Key
 
 _LARGEST_FILE_BYTES = 2**20
+_NOTHING: Mapping[str, Given] = MappingProxyType({})
+_SCHEMES = ("env:", "file:", "infisical:")
 _TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
 _REASONS = {
@@ -50,14 +58,19 @@ class Customer:
     title: str
     """How people call the customer."""
     reporters: tuple[str, ...]
+    client_id: str | None
+    """Of an identity at an Infisical server that no other customer may have."""
     resources: Mapping[str, Mapping[str, Given]]
     """The settings of each resource that the file gives."""
     faults: tuple[UnstoppableError, ...]
 
 
-def read(path: Path) -> Customer:
-    """Return what a customer's file says; raises nothing, faults are told in what it returns."""
-    reader = _Reader(path)
+def read(path: Path, installation: Mapping[str, Given] = _NOTHING) -> Customer:
+    """Return what a customer's file says; raises nothing, faults are told in what it returns.
+
+    `installation` are the settings of all customers, of which some say where Infisical is.
+    """
+    reader = _Reader(path, installation)
     try:
         reader.read()
     except UnstoppableError as error:
@@ -67,6 +80,7 @@ def read(path: Path) -> Customer:
         path=path,
         title=reader.title or path.stem,
         reporters=reader.reporters,
+        client_id=reader.client_id,
         resources={} if reader.faults else reader.resources,
         faults=tuple(reader.faults),
     )
@@ -75,8 +89,10 @@ def read(path: Path) -> Customer:
 class _Reader:
     """Reads one file and remembers what is wrong with it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.title = path, ""
+    def __init__(self, path: Path, installation: Mapping[str, Given]) -> None:
+        self.path, self.title, self._installation = path, "", installation
+        self.client_id: str | None = None
+        self._keeper: Keeper | None = None
         self.reporters: tuple[str, ...] = ()
         self.resources: dict[str, dict[str, Given]] = {}
         self.faults: list[UnstoppableError] = []
@@ -95,7 +111,10 @@ class _Reader:
             return
         self.title = str(said.get("name", ""))
         self.reporters = tuple(said.get("reporters", ()))
+        identity = self._identity(said.get("infisical"))
         for resource, table in said["resources"].items():
+            # Each run asks for what it needs itself.
+            self._keeper = None if identity is None else Keeper(identity)
             self.resources[resource] = self._resource(said, resource, table)
 
     def _refuse(self, said: dict[str, Any]) -> None:
@@ -166,7 +185,7 @@ class _Reader:
                     self._said(
                         where,
                         value,
-                        is_secret=known.is_secret or (known.may_refer and is_reference(value)),
+                        is_secret=known.is_secret or (known.may_refer and _is_reference(value)),
                     ),
                 )
             except UnstoppableError as error:
@@ -203,12 +222,58 @@ class _Reader:
             return Given(value=self._reference(where, str(value)), origin=origin, written=written)
         return Given(value=_as_text(value), origin=origin, written=written)
 
-    def _reference(self, where: tuple[str, ...], text: str) -> Reference:
+    def _reference(self, where: tuple[str, ...], text: str) -> Secret:
         written, origin = _dotted(where), self._origin(where)
         try:
-            return refer(text, name=f"{written} in {self.path.name}")
+            found = reference.parse(text)
         except ValueError as error:
             raise CustomerKeyInvalid(name=written, origin=origin, reason=error) from error
+        if not isinstance(found, InfisicalReference):
+            return on_this_machine(found, name=f"{written} in {self.path.name}")
+        if self._keeper is None:
+            raise IdentityMissing(name=written, origin=origin)
+        self._keeper.want(found)
+        return InInfisical(found, self._keeper)
+
+    def _identity(self, said: Mapping[str, Any] | None) -> Identity | None:
+        """Return as whom the customer's secrets are asked for."""
+        if said is None:
+            return None
+        forms: dict[str, Callable[[str], str]] = {
+            "server": infisical.address,
+            "project": infisical.project_id,
+            "environment": infisical.environment,
+            "client_id": infisical.client_id,
+        }
+        values = {"environment": "prod", **said}
+        for key, setting in (("server", "INFISICAL_URL"), ("ca_file", "INFISICAL_CA_FILE")):
+            given = self._installation.get(PREFIX + setting)
+            if given is not None:
+                values.setdefault(key, given.value)
+        if "server" not in values:
+            self._remember(("infisical",), "it names no server, and UNSTOPPABLE_INFISICAL_URL none")
+        for key, form in forms.items():
+            try:
+                form(str(values.get(key, "https://unknown")))
+            except ValueError as error:
+                self._remember(("infisical", key), str(error))
+        if self.faults:
+            return None
+        if not said.get("shares_identity"):
+            self.client_id = said["client_id"]
+        where = ("infisical", "client_secret")
+        return Identity(
+            customer=self.path.stem,
+            server=infisical.address(values["server"]),
+            project_id=values["project"],
+            environment=values["environment"],
+            client_id=values["client_id"],
+            client_secret=ClientSecret(
+                name=f"{_dotted(where)} in {self.path.name}",
+                secret=self._reference(where, said["client_secret"]),
+            ),
+            ca_file=values.get("ca_file"),
+        )
 
     def _origin(self, where: tuple[str, ...]) -> str:
         wholes = (where[:length] for length in range(len(where), 0, -1))
@@ -231,6 +296,7 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
 
 def _text(path: Path) -> str:
     try:
+        refuse_unsafe_folder(path.parent)
         with path.open("rb") as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
             content = file.read(_LARGEST_FILE_BYTES + 1)
@@ -246,10 +312,16 @@ def _text(path: Path) -> str:
 
 def _known(where: tuple[str, ...]) -> list[str]:
     """Return the keys that may stand where an unknown one does."""
-    from unstoppable.cli.customer_model import CustomerFile, Defaults, Keep, Resource
+    from unstoppable.cli.customer_model import CustomerFile, Defaults, Infisical, Keep, Resource
 
-    model = {0: CustomerFile, 1: Defaults}.get(len(where) - 1, Resource)
-    return list((Keep if "keep" in where else model).model_fields)
+    tables = {"": CustomerFile, "defaults": Defaults, "infisical": Infisical}
+    table = tables.get(where[0] if len(where) > 1 else "", Resource)
+    return list((Keep if "keep" in where else table).model_fields)
+
+
+def _is_reference(value: object) -> bool:
+    """Return whether a value is written as a reference, a good one or not."""
+    return isinstance(value, str) and value.startswith(_SCHEMES)
 
 
 def _dotted(where: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 
 from unstoppable.cli.settings_model import PREFIX, TOLD
 
-REFERENCE = "A reference to it: `env:NAME` or `file:PATH`; the value itself may not stand here."
+REFERENCE = "A reference to it: `env:NAME`, `file:/PATH` or `infisical:/PATH/NAME`, never the value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,21 @@ Defaults = _table(
     "Defaults", "For each of the resources that says nothing else", OF_ANY_RESOURCE, keep=_KEEP
 )
 Resource = _table("Resource", "What is backed up", OF_RESOURCE, keep=_KEEP)
+Infisical = create_model(
+    "Infisical",
+    __config__=ConfigDict(extra="forbid", hide_input_in_errors=True),
+    __doc__="As whom the customer's secrets are asked for at an Infisical server.",
+    server=(StrictStr, _unsaid("Its address; by default that of UNSTOPPABLE_INFISICAL_URL.")),
+    ca_file=(StrictStr, _unsaid("The certificates that are trusted for it.")),
+    project=(StrictStr, Field(description="The id of the project.")),
+    environment=(StrictStr, _unsaid("The slug of the environment; by default `prod`.")),
+    client_id=(StrictStr, Field(description="The client id of the customer's identity.")),
+    client_secret=(
+        StrictStr,
+        Field(description="Its client secret, as a reference `env:NAME` or `file:/PATH`."),
+    ),
+    shares_identity=(StrictBool, _unsaid("`true` where another customer has the same identity.")),
+)
 CustomerFile = _table(
     "CustomerFile",
     "A customer of this installation",
@@ -123,6 +138,7 @@ CustomerFile = _table(
         list[StrictStr],
         _unsaid("The machines that are told of each run, https:// each; nobody is told yet."),
     ),
+    infisical=(Infisical, _unsaid("Where references `infisical:/PATH/NAME` lead.")),
     defaults=(Defaults, _unsaid("What holds for each resource that says nothing else.")),
     resources=(
         dict[StrictStr, Resource],  # type: ignore[valid-type] # made of the tables above

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from unstoppable.cli.configuration import Configuration
-from unstoppable.domain.customer_errors import BucketShared, KeyShared
+from unstoppable.cli.customer_file import Customer
+from unstoppable.domain.customer_errors import BucketShared, IdentityShared, KeyShared
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.s3 import S3Prefix
-from unstoppable.secrets.reference import InEnvironment, InFile
+from unstoppable.secrets.infisical_secrets import InInfisical
+from unstoppable.secrets.reference import InFile, InVariable
 
 
 def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[UnstoppableError]]:
@@ -35,12 +37,29 @@ def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[Unst
     return faults
 
 
+def sharing_identity(found: Iterable[Customer]) -> dict[str, list[UnstoppableError]]:
+    """Return the customers that have one identity at an Infisical server with another."""
+    by_identity: dict[str, list[str]] = defaultdict(list)
+    for customer in found:
+        if customer.client_id is not None:
+            by_identity[customer.client_id].append(customer.name)
+    faults: dict[str, list[UnstoppableError]] = defaultdict(list)
+    for client_id, names in by_identity.items():
+        for one in names if len(names) > 1 else ():
+            other = next(other for other in names if other != one)
+            faults[one].append(IdentityShared(one=one, other=other, client_id=client_id))
+    return faults
+
+
 def _reference(configuration: Configuration) -> str | None:
     """Return what names the key of a repository."""
     key = configuration.key
     match key and key.secret:
         case InFile(path=path):
             return f"file:{path}"
-        case InEnvironment(variable=variable):
+        case InVariable(variable=variable):
             return f"env:{variable}"
+        case InInfisical(reference=reference, keeper=keeper):
+            identity = keeper.identity
+            return f"{identity.server} {identity.project_id} {identity.environment} {reference}"
     return None

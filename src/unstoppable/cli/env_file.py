@@ -88,7 +88,7 @@ def read(path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
     Raises EnvFileMissing, EnvFileUnreadable or FileUnsafe, or EnvFileInvalid if it is no text.
     """
     try:
-        _refuse_unsafe_folder(path.parent)
+        refuse_unsafe_folder(path.parent)
         with path.open("rb") as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
             text = file.read().decode()
@@ -120,7 +120,7 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]
     return found, faults
 
 
-def _refuse_unsafe_folder(folder: Path) -> None:
+def refuse_unsafe_folder(folder: Path) -> None:
     """Whoever may write the folder may put another file in place of ours."""
     found = folder.stat()
     sticky = found.st_mode & 0o1000

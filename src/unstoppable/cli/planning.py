@@ -10,12 +10,11 @@ from pathlib import Path
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
 from unstoppable.cli.settings import Readings, read_one
-from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
 from unstoppable.engine import Cancel
-from unstoppable.runner.child import Child
+from unstoppable.runner.child import Child, Order
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
 from unstoppable.runner.run import now
@@ -69,17 +68,15 @@ class Conductor:
     def _start(self, resource: ResourceName, slot: datetime) -> Child:
         program = str(Path(sys.argv[0]).absolute())
         argv = (program, "--env-file", str(self._env_file), "backup", str(resource))
-        options = ("--slot", slot.isoformat(), "--confined")
-        child = Child((*argv, *options), resource, output.say, self._secrets(resource))
+        order = Order(
+            resource=resource,
+            argv=(*argv, "--slot", slot.isoformat(), "--confined"),
+            secrets=lambda: read_one(self._env_file, resource).secrets(),
+            say=output.say,
+        )
+        child = Child(order)
         self._children = {child, *(other for other in self._children if other.poll() is None)}
         return child
-
-    def _secrets(self, resource: ResourceName) -> dict[str, str]:
-        """Return what the run needs; one that cannot have it finds out itself, and records it."""
-        try:
-            return read_one(self._env_file, resource).secrets()
-        except UnstoppableError:
-            return {}
 
     def _end(self) -> None:
         """Have the runs end, and kill those that do not."""

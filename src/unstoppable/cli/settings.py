@@ -129,12 +129,20 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
     if not files:
         return Readings(all=(reader.reading(common),))
     reader.refuse_one_of_many(common.given, folder)
-    found = [customer_file.read(file) for file in files]
+    found = [customer_file.read(file, common.given) for file in files]
     readings = [reading for customer in found for reading in _of_customer(reader, common, customer)]
-    shared = customers.shared(reading.configuration for reading in readings)
+    shared = customers.shared([reading.configuration for reading in readings])
+    twins = customers.sharing_identity(found)
     return Readings(
         all=tuple(
-            replace(reading, faults=(*reading.faults, *shared[reading.configuration.resource]))
+            replace(
+                reading,
+                faults=(
+                    *reading.faults,
+                    *shared[reading.configuration.resource],
+                    *twins[reading.configuration.resource.customer],
+                ),
+            )
             for reading in readings
         ),
         broken={customer.name: customer.faults for customer in found if customer.faults},
@@ -149,7 +157,7 @@ def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuratio
     """
     reader, common = _common(named, may_be_missing=True)
     reader.refuse_one_of_many(common.given, path.parent)
-    found = customer_file.read(draft)
+    found = customer_file.read(draft, common.given)
     if found.faults:
         raise found.faults[0]
     readings = _of_customer(reader, common, replace(found, path=path))
@@ -165,7 +173,7 @@ def read_one(named: Path | None, resource: ResourceName) -> Configuration:
     folder, files = env_file.customers(common.env_file)
     if not files:
         return usable(reader.reading(common))
-    found = customer_file.read(folder / f"{resource.customer}.toml")
+    found = customer_file.read(folder / f"{resource.customer}.toml", common.given)
     if found.faults:
         raise found.faults[0]
     for reading in _of_customer(reader, common, found):

@@ -12,11 +12,12 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from unstoppable.cli import settings_values as values
-from unstoppable.domain import amounts, ftps, s3
+from unstoppable.domain import amounts, ftps, infisical, s3
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
-from unstoppable.secrets.reference import Literal, Reference
+from unstoppable.secrets.infisical_secrets import InInfisical
+from unstoppable.secrets.reference import InFile, InVariable, Literal
 
 PREFIX = "UNSTOPPABLE_"
 
@@ -33,6 +34,7 @@ class Told:
     """Whether only the name of its file may be shown."""
 
 
+Kept = Literal | InFile | InVariable | InInfisical
 Folder = Annotated[Path, BeforeValidator(values.folder)]
 Name = Annotated[str, BeforeValidator(values.name)]
 
@@ -55,7 +57,7 @@ class Settings(BaseModel):
         ),
     ] = None
     source_password: Annotated[
-        Literal | Reference | None,
+        Kept | None,
         Told(
             "The password of the server's user.",
             default="none",
@@ -180,7 +182,7 @@ class Settings(BaseModel):
         ),
     ]
     key: Annotated[
-        Literal | Reference | None,
+        Kept | None,
         Told(
             "The root secret: 64 hexadecimal digits, or the groups of its recovery sheet as they "
             "are printed. Every repository key is derived from it. "
@@ -191,7 +193,7 @@ class Settings(BaseModel):
         ),
     ] = None
     repository_key: Annotated[
-        Literal | Reference | None,
+        Kept | None,
         Told(
             "Instead of the root secret, the key of this one repository: 128 hexadecimal digits, "
             "or their groups. Both is an error.",
@@ -230,7 +232,7 @@ class Settings(BaseModel):
         ),
     ] = None
     s3_access_key_id: Annotated[
-        str | Reference | None,
+        str | Kept | None,
         BeforeValidator(values.access_key_id),
         Told(
             "The name of the access key for the bucket. A backup needs no right to delete or "
@@ -240,7 +242,7 @@ class Settings(BaseModel):
         ),
     ] = None
     s3_secret_access_key: Annotated[
-        Literal | Reference | None,
+        Kept | None,
         Told(
             "The secret of that access key.",
             default="none",
@@ -269,6 +271,24 @@ class Settings(BaseModel):
             "How many bytes per second go to and from the server at most, such as `20 MiB/s`.",
             default="no limit",
             example="20 MiB/s",
+        ),
+    ] = None
+    infisical_url: Annotated[
+        str | None,
+        BeforeValidator(lambda value: infisical.address(str(value))),
+        Told(
+            "The Infisical server that keeps the secrets of customers whose files refer to it.",
+            default="none",
+            example="https://infisical.example.com",
+        ),
+    ] = None
+    infisical_ca_file: Annotated[
+        Folder | None,
+        Told(
+            "A file with the certificates, as PEM, that are trusted for it instead of the "
+            "system's.",
+            default="the system's",
+            example="/etc/unstoppable/infisical-ca.pem",
         ),
     ] = None
     customer: Annotated[

@@ -59,20 +59,6 @@ class KeyShared(UsageError):
     hint_form = "give each a key of its own: each repository's is derived from its own name"
 
 
-class VariableMissing(UsageError):
-    """A reference to a variable that is not there."""
-
-    sentence_form = "{name} is to be read from the variable {variable}, which is not set"
-    hint_form = "set it for whoever runs the program, or refer to a file: file:/PATH"
-
-
-class RunNotStarted(UnstoppableError):
-    """The process of a run could not be made."""
-
-    sentence_form = "the backup of {resource} could not be started: {cause}"
-    hint_form = "it is tried again each minute; has the machine memory and processes left?"
-
-
 class CustomerExists(UsageError):
     """A customer is to be added who is there."""
 
@@ -85,6 +71,20 @@ class CustomerNotThere(UsageError):
 
     sentence_form = "there is no customer {name} in {folder}"
     hint_form = "the name is that of the customer's file, without .toml"
+
+
+class IdentityMissing(UsageError):
+    """A reference to an Infisical server, and nothing that says as whom to ask there."""
+
+    sentence_form = "{name} in {origin} lies in Infisical, and the file holds no [infisical]"
+    hint_form = "write project, client_id and client_secret there: those of the customer's identity"
+
+
+class IdentityShared(UsageError):
+    """Two customers with one identity: who takes over one reads the other's secrets."""
+
+    sentence_form = "customers {one} and {other} have one identity at Infisical, {client_id}"
+    hint_form = "make an identity for each, or write shares_identity = true into both files"
 
 
 class ResourceNotNamed(UsageError):

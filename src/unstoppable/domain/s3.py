@@ -106,8 +106,11 @@ def credential(text: str, *, name: str) -> str:
     return text
 
 
-def endpoint(text: str) -> str:
-    """Return the address of a server, `https://host[:port]`; raises ValueError with a sentence."""
+def endpoint(text: str, *, example: str = "https://s3.example.com") -> str:
+    """Return the address of a server, `https://host[:port]`; raises ValueError with a sentence.
+
+    `http://` is taken for this machine itself alone.
+    """
     _refuse_user(text)
     try:
         found = urlsplit(text)
@@ -118,7 +121,7 @@ def endpoint(text: str) -> str:
     # The parser leaves out what it does not understand, such as a line break.
     is_host = text.isprintable() and (_is_address(host) or _HOST.fullmatch(host))
     if not is_host or found.scheme not in {"http", "https"} or port == 0:
-        raise ValueError(f"'{text}' is not an address such as https://s3.example.com")
+        raise ValueError(f"'{text}' is not an address such as {example}")
     if found.path not in {"", "/"} or found.query or found.fragment:
         raise ValueError("it holds more than https://, a host and a port")
     if is_plain and not _is_loopback(host):

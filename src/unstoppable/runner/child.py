@@ -7,56 +7,46 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO
 
-from unstoppable.domain.customer_errors import RunNotStarted
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import ExitCode
 
 _SIGNALLED = 128
 """Shells add it to the number of the signal that ended a process."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be run."""
+
+    resource: ResourceName
+    argv: Sequence[str]
+    secrets: Callable[[], Mapping[str, str]]
+    """Reads the secrets of the run, by their settings' names; may take a while, and may fail."""
+    say: Callable[[str], None]
+
+
 class Child:
-    """A process; nobody waits for it, `poll` tells when it has ended."""
+    """A run that begins as soon as its secrets are there; nobody waits for it.
 
-    def __init__(
-        self,
-        argv: Sequence[str],
-        resource: ResourceName,
-        say: Callable[[str], None],
-        secrets: Mapping[str, str],
-    ) -> None:
-        """Start it with `--secrets-fd`, from which it takes the secrets; raises RunNotStarted.
+    Its secrets go through a pipe, so that they stand in no argument, environment or file. A run
+    whose secrets cannot be had is told why, and records it.
+    """
 
-        It leads a process group of its own, so that Ctrl-C reaches the parent alone, who tells it.
-        """
-        taken, given = os.pipe()
-        try:
-            self._process = subprocess.Popen(
-                (*argv, "--secrets-fd", str(taken)),
-                pass_fds=(taken,),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            os.close(given)
-            raise RunNotStarted(resource=resource, cause=error.strerror) from error
-        finally:
-            os.close(taken)
-        with suppress(BrokenPipeError), os.fdopen(given, "wb") as pipe_in:
-            pipe_in.write(json.dumps(secrets).encode())
-        pipe = self._process.stdout
-        self._listener = threading.Thread(target=_listen, args=(pipe, resource, say), daemon=True)
-        self._listener.start()
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._process: subprocess.Popen[bytes] | None = None
+        self._code: int | None = None
+        self._is_stopped = False
+        self._lock = threading.Lock()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def poll(self) -> int | None:
         """Return its exit code once it has ended and everything it said was told."""
-        code = self._process.poll()
-        if code is None or self._listener.is_alive():
-            return None
-        return code if code >= 0 else _SIGNALLED - code
+        return self._code
 
     def stop(self) -> None:
         """Have it end soon: it keeps what it has."""
@@ -67,11 +57,60 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
+        with self._lock:
+            self._is_stopped = True
+            if self._process is not None and self._process.poll() is None:
+                os.killpg(self._process.pid, number)
+
+    def _run(self) -> None:
+        order, options, secrets = self._order, [], {}
+        try:
+            secrets = dict(order.secrets())
+        except UnstoppableError as error:
+            options = ["--cannot", str(error)]
+        try:
+            process = self._start((*order.argv, *options), secrets)
+        except OSError as error:
+            order.say(f"{order.resource}: error: it could not be started: {error.strerror}")
+            self._code = ExitCode.FAILED
+            return
+        if process is None:
+            self._code = ExitCode.CANCELLED
+            return
+        if process.stdout is not None:
+            _listen(process.stdout, order)
+        code = process.wait()
+        self._code = code if code >= 0 else _SIGNALLED - code
+
+    def _start(
+        self, argv: Sequence[str], secrets: Mapping[str, str]
+    ) -> subprocess.Popen[bytes] | None:
+        """Start it, and hand the secrets over; nothing where it was stopped before.
+
+        It leads a process group of its own, so that Ctrl-C reaches the parent alone, who tells it.
+        """
+        taken, given = os.pipe()
+        with os.fdopen(given, "wb") as pipe, self._lock:
+            try:
+                if self._is_stopped:
+                    return None
+                self._process = subprocess.Popen(
+                    (*argv, "--secrets-fd", str(taken)),
+                    pass_fds=(taken,),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            finally:
+                os.close(taken)
+            with suppress(BrokenPipeError):
+                pipe.write(json.dumps(dict(secrets)).encode())
+                pipe.flush()
+        return self._process
 
 
-def _listen(pipe: IO[bytes], resource: ResourceName, say: Callable[[str], None]) -> None:
+def _listen(pipe: IO[bytes], order: Order) -> None:
     with pipe:
         for line in pipe:
-            say(f"{resource}: {line.decode(errors='replace').rstrip()}")
+            order.say(f"{order.resource}: {line.decode(errors='replace').rstrip()}")

@@ -1,16 +1,17 @@
-"""A secret that a setting holds, or the file that holds it."""
+"""A secret that a setting holds, or the file or variable that holds it."""
 
 import os
-import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unstoppable.domain.customer_errors import VariableMissing
 from unstoppable.domain.errors import FileUnsafe, SecretUnreadable, UnstoppableError
+from unstoppable.domain.reference import FileReference, VariableReference
+from unstoppable.domain.secret import Secret
+from unstoppable.domain.secret_errors import VariableUnset
 
 _LARGEST_SECRET_BYTES = 65_536
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
+_MOST_CERTIFICATES_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class InFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InEnvironment:
+class InVariable:
     """A secret that a variable of the environment holds."""
 
     name: str
@@ -46,10 +47,10 @@ class InEnvironment:
     variable: str
 
     def resolve(self) -> str:
-        """Return the secret; raises VariableMissing."""
-        if not (found := os.environ.get(self.variable)):
-            raise VariableMissing(variable=self.variable, name=self.name)
-        return found
+        """Return the secret; raises VariableUnset."""
+        if text := os.environ.get(self.variable):
+            return text
+        raise VariableUnset(name=self.name, variable=self.variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +64,11 @@ class NotGiven:
         raise self.error
 
 
-Reference = InFile | InEnvironment
-
-
-def is_reference(value: object) -> bool:
-    """Return whether a value is written as a reference, a good one or not."""
-    return isinstance(value, str) and value.startswith(("env:", "file:"))
-
-
-def refer(text: str, *, name: str) -> Reference:
-    """Return what a reference names, for the setting `name`; raises ValueError with a sentence.
-
-    The text is not told: it may be the secret itself, put where its reference belongs.
-    """
-    scheme, _, rest = text.partition(":")
-    if scheme == "file" and rest.startswith("/"):
-        return InFile(name=name, path=Path(os.path.normpath(rest)))
-    if scheme == "env" and _VARIABLE.fullmatch(rest):
-        return InEnvironment(name=name, variable=rest)
-    raise ValueError("it is no reference such as file:/etc/unstoppable/acme.key or env:ACME_KEY")
+def on_this_machine(reference: VariableReference | FileReference, *, name: str) -> Secret:
+    """Return the secret of a setting, which is not read yet."""
+    if isinstance(reference, VariableReference):
+        return InVariable(name=name, variable=reference.variable)
+    return InFile(name=name, path=Path(reference.path))
 
 
 def read_private(path: Path, *, name: str) -> str:
@@ -99,6 +86,16 @@ def read_private(path: Path, *, name: str) -> str:
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise SecretUnreadable(path=path, name=name, cause=cause) from error
+
+
+def read_trusted(path: Path) -> str:
+    """Return the text of a file that everybody may read, and only its owner may change.
+
+    Raises FileUnsafe, OSError or ValueError.
+    """
+    with path.open("rb") as file:
+        refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
+        return file.read(_MOST_CERTIFICATES_BYTES).decode()
 
 
 def refuse_unsafe(path: Path, found: os.stat_result, *, is_secret: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from unstoppable.cli import customer_file
 from unstoppable.cli.customer_file import lines_of
-from unstoppable.cli.customer_model import CustomerFile, Defaults, Keep, Resource
+from unstoppable.cli.customer_model import CustomerFile, Defaults, Infisical, Keep, Resource
 from unstoppable.cli.settings import choose, load, read_all
 from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain.errors import UnstoppableError
@@ -190,7 +190,7 @@ def test_a_value_that_cannot_be_used_is_told_by_its_key(place, lines, told):
 def test_a_secret_itself_is_refused_and_not_told(place):
     place.customer("acme", "[resources.www]\nsource = '/x'\nrepository_key = 'deadbeef'\n")
 
-    with pytest.raises(UnstoppableError, match="it is no reference") as raised:
+    with pytest.raises(UnstoppableError, match="begins with neither env:, file: nor infisical:") as raised:
         place.load("acme/www")
 
     assert "deadbeef" not in str(raised.value) + raised.value.hint
@@ -198,6 +198,14 @@ def test_a_secret_itself_is_refused_and_not_told(place):
 
 def test_a_file_that_others_may_write_is_refused(place):
     place.customer("acme").chmod(0o666)
+
+    with pytest.raises(UnstoppableError, match="others may write it"):
+        place.load("acme/www")
+
+
+def test_a_folder_that_others_may_write_is_refused(place):
+    place.customer("acme")
+    place.folder.chmod(0o777)
 
     with pytest.raises(UnstoppableError, match="others may write it"):
         place.load("acme/www")
@@ -302,14 +310,14 @@ def test_a_variable_that_is_missing_is_told(place):
     place.customer("acme", '[resources.www]\nsource = "/x"\nrepository_key = "env:NO_SUCH_KEY"\n')
     key = place.load("acme/www").installation().key
 
-    with pytest.raises(UnstoppableError, match="from the variable NO_SUCH_KEY, which is not set"):
+    with pytest.raises(UnstoppableError, match="is env:NO_SUCH_KEY, and"):
         key.secret.resolve()
 
 
 def test_every_key_is_documented():
     text = (Path(__file__).parents[3] / "docs/configuration.md").read_text()
     section = text.split("### Many customers\n")[1].split("\n### ")[0]
-    models = (CustomerFile, Defaults, Resource, Keep)
+    models = (CustomerFile, Defaults, Infisical, Resource, Keep)
     keys = {key for model in models for key in model.model_fields}
 
     assert [

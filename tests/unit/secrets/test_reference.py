@@ -3,7 +3,9 @@ import os
 import pytest
 
 from unstoppable.domain.errors import FileUnsafe, SecretUnreadable
-from unstoppable.secrets.reference import InFile, Literal
+from unstoppable.domain.reference import FileReference, VariableReference
+from unstoppable.domain.secret_errors import VariableUnset
+from unstoppable.secrets.reference import InFile, Literal, on_this_machine
 
 
 @pytest.fixture
@@ -73,3 +75,25 @@ def test_a_secret_that_cannot_be_read_is_an_error(path, content):
         InFile(name="UNSTOPPABLE_KEY", path=path).resolve()
 
     assert "for UNSTOPPABLE_KEY" in str(raised.value)
+
+
+def test_references_to_this_machine_are_read_when_they_are_needed(path, monkeypatch):
+    in_file = on_this_machine(FileReference(str(path)), name="X")
+    in_variable = on_this_machine(VariableReference("ACME_KEY"), name="X")
+    monkeypatch.setenv("ACME_KEY", "of acme")
+
+    assert (in_file.resolve(), in_variable.resolve()) == ("s3cret", "of acme")
+    assert "of acme" not in repr(in_variable)
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_variable_without_a_secret_is_an_error(content, monkeypatch):
+    if content is not None:
+        monkeypatch.setenv("ACME_KEY", content)
+
+    with pytest.raises(VariableUnset) as raised:
+        on_this_machine(VariableReference("ACME_KEY"), name="access_key_id").resolve()
+
+    assert str(raised.value) == (
+        "access_key_id is env:ACME_KEY, and the environment holds no ACME_KEY"
+    )
