@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tests.stories.confining import ABI, attempt, back_up_confined, environment,
 from tests.stories.site import fill, found
 from tests.stories.world import Machine, contents, differences, stretch, wait_until_reading
 from unstoppable.domain.confinement import NOT_CONFINED
+from unstoppable.domain.errors import Fault
+from unstoppable.domain.names import ResourceName
+from unstoppable.engine import Needs, confine
 
 HERE = Path(__file__).parent
 AUTOMOUNT = HERE / "automount.py"
@@ -205,6 +209,20 @@ def test_a_server_is_read_on_whatever_ports_it_chooses(alice, serve):
 
     assert stored.startswith(f"stored: {server.url} (")
     assert found(alice.restored()) == found(server.root)
+
+
+def test_a_process_with_threads_is_refused_and_stays_as_it_is():
+    done = threading.Event()
+    waiting = threading.Thread(target=done.wait, daemon=True)
+    waiting.start()
+    needs = Needs(read=(), write=(), connect_ports=None)
+
+    with pytest.raises(Fault, match="confines itself while it has one thread, and this one has"):
+        confine(needs, ResourceName(customer="alice", resource="www"))
+
+    done.set()
+    waiting.join()
+    assert Path(__file__).read_text()
 
 
 def test_it_tells_what_holds_to_whoever_asks(well):

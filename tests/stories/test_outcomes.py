@@ -256,23 +256,6 @@ def test_a_journal_without_room_stops_no_backup_but_is_told(alice, small_disk):
     assert len(alice.snapshots()) == 2
 
 
-def test_a_damaged_journal_stops_no_backup_and_is_put_aside_and_told(well):
-    journal = well.state / "journal.sqlite3"
-    journal.write_bytes(b"mallory was here" * 1000)
-
-    result = well.run("backup")
-
-    (aside,) = well.state.glob("journal-damaged-*.sqlite3")
-    told = f"error: the journal {journal} was damaged and now lies at {aside}; what it knew of "
-    assert result.returncode == 0
-    assert result.stdout.startswith("stored: ")
-    assert told in result.stderr
-    assert aside.read_bytes() == b"mallory was here" * 1000
-    assert [run["outcome"] for run in well.asked("runs")] == ["succeeded"]
-    assert len(well.snapshots()) == 2
-    assert "note: a journal was lost before record 1 of " in well.run("runs", "--verify").stderr
-
-
 def test_read_only_cold_fails_and_touches_nothing(nobody):
     before = contents(nobody.cold)
     nobody.write("new", "news\n")

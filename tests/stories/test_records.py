@@ -168,6 +168,23 @@ def test_what_mallory_changes_in_the_journal_is_told_in_a_sentence(well):
     )
 
 
+def test_a_damaged_journal_stops_no_backup_and_is_put_aside_and_told(well):
+    journal = well.state / "journal.sqlite3"
+    journal.write_bytes(b"mallory was here" * 1000)
+
+    result = well.run("backup")
+
+    (aside,) = well.state.glob("journal-damaged-*.sqlite3")
+    told = f"error: the journal {journal} was damaged and now lies at {aside}; what it knew of "
+    assert result.returncode == 0
+    assert result.stdout.startswith("stored: ")
+    assert told in result.stderr
+    assert aside.read_bytes() == b"mallory was here" * 1000
+    assert [run["outcome"] for run in well.asked("runs")] == ["succeeded"]
+    assert len(well.snapshots()) == 2
+    assert "note: a journal was lost before record 1 of " in well.run("runs", "--verify").stderr
+
+
 def test_a_run_is_not_signed_before_it_ended(well):
     large = stretch(well.write("large"), gibibytes=64)
     with well.start("backup") as running:
