@@ -42,7 +42,7 @@ def test_what_is_due_is_backed_up_and_told_with_its_name(hoster):
     again = hoster.machine.run("schedule", "tick")
 
     assert told.returncode == 0, told.stderr
-    lines = told.stderr.splitlines()
+    lines = told.stdout.splitlines()
     for resource in ("acme/www", "acme/mail", "blue/www"):
         source = hoster.source(*resource.split("/"))
         assert any(line.startswith(f"{resource}: stored: {source} (1 file") for line in lines)
@@ -97,7 +97,7 @@ def test_a_tick_that_is_stopped_has_its_runs_keep_what_they_have(hoster):
     wait_until_read(large)
 
     tick.send_signal(signal.SIGTERM)
-    _, told = tick.communicate(timeout=60)
+    told, _ = tick.communicate(timeout=60)
 
     assert tick.returncode == 130
     [(outcome, _)] = hoster.runs("acme/www")

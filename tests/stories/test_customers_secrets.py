@@ -1,6 +1,7 @@
 """Customers whose secrets an Infisical server keeps, and what one may read of another."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -91,10 +92,10 @@ def test_a_server_that_is_away_is_told_once_for_all(kept, infisical):
     ("old", "new", "told"),
     [
         ("[infisical]", "[infisicle]", "did you mean infisical?"),
-        ('project = "', 'projekt = "', "infisical.projekt"),
+        ('project = "', 'projekt = "', "infisical.project"),
         ('client_id = "identity-of-acme"', 'client_id = "identity-of-blue"', "one identity"),
         ("client_secret =", "server = 'http://x'\nclient_secret =", "infisical.server"),
-        ("client_secret = \"file:", "client_secret = \"infisical:", "lies in Infisical, and"),
+        ('client_secret = "file:', 'client_secret = "infisical:', "lies in Infisical, and"),
         ("infisical:/acme/", "infisical:acme/", "starts with /"),
     ],
 )
@@ -111,13 +112,19 @@ def test_what_a_file_says_wrong_of_it_is_told(kept, old, new, told):
 
 
 def test_customers_may_share_an_identity_when_both_say_so(kept):
-    for customer in ("acme", "blue"):
+    for customer in ("acme", "blue", "cyan"):
         path = kept.customers / f"{customer}.toml"
         text = path.read_text().replace(f"identity-of-{customer}", "identity-of-cyan")
         text = text.replace(f"{customer}.infisical", "cyan.infisical")
         path.write_text(text.replace("[infisical]\n", "[infisical]\nshares_identity = true\n"))
 
-    assert kept.machine.run("backup", "acme/www").returncode == 0
+    taken = kept.machine.run("backup", "acme/www")
+    path = kept.customers / "cyan.toml"
+    path.write_text(path.read_text().replace("shares_identity = true\n", ""))
+    refused = kept.machine.run("backup", "acme/www")
+
+    assert taken.returncode == 0, taken.stderr
+    assert refused.returncode == 2
 
 
 def test_no_secret_is_in_an_argument_or_the_environment_of_a_run(hoster):
@@ -127,13 +134,17 @@ def test_no_secret_is_in_an_argument_or_the_environment_of_a_run(hoster):
     large = hoster.source("acme", "www") / "large"
     large.touch()
     os.truncate(large, 8 << 30)
+    hoster.machine.extra |= {"BLUE_KEY": "0123", "UNSTOPPABLE_S3_SECRET_ACCESS_KEY": "4567"}
     tick = hoster.machine.start("schedule", "tick")
     seen = _of_runs(tick)
     tick.terminate()
     tick.communicate(timeout=60)
 
     assert any(b"--secrets-fd" in arguments for arguments, _ in seen)
-    assert all(key.encode() not in arguments + environment for arguments, environment in seen)
+    for secret in (key, "BLUE_KEY", "4567"):
+        assert all(
+            secret.encode() not in arguments + environment for arguments, environment in seen
+        )
 
 
 def _of_runs(tick) -> list[tuple[bytes, bytes]]:
@@ -144,12 +155,10 @@ def _of_runs(tick) -> list[tuple[bytes, bytes]]:
             if not entry.name.isdigit():
                 continue
             try:
-                with open(f"/proc/{entry.name}/cmdline", "rb") as file:
-                    arguments = file.read()
+                arguments = Path(entry.path, "cmdline").read_bytes()
                 if b"--secrets-fd" not in arguments:
                     continue
-                with open(f"/proc/{entry.name}/environ", "rb") as file:
-                    found.append((arguments, file.read()))
+                found.append((arguments, Path(entry.path, "environ").read_bytes()))
             except OSError:
                 continue
         if found:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from unstoppable.cli import customer_text, env_file, output, settings_values
+from unstoppable.cli import customer_text, customers, env_file, output, settings_values
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_text import NewCustomer
@@ -15,6 +15,7 @@ from unstoppable.domain import names
 from unstoppable.domain.customer_errors import CustomerExists, CustomerNotThere
 from unstoppable.domain.errors import DirectoryUnwritable, FolderUnusable, OutputFailed
 from unstoppable.domain.keys import KeyKind
+from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.text import count, printable
 from unstoppable.runner import customer_setup
 from unstoppable.runner.files import make_private_folder, replace
@@ -95,20 +96,28 @@ def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -
     path = folder / f"{names.name(name)}.toml"
     if path.exists():
         raise CustomerExists(name=name, path=path)
+    if bundle is not None and bundle.exists():
+        raise FileIsThere(path=bundle)
+    sources = dict(wanted["resources"])
+    if len(sources) < len(wanted.pop("resources")):
+        raise click.UsageError("one resource is named twice")
     own = folder / name
     make_private_folder(own)
     root = customer_setup.root_secret(own)
     draft = own / path.name
-    new = NewCustomer(resources=dict(wanted.pop("resources")), keys=own, **wanted)
+    new = NewCustomer(resources=sources, keys=own, **wanted)
     _write(draft, customer_text.toml_of(new))
     made = read_draft(session.env_file, draft, path)
+    others = [reading.configuration for reading in read_all(session.env_file).all]
+    for faults in customers.shared([*made, *others]).values():
+        raise faults[0]
     for configuration in made:
         key = Key(name="the root secret", kind=KeyKind.ROOT, secret=Literal(root))
         installation = dataclasses.replace(configuration.installation(), key=key)
         customer_setup.set_up_resource(installation, own)
-    draft.replace(path)
     if bundle is not None:
         customer_setup.write_bundle(bundle, folder, name)
+    draft.replace(path)
     return _tell(session, own, made, bundle)
 
 

@@ -59,7 +59,9 @@ class Customer:
     """How people call the customer."""
     reporters: tuple[str, ...]
     client_id: str | None
-    """Of an identity at an Infisical server that no other customer may have."""
+    """Of the customer's identity at an Infisical server."""
+    shares_identity: bool
+    """Whether another customer may have the same."""
     resources: Mapping[str, Mapping[str, Given]]
     """The settings of each resource that the file gives."""
     faults: tuple[UnstoppableError, ...]
@@ -81,6 +83,7 @@ def read(path: Path, installation: Mapping[str, Given] = _NOTHING) -> Customer:
         title=reader.title or path.stem,
         reporters=reader.reporters,
         client_id=reader.client_id,
+        shares_identity=reader.shares_identity,
         resources={} if reader.faults else reader.resources,
         faults=tuple(reader.faults),
     )
@@ -92,6 +95,7 @@ class _Reader:
     def __init__(self, path: Path, installation: Mapping[str, Given]) -> None:
         self.path, self.title, self._installation = path, "", installation
         self.client_id: str | None = None
+        self.shares_identity = False
         self._keeper: Keeper | None = None
         self.reporters: tuple[str, ...] = ()
         self.resources: dict[str, dict[str, Given]] = {}
@@ -103,7 +107,7 @@ class _Reader:
         text = _text(self.path)
         try:
             said = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise CustomerFileInvalid(path=self.path, reason=error) from error
         self._lines = lines_of(text)
         self._refuse(said)
@@ -129,20 +133,30 @@ class _Reader:
             for fault in error.errors(include_url=False, include_input=False):
                 where = tuple(str(part) for part in fault["loc"])
                 self.faults.append(self._fault(where, fault["type"], fault["msg"]))
+            return
         for resource in said.get("resources") or ():
             try:
                 names.name(resource)
             except NameInvalid as error:
                 where = ("resources", resource)
                 self._remember(where, f"{error}; {error.hint}")
+        for place, table in (
+            (("defaults",), said.get("defaults", {})),
+            *((("resources", name), table) for name, table in said["resources"].items()),
+        ):
+            for pattern in table.get("exclude", ()):
+                if "," in pattern or len(pattern.splitlines()) > 1:
+                    reason = f"'{pattern}' holds a comma or a line break: write ? in its place"
+                    self._remember((*place, "exclude"), reason)
         for address in said.get("reporters") or ():
             if not str(address).startswith("https://"):
                 self._remember(("reporters",), f"'{address}' is not an https:// address")
 
     def _fault(self, where: tuple[str, ...], kind: str, message: str) -> UnstoppableError:
         if kind == "missing":
-            reason = f"it holds no [{'.'.join(where)}.NAME] that says what is backed up"
-            return CustomerFileInvalid(path=self.path, reason=reason)
+            lacking = "[resources.NAME] that says what is backed up"
+            lacking = lacking if where == ("resources",) else _dotted(where)
+            return CustomerFileInvalid(path=self.path, reason=f"it holds no {lacking}")
         if kind == "extra_forbidden":
             known = _known(where)
             nearest = difflib.get_close_matches(where[-1], known, n=1, cutoff=0)[0]
@@ -259,8 +273,8 @@ class _Reader:
                 self._remember(("infisical", key), str(error))
         if self.faults:
             return None
-        if not said.get("shares_identity"):
-            self.client_id = said["client_id"]
+        self.client_id = said["client_id"]
+        self.shares_identity = bool(said.get("shares_identity"))
         where = ("infisical", "client_secret")
         return Identity(
             customer=self.path.stem,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 
 from unstoppable.cli.settings_model import PREFIX, TOLD
 
-REFERENCE = "A reference to it: `env:NAME`, `file:/PATH` or `infisical:/PATH/NAME`, never the value."
+REFERENCE = "A reference, `env:NAME`, `file:/PATH` or `infisical:/PATH/NAME`, never the value."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The customers of an installation, and what two of them must not have in common."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_file import Customer
@@ -37,17 +37,19 @@ def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[Unst
     return faults
 
 
-def sharing_identity(found: Iterable[Customer]) -> dict[str, list[UnstoppableError]]:
+def sharing_identity(found: Collection[Customer]) -> dict[str, list[UnstoppableError]]:
     """Return the customers that have one identity at an Infisical server with another."""
     by_identity: dict[str, list[str]] = defaultdict(list)
+    sharing = {customer.name for customer in found if customer.shares_identity}
     for customer in found:
         if customer.client_id is not None:
             by_identity[customer.client_id].append(customer.name)
     faults: dict[str, list[UnstoppableError]] = defaultdict(list)
     for client_id, names in by_identity.items():
-        for one in names if len(names) > 1 else ():
-            other = next(other for other in names if other != one)
-            faults[one].append(IdentityShared(one=one, other=other, client_id=client_id))
+        if len(names) > 1 and not sharing.issuperset(names):
+            for one in names:
+                other = next(other for other in names if other != one)
+                faults[one].append(IdentityShared(one=one, other=other, client_id=client_id))
     return faults
 
 

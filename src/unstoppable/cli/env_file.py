@@ -33,7 +33,7 @@ def locate(named: Path | None) -> Path:
 def customers(path: Path) -> tuple[Path, list[Path]]:
     """Return the folder of customers beside a settings file, and their files, if any."""
     folder = path.with_name("customers")
-    return folder, sorted(folder.glob("*.toml"))
+    return folder, sorted(folder.glob("[!.]*.toml"))
 
 
 def is_named(named: Path | None) -> bool:

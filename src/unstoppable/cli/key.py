@@ -41,7 +41,7 @@ def fingerprint(session: Session, *, asked: str | None) -> int:
 @key.command(cls=Speaking)
 @click.pass_obj
 def emitter(session: Session) -> int:
-    """Show who signs the customer's records: name and public key, which are no secret.
+    """Show who signs the customer's records, which is no secret.
 
     Another machine needs them to believe the records. The first backup makes the key.
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
 from unstoppable.cli.settings import Readings, read_one
+from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
@@ -21,6 +23,11 @@ from unstoppable.runner.run import now
 
 _LOOK_SECONDS = 0.25
 """How often somebody looks whether a run has ended."""
+_KEPT = frozenset(
+    {"HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "TZDIR", "USER"}
+)
+_KEPT_BEGINNINGS = ("COVERAGE_", "LC_", "PYTHON", "SSL_CERT_", "UNSTOPPABLE_", "XDG_")
+"""What of the environment a run has."""
 _PATIENCE_SECONDS = 120
 """How long a run may take to end by itself once it was told to."""
 _WORST_FIRST = (
@@ -41,12 +48,12 @@ class Conductor:
         self._session, self._env_file = session, found.all[0].configuration.env_file
         settings = found.all[0].configuration.settings
         self._children: set[Child] = set()
-        self._has_fault = False
+        self._has_fault = self._has_trouble = False
         self.planner = Planner(
             Journal(settings.state),
             self._start,
             most_at_once=settings.parallel or default_parallel(),
-            complain=lambda error: output.complain(error, is_verbose=session.is_verbose),
+            complain=self._complain,
         )
         self.take(found)
 
@@ -65,6 +72,10 @@ class Conductor:
         self._end()
         return ExitCode.CANCELLED
 
+    def _complain(self, error: UnstoppableError) -> None:
+        self._has_trouble = True
+        output.complain(error, is_verbose=self._session.is_verbose)
+
     def _start(self, resource: ResourceName, slot: datetime) -> Child:
         program = str(Path(sys.argv[0]).absolute())
         argv = (program, "--env-file", str(self._env_file), "backup", str(resource))
@@ -72,6 +83,8 @@ class Conductor:
             resource=resource,
             argv=(*argv, "--slot", slot.isoformat(), "--confined"),
             secrets=lambda: read_one(self._env_file, resource).secrets(),
+            environment=_of_children(),
+            tell=output.data,
             say=output.say,
         )
         child = Child(order)
@@ -92,9 +105,19 @@ class Conductor:
 
     def _exit_code(self) -> int:
         codes = {*self.planner.exit_codes, *([ExitCode.USAGE] if self._has_fault else [])}
-        if not codes - {ExitCode.SUCCEEDED}:
-            return ExitCode.SUCCEEDED
-        return next((code for code in _WORST_FIRST if code in codes), ExitCode.FAILED)
+        if self._has_trouble or codes - set(ExitCode):
+            return ExitCode.FAILED
+        return next((code for code in _WORST_FIRST if code in codes), ExitCode.SUCCEEDED)
+
+
+def _of_children() -> dict[str, str]:
+    """Return the environment of a run: nothing there may be a secret, of another customer say."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
+        if name.removesuffix("_FILE") not in HANDED_OVER_NAMES
+    }
 
 
 def schedules(found: Readings) -> dict[ResourceName, Schedule]:

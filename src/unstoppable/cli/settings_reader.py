@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from unstoppable.domain.secret import Secret
 
 _SECRETS = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD})
-_HANDED_OVER = _SECRETS | {S3_KEY_ID}
+HANDED_OVER_NAMES = _SECRETS | {S3_KEY_ID}
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
 _OF_ONE = frozenset(
@@ -78,13 +78,13 @@ class SettingsReader:
 
     def handed_over(self, secrets: Mapping[str, str]) -> dict[str, Given]:
         """Return what another program gave: secrets alone, whose files need not be readable."""
-        for name in secrets.keys() - _HANDED_OVER:
+        for name in secrets.keys() - HANDED_OVER_NAMES:
             self._refuse(name, Given(value="", origin=HANDED_OVER), "only secrets are handed over")
         return self._resolved(
             {
                 name: Given(value=value, origin=HANDED_OVER)
                 for name, value in secrets.items()
-                if name in _HANDED_OVER
+                if name in HANDED_OVER_NAMES
             }
         )
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from unstoppable.cli import output, records
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
-from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.errors import FolderUnusable, UnstoppableError
 from unstoppable.domain.health import Health, health
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, duration, printable
@@ -58,9 +59,18 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
             yield _Row(name=name, need=_first(reading.faults))
             continue
         runs = Journal(settings.state).runs(configuration.resource, limit=_LOOKED_AT)
-        known = health(runs, configuration.schedule, moment)
-        is_running = lane.is_held(lane.lane_file(settings.hot, configuration.resource))
+        is_running = _is_running(configuration)
+        known = health(runs, configuration.schedule, moment, is_running=is_running)
         yield _Row(name=name, need=known.need, health=known, is_running=is_running)
+
+
+def _is_running(configuration: Configuration) -> bool:
+    """Return whether the lane is held; where that cannot be known, nothing is."""
+    path = lane.lane_file(configuration.settings.hot, configuration.resource)
+    try:
+        return lane.is_held(path)
+    except FolderUnusable:
+        return False
 
 
 def _first(faults: tuple[UnstoppableError, ...]) -> str:

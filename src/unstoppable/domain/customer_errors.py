@@ -1,6 +1,6 @@
 """What can be wrong with the files of customers."""
 
-from unstoppable.domain.errors import SettingMissing, UnstoppableError, UsageError
+from unstoppable.domain.errors import SettingMissing, UsageError
 
 
 class CustomerFileUnreadable(UsageError):
@@ -64,6 +64,13 @@ class CustomerExists(UsageError):
 
     sentence_form = "there is a customer {name} already: {path}"
     hint_form = "add resources to that file by hand, or take another name"
+
+
+class KeyFileOther(UsageError):
+    """The file of a key, and in it the key of another root secret."""
+
+    sentence_form = "{path} holds a key of another root secret"
+    hint_form = "put the root secret back that it was made of, or move the file away"
 
 
 class CustomerNotThere(UsageError):

@@ -9,6 +9,8 @@ from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.schedule import Schedule
 
+_CLOCK_STEP = timedelta(hours=1)
+"""What was begun later than that is of a clock that was ahead."""
 _LOOKED_BACK = (timedelta(days=2), timedelta(days=62), timedelta(days=800))
 """Enough for two slots of a schedule that is daily, monthly or yearly."""
 
@@ -24,14 +26,24 @@ class Health:
     """Why somebody should look; None where nobody need."""
 
 
-def health(runs: Sequence[RunRecord], schedule: Schedule, moment: datetime) -> Health:
-    """Return how a resource is, by its runs, newest first."""
+def health(
+    runs: Sequence[RunRecord], schedule: Schedule, moment: datetime, *, is_running: bool = True
+) -> Health:
+    """Return how a resource is, by its runs, newest first.
+
+    A run without an outcome while nothing runs was killed.
+    """
+    runs = [run for run in runs if run.run.started_at <= moment + _CLOCK_STEP]
     ended = [run for run in runs if run.outcome not in {None, Outcome.SKIPPED}]
     stored = next((run for run in runs if run.outcome in KEPT), None)
     return Health(
         last_run=next(iter(runs), None),
         last_stored=stored,
-        need=_need(next(iter(ended), None), stored, schedule, moment),
+        need=(
+            "the last run was killed"
+            if runs and runs[0].outcome is None and not is_running
+            else _need(next(iter(ended), None), stored, schedule, moment)
+        ),
     )
 
 

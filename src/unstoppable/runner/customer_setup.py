@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from unstoppable import engine
+from unstoppable.domain.customer_errors import KeyFileOther
 from unstoppable.domain.errors import FolderUnusable, OutputFailed
 from unstoppable.runner.files import write_new
 from unstoppable.runner.plan import Installation
@@ -31,7 +32,7 @@ def set_up_resource(installation: Installation, folder: Path) -> None:
     """
     key = installation.key.of_repository(installation.places(None))
     path = folder / f"{installation.resource.resource}{_KEY_SUFFIX}"
-    set_up(installation, key_is_new=False, keep_settings=lambda: _write_once(path, key.hex()))
+    set_up(installation, key_is_new=False, keep_settings=lambda: _keep_key(path, key))
 
 
 def write_bundle(path: Path, folder: Path, customer: str) -> None:
@@ -40,15 +41,15 @@ def write_bundle(path: Path, folder: Path, customer: str) -> None:
     Raises OutputFailed.
     """
     own = folder / customer
-    members = [
-        folder / f"{customer}.toml",
-        folder / f"{customer}.pins.json",
-        *sorted(own.glob(f"*{_KEY_SUFFIX}")),
-    ]
+    members = {
+        own / f"{customer}.toml": f"{customer}.toml",
+        folder / f"{customer}.pins.json": f"{customer}.pins.json",
+        **{key: f"{customer}/{key.name}" for key in sorted(own.glob(f"*{_KEY_SUFFIX}"))},
+    }
     whole = BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
-        for member in members:
-            archive.add(member, arcname=str(member.relative_to(folder.parent)), filter=_private)
+        for member, name in members.items():
+            archive.add(member, arcname=f"{folder.name}/{name}", filter=_private)
     try:
         write_new(path, [whole.getvalue()])
     except OSError as error:
@@ -68,3 +69,10 @@ def _write_once(path: Path, text: str) -> None:
             write_new(path, [text.encode()])
     except OSError as error:
         raise FolderUnusable(path=path, cause=error.strerror) from error
+
+
+def _keep_key(path: Path, key: bytes) -> None:
+    """Keep the key of a repository; raises KeyFileOther where another one is there."""
+    _write_once(path, key.hex())
+    if read_private(path, name="the key") != key.hex():
+        raise KeyFileOther(path=path)

@@ -9,16 +9,22 @@ from typing import Protocol
 
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import TICK, Due, Schedule
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.tick import look
+from unstoppable.runner.tick import look, record_failed
 
 _LOOKED_AHEAD = timedelta(days=366 * 5)
+_TOLD_OTHERWISE = (ExitCode.SUCCEEDED, ExitCode.SKIPPED, ExitCode.CANCELLED)
+"""How runs end that are on record, or need not be."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Running(Protocol):
     """A run that somebody started."""
+
+    last_words: str
+    """What it complained about last."""
 
     def poll(self) -> int | None:
         """Return its exit code once it has ended."""
@@ -91,6 +97,9 @@ class Planner:
         if self._last is not None and moment < self._last - TICK:
             # The clock was put back: slots that are said to come may have to come earlier.
             self._look_at_all(moment)
+            for slots in self._waiting.values():
+                for resource in [one for one, slot in slots.items() if slot > moment]:
+                    del slots[resource]
         self._last = moment
         self._reap(moment)
         while self._looks and self._looks[0][0] <= moment:
@@ -116,8 +125,18 @@ class Planner:
                 continue
             del self._lanes[customer]
             self.exit_codes.append(code)
+            if code not in _TOLD_OTHERWISE:
+                self._record_death(lane, moment, code)
             # It may not have had the lane, or died before it could say anything.
             self._look_later(lane.resource, moment + TICK)
+
+    def _record_death(self, lane: _Lane, moment: datetime, code: int) -> None:
+        """Record a run that failed and did not say so itself: it will not be made again."""
+        why = lane.running.last_words or f"its exit code is {code}"
+        try:
+            record_failed(self._journal, lane.resource, lane.slot, moment, why)
+        except UnstoppableError as error:
+            self._complain(error)
 
     def _look(self, resource: ResourceName, moment: datetime) -> None:
         schedule = self._schedules[resource]
@@ -137,7 +156,12 @@ class Planner:
         """Return what is due where a run of the resource is known to be at work, or to wait."""
         lane = self._lanes.get(resource.customer)
         if lane is not None and lane.resource == resource:
-            overlapped = (*found.overlapped, *filter(None, (found.run,)))
+            # What was never backed up is due at any moment, which is no slot to be skipped.
+            schedule = self._schedules[resource]
+            is_slot = found.run is not None and found.run in schedule.slots(
+                after=found.run - TICK, until=found.run
+            )
+            overlapped = (*found.overlapped, *((found.run,) if is_slot and found.run else ()))
             missed = tuple(slot for slot in found.missed if slot != lane.slot)
             return Due(overlapped=tuple(s for s in overlapped if s != lane.slot), missed=missed)
         slot = self._waiting[resource.customer].get(resource)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
@@ -82,6 +83,22 @@ def record_skipped(journal: Journal, resource: ResourceName, found: Due, moment:
         journal.write(*missed, *overlapped, *waited)
 
 
+def record_failed(
+    journal: Journal, resource: ResourceName, slot: datetime, moment: datetime, why: str
+) -> None:
+    """Record a run that ended before it could record anything; raises what `write` raises.
+
+    Where one is on record nothing is changed.
+    """
+    if journal.has_run_for(resource, slot, until=moment):
+        return
+    record = _skipped(resource, slot, moment, _DIED)
+    code = EXIT_CODES[Outcome.FAILED]
+    told = f"the run of {resource} ended before it began: {why}"
+    journal.write(replace(record, outcome=Outcome.FAILED, exit_code=code, message=told))
+
+
+_DIED = ""
 _MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%d %H:%M} UTC"
 _OVERLAPPED = "skipped: a run of {resource} was still at work at {slot:%Y-%m-%d %H:%M} UTC"
 _WAITED = (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.infisical import Identity, InfisicalReference, Resolved
 from unstoppable.domain.secret_errors import InfisicalFailed
 from unstoppable.secrets.infisical import look
@@ -14,6 +15,7 @@ class Keeper:
         self.identity = identity
         self._wanted: set[InfisicalReference] = set()
         self._found: dict[InfisicalReference, Resolved | InfisicalFailed] | None = None
+        self._failed: UnstoppableError | None = None
 
     def want(self, reference: InfisicalReference) -> None:
         """Ask for this one too, when it comes to that."""
@@ -21,8 +23,15 @@ class Keeper:
 
     def value(self, reference: InfisicalReference) -> str:
         """Return a secret that is wanted; raises what `look` raises, or why it cannot be had."""
+        if self._failed is not None:
+            # Asked again and again with a wrong secret the identity would be locked out.
+            raise self._failed
         if self._found is None:
-            self._found = look(self.identity, self._wanted)
+            try:
+                self._found = look(self.identity, self._wanted)
+            except UnstoppableError as error:
+                self._failed = error
+                raise
         found = self._found[reference]
         if isinstance(found, InfisicalFailed):
             raise found

@@ -152,6 +152,16 @@ BROKEN = [
     ("[resources.WWW]\nsource='/x'\n", "resources.WWW in {path} line 1 cannot be used", ""),
     ("name =\n", "{path} cannot be used: Invalid value (at line 1", "correct it"),
     (WWW + "zone = 'Asia/Tokyo'\n", "zone in {path} line 4 cannot be used: there is no sched", ""),
+    (
+        WWW + "exclude = ['a,b']\n",
+        "resources.www.exclude in {path} line 4 cannot be used: 'a,b'",
+        "",
+    ),
+    ("[[resources]]\nwww = 1\n", "it is no table", ""),
+    ("resources = true\n", "it is no table", ""),
+    ("reporters = 1\n" + WWW, "it is no list", ""),
+    (f"x = {'9' * 5000}\n" + WWW, "cannot be used", ""),
+    ("x = " + "[" * 5000 + "\n" + WWW, "cannot be used", ""),
     ("reporters = ['http://x']\n" + WWW, "reporters in {path} line 1 cannot be used: 'http", ""),
 ]
 
@@ -190,7 +200,9 @@ def test_a_value_that_cannot_be_used_is_told_by_its_key(place, lines, told):
 def test_a_secret_itself_is_refused_and_not_told(place):
     place.customer("acme", "[resources.www]\nsource = '/x'\nrepository_key = 'deadbeef'\n")
 
-    with pytest.raises(UnstoppableError, match="begins with neither env:, file: nor infisical:") as raised:
+    with pytest.raises(
+        UnstoppableError, match="begins with neither env:, file: nor infisical:"
+    ) as raised:
         place.load("acme/www")
 
     assert "deadbeef" not in str(raised.value) + raised.value.hint

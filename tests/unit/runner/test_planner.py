@@ -33,6 +33,7 @@ class Running:
     site: "Site"
     run: Run
     code: int | None = None
+    last_words: str = ""
 
     def poll(self) -> int | None:
         return self.code
@@ -173,16 +174,56 @@ def test_what_was_missed_is_made_up_for_once(site):
     ]
 
 
-def test_a_run_that_died_before_it_was_recorded_is_made_again(site):
+def test_a_run_that_died_before_it_was_recorded_is_recorded_as_failed(site):
     site.records = False
     site.plan(acme_www=HOURLY)
     site.until(1)
     site.records = True
     site.running["acme/www"].code = 137
 
+    site.until(1.5)
+    told = site.told("acme/www")[-1]
+    site.until(2)
+
+    assert told == (
+        at(1),
+        Outcome.FAILED,
+        "the run of acme/www ended before it began: its exit code is 137",
+    )
+    assert site.started == [("acme/www", at(1)), ("acme/www", at(2))]
+
+
+def test_one_that_found_its_lane_busy_is_made_again(site):
+    site.records = False
+    site.plan(acme_www=HOURLY)
+    site.until(1)
+    site.running["acme/www"].code = 11
+
     site.until(1.1)
 
     assert site.started == [("acme/www", at(1))] * 2
+
+
+def test_a_slot_that_a_wrong_clock_made_due_does_not_wait(site):
+    site.plan(acme_mail=HOURLY, acme_www=HOURLY)
+    site.moment = at(5)
+    site.until(5.1)
+    site.moment = at(0.5)
+    site.until(0.6)
+    site.end("acme/mail")
+
+    assert [slot for name, slot in site.started if name == "acme/www"] == []
+
+
+def test_what_was_never_backed_up_and_is_at_work_is_not_skipped(site):
+    site.planner.plan({named("acme/www"): HOURLY}, site.moment)
+    site.records = False
+    site.until(0.1)
+    site.planner.plan({named("acme/www"): HOURLY}, site.moment)
+
+    site.until(0.5)
+
+    assert site.journal.runs(named("acme/www"), limit=9) == []
 
 
 def test_one_that_cannot_be_started_is_told_and_tried_each_minute(site):
