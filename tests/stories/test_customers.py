@@ -53,6 +53,8 @@ def test_what_is_due_is_backed_up_and_told_with_its_name(hoster):
 def test_each_comes_back_and_no_other(hoster):
     hoster.add("acme", www=NEVER, mail=NEVER)
     hoster.machine.done("schedule", "tick")
+    assert "acme:" in hoster.machine.done("key", "emitter", "acme/www")
+    assert "whole: 2 signed" in hoster.machine.done("runs", "acme/mail", "--verify")
 
     back = hoster.machine.restored("acme/mail")
     unnamed = hoster.machine.run("restore", "--to", str(hoster.machine.root / "back"))

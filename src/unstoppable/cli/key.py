@@ -39,8 +39,9 @@ def fingerprint(session: Session, *, asked: str | None) -> int:
 
 
 @key.command(cls=Speaking)
+@resource_argument
 @click.pass_obj
-def emitter(session: Session) -> int:
+def emitter(session: Session, *, asked: str | None) -> int:
     """Show who signs the customer's records, which is no secret.
 
     Another machine needs them to believe the records. The first backup makes the key.
@@ -51,7 +52,7 @@ def emitter(session: Session) -> int:
     Exit codes:
       0 shown    1 failed    2 wrong usage
     """
-    configuration = load(session.env_file)
+    configuration = load(session.env_file, asked)
     customer = configuration.resource.customer
     found = emitter_file.find(configuration.settings.state, customer).emitter
     if session.is_json:
