@@ -8,7 +8,7 @@ import pytest
 import unstoppable_engine as engine
 
 from tests.servers.infisical import ENVIRONMENT, PROJECT, InfisicalServer
-from tests.stories.world import Machine
+from tests.stories.world import Machine, stretch
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins, write_pins
 
@@ -77,6 +77,12 @@ class Hoster:
             f'client_id = "identity-of-{customer}"\nclient_secret = "file:{secret_file}"\n\n'
         )
         path.write_text(table + text)
+
+    def lengthen(self, customer: str, *, gibibytes: int) -> Path:
+        """Have the backup of a customer's www take a second or more for each GiB."""
+        large = self.source(customer, "www") / "large"
+        large.touch()
+        return stretch(large, gibibytes=gibibytes)
 
     def source(self, customer: str, resource: str) -> Path:
         return self.machine.data / customer / resource

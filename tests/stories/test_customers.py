@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.world import DEADLINE_SECONDS, stretch
+from tests.stories.world import DEADLINE_SECONDS
 
 NEVER = "0 0 29 2 *"
 
@@ -92,9 +92,7 @@ def test_a_rehearsal_tells_what_is_due_and_changes_nothing(hoster):
 
 def test_a_tick_that_is_stopped_has_its_runs_keep_what_they_have(hoster):
     hoster.add("acme", www=NEVER)
-    large = hoster.source("acme", "www") / "large"
-    large.touch()
-    stretch(large, gibibytes=64)
+    large = hoster.lengthen("acme", gibibytes=64)
     tick = hoster.machine.start("schedule", "tick")
     wait_until_read(large)
 
@@ -109,9 +107,7 @@ def test_a_tick_that_is_stopped_has_its_runs_keep_what_they_have(hoster):
 
 def test_a_tick_that_is_killed_leaves_its_runs_to_end_by_themselves(hoster):
     hoster.add("acme", www=NEVER)
-    large = hoster.source("acme", "www") / "large"
-    large.touch()
-    stretch(large, gibibytes=2)
+    large = hoster.lengthen("acme", gibibytes=2)
     tick = hoster.machine.start("schedule", "tick")
     wait_until_read(large)
 
@@ -166,9 +162,7 @@ def test_a_daemon_takes_new_customers_refuses_what_is_broken_and_stops(hoster):
     time.sleep(2)
     file.write_text(whole)
     hoster.add("cyan", www=NEVER)
-    large = hoster.source("cyan", "www") / "large"
-    large.touch()
-    stretch(large, gibibytes=64)
+    large = hoster.lengthen("cyan", gibibytes=64)
     daemon.send_signal(signal.SIGHUP)
     wait_until_read(large)
     daemon.terminate()

@@ -130,10 +130,7 @@ def test_customers_may_share_an_identity_when_both_say_so(kept):
 def test_no_secret_is_in_an_argument_or_the_environment_of_a_run(hoster):
     hoster.add("acme", www=NEVER)
     key = (hoster.machine.root / "keys/acme-www").read_text()
-    # What the run is told to say shows what it was given.
-    large = hoster.source("acme", "www") / "large"
-    large.touch()
-    os.truncate(large, 8 << 30)
+    hoster.lengthen("acme", gibibytes=8)
     hoster.machine.extra |= {"BLUE_KEY": "0123", "UNSTOPPABLE_S3_SECRET_ACCESS_KEY": "4567"}
     tick = hoster.machine.start("schedule", "tick")
     seen = _of_runs(tick)

@@ -55,13 +55,11 @@ def sharing_identity(found: Collection[Customer]) -> dict[str, list[UnstoppableE
 
 def _reference(configuration: Configuration) -> str | None:
     """Return what names the key of a repository."""
-    key = configuration.key
-    match key and key.secret:
-        case InFile(path=path):
-            return f"file:{path}"
-        case InVariable(variable=variable):
-            return f"env:{variable}"
-        case InInfisical(reference=reference, keeper=keeper):
+    secret = configuration.key and configuration.key.secret
+    match secret:
+        case InFile() | InVariable():
+            return str(secret)
+        case InInfisical(keeper=keeper):
             identity = keeper.identity
-            return f"{identity.server} {identity.project_id} {identity.environment} {reference}"
+            return f"{identity.server} {identity.project_id} {identity.environment} {secret}"
     return None

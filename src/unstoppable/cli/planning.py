@@ -47,9 +47,8 @@ class Conductor:
     def __init__(self, session: Session, found: Readings) -> None:
         self._session, self._env_file = session, found.all[0].configuration.env_file
         settings = found.all[0].configuration.settings
-        self._children: set[Child] = set()
         self._has_fault = self._has_trouble = False
-        self.planner = Planner(
+        self.planner: Planner[Child] = Planner(
             Journal(settings.state),
             self._start,
             most_at_once=settings.parallel or default_parallel(),
@@ -87,13 +86,11 @@ class Conductor:
             tell=output.data,
             say=output.say,
         )
-        child = Child(order)
-        self._children = {child, *(other for other in self._children if other.poll() is None)}
-        return child
+        return Child(order)
 
     def _end(self) -> None:
         """Have the runs end, and kill those that do not."""
-        left = [child for child in self._children if child.poll() is None]
+        left = [child for child in self.planner.running() if child.poll() is None]
         for child in left:
             child.stop()
         until = time.monotonic() + _PATIENCE_SECONDS

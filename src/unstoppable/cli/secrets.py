@@ -15,8 +15,7 @@ from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.secret import Secret
 from unstoppable.domain.secret_errors import InfisicalAway
 from unstoppable.domain.text import count, printable
-from unstoppable.secrets.infisical_secrets import InInfisical
-from unstoppable.secrets.reference import InFile, InVariable
+from unstoppable.secrets.reference import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ def _tried(configuration: Configuration) -> Iterator[_Tried]:
         yield _Tried(
             resource=str(configuration.resource),
             name=configuration.called(name),
-            place=_place(given.value, given.origin),
+            place=given.origin if isinstance(given.value, Literal) else str(given.value),
             error=_error(given.value),
         )
 
@@ -82,17 +81,6 @@ def _error(secret: Secret) -> UnstoppableError | None:
     except UnstoppableError as error:
         return error
     return None
-
-
-def _place(secret: Secret, origin: str) -> str:
-    match secret:
-        case InFile(path=path):
-            return f"file:{path}"
-        case InVariable(variable=variable):
-            return f"env:{variable}"
-        case InInfisical(reference=reference):
-            return str(reference)
-    return origin
 
 
 def _tell(session: Session, tried: list[_Tried], lacking: list[_Tried]) -> None:

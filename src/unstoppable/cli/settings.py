@@ -1,27 +1,22 @@
 """The settings of each resource; what each one means stands in settings_model.py."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from unstoppable.cli import customer_file, customers, env_file
-from unstoppable.cli.configuration import (
-    KEYS,
-    Configuration,
-    Given,
-)
+from unstoppable.cli.configuration import KEYS, Configuration, Given
 from unstoppable.cli.customer_file import Customer
 from unstoppable.cli.settings_reader import Reading, SettingsReader
 from unstoppable.domain import errors
-from unstoppable.domain.customer_errors import (
-    ResourceNotNamed,
-    ResourceNotThere,
-)
+from unstoppable.domain.customer_errors import ResourceNotNamed, ResourceNotThere
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.text import some
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +29,6 @@ class Readings:
     """Customers of which nothing can be used, and why."""
     customers: Path | None = None
     """The folder of their files; None where the settings file is of one resource alone."""
-
-
-_SHOWN = 5
 
 
 def load(
@@ -106,7 +98,7 @@ def choose(found: Readings, asked: str | None) -> Reading:
             return found.all[0]
         if not names:
             raise next(iter(found.broken.values()))[0]
-        raise ResourceNotNamed(resources=_named(names))
+        raise ResourceNotNamed(resources=some(sorted(names), _SHOWN))
     wanted = ResourceName.parse(asked)
     if asked in names:
         return names[asked]
@@ -114,12 +106,6 @@ def choose(found: Readings, asked: str | None) -> Reading:
         raise found.broken[wanted.customer][0]
     nearest = difflib.get_close_matches(asked, names, n=1, cutoff=0)
     raise ResourceNotThere(asked=asked, nearest="".join(nearest), folder=found.customers)
-
-
-def _named(names: Iterable[str]) -> str:
-    first = sorted(names)
-    more = f" and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
-    return ", ".join(first[:_SHOWN]) + more
 
 
 def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
@@ -157,11 +143,8 @@ def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuratio
     """
     reader, common = _common(named, may_be_missing=True)
     reader.refuse_one_of_many(common.given, path.parent)
-    found = customer_file.read(draft, common.given)
-    if found.faults:
-        raise found.faults[0]
-    readings = _of_customer(reader, common, replace(found, path=path))
-    return [usable(reading) for reading in readings]
+    found = replace(_in_order(draft, common), path=path)
+    return [usable(reading) for reading in _of_customer(reader, common, found)]
 
 
 def read_one(named: Path | None, resource: ResourceName) -> Configuration:
@@ -173,13 +156,19 @@ def read_one(named: Path | None, resource: ResourceName) -> Configuration:
     folder, files = env_file.customers(common.env_file)
     if not files:
         return usable(reader.reading(common))
-    found = customer_file.read(folder / f"{resource.customer}.toml", common.given)
-    if found.faults:
-        raise found.faults[0]
+    found = _in_order(folder / f"{resource.customer}.toml", common)
     for reading in _of_customer(reader, common, found):
         if reading.configuration.resource == resource:
             return usable(reading)
     raise ResourceNotThere(asked=resource, nearest=found.path, folder=folder)
+
+
+def _in_order(path: Path, common: Configuration) -> Customer:
+    """Return what a customer's file says; raises the first of its faults."""
+    found = customer_file.read(path, common.given)
+    if found.faults:
+        raise found.faults[0]
+    return found
 
 
 def _common(named: Path | None, *, may_be_missing: bool) -> tuple[SettingsReader, Configuration]:

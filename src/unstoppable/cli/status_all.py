@@ -8,10 +8,10 @@ from unstoppable.cli import output, records
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
-from unstoppable.domain.errors import FolderUnusable, UnstoppableError
+from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.health import Health, health
 from unstoppable.domain.outcome import ExitCode
-from unstoppable.domain.text import count, duration, printable
+from unstoppable.domain.text import count, duration, printable, some
 from unstoppable.runner import lane
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
@@ -51,12 +51,12 @@ def show(session: Session, found: Readings) -> int:
 
 def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
     for customer, faults in found.broken.items():
-        yield _Row(name=customer, need=_first(faults))
+        yield _Row(name=customer, need=str(faults[0]))
     for reading in found.all:
         configuration = reading.configuration
         name, settings = str(configuration.resource), configuration.settings
         if reading.faults:
-            yield _Row(name=name, need=_first(reading.faults))
+            yield _Row(name=name, need=str(reading.faults[0]))
             continue
         runs = Journal(settings.state).runs(configuration.resource, limit=_LOOKED_AT)
         is_running = _is_running(configuration)
@@ -73,16 +73,11 @@ def _is_running(configuration: Configuration) -> bool:
         return False
 
 
-def _first(faults: tuple[UnstoppableError, ...]) -> str:
-    return str(faults[0])
-
-
 def _verdict(rows: list[_Row], needy: list[_Row], moment: datetime) -> str:
     if needy:
-        named = ", ".join(row.name for row in needy[:_NAMED])
-        more = f" and {len(needy) - _NAMED} more" if len(needy) > _NAMED else ""
+        named = some([row.name for row in needy], _NAMED)
         word = "needs" if len(needy) == 1 else "need"
-        return f"{len(needy)} of {len(rows)} {word} you: {named}{more}"
+        return f"{len(needy)} of {len(rows)} {word} you: {named}"
     starts = [
         row.health.last_stored.run.started_at
         for row in rows

@@ -1,5 +1,6 @@
 """How names and numbers are shown to people."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -57,6 +58,12 @@ def rate(bytes_per_second: float) -> str:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun, such as `1 file` or `12,345 files`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """Return the first names, and how many more there are, such as `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def duration(passed: timedelta) -> str:

@@ -2,10 +2,10 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
@@ -30,16 +30,19 @@ class Running(Protocol):
         """Return its exit code once it has ended."""
 
 
+_Run = TypeVar("_Run", bound=Running)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Lane:
+class _Lane(Generic[_Run]):
     """What runs of a customer."""
 
     resource: ResourceName
     slot: datetime
-    running: Running
+    running: _Run
 
 
-class Planner:
+class Planner(Generic[_Run]):
     """Starts runs when they are due, as long as somebody calls `step`.
 
     Its memory is the journal's: another one, or the same one after a crash, goes on as it would.
@@ -51,7 +54,7 @@ class Planner:
     def __init__(
         self,
         journal: Journal,
-        start: Callable[[ResourceName, datetime], Running],
+        start: Callable[[ResourceName, datetime], _Run],
         *,
         most_at_once: int,
         complain: Callable[[UnstoppableError], None],
@@ -65,7 +68,7 @@ class Planner:
         """When that is, for each."""
         self._waiting: dict[str, dict[ResourceName, datetime]] = defaultdict(dict)
         """Slots that are due, by customer."""
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, _Lane[_Run]] = {}
         self._last: datetime | None = None
         self.exit_codes: list[int] = []
         """Those of the runs that ended."""
@@ -83,12 +86,7 @@ class Planner:
         """Whether nothing runs and nothing waits."""
         return not self._lanes and not any(self._waiting.values())
 
-    @property
-    def next_look(self) -> datetime | None:
-        """When `step` has something to do, if no run ends before."""
-        return self._looks[0][0] if self._looks else None
-
-    def running(self) -> Iterable[Running]:
+    def running(self) -> list[_Run]:
         """Return the runs that were not seen to end."""
         return [lane.running for lane in self._lanes.values()]
 
@@ -130,7 +128,7 @@ class Planner:
             # It may not have had the lane, or died before it could say anything.
             self._look_later(lane.resource, moment + TICK)
 
-    def _record_death(self, lane: _Lane, moment: datetime, code: int) -> None:
+    def _record_death(self, lane: _Lane[_Run], moment: datetime, code: int) -> None:
         """Record a run that failed and did not say so itself: it will not be made again."""
         why = lane.running.last_words or f"its exit code is {code}"
         try:

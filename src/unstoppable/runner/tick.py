@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
@@ -92,13 +91,10 @@ def record_failed(
     """
     if journal.has_run_for(resource, slot, until=moment):
         return
-    record = _skipped(resource, slot, moment, _DIED)
-    code = EXIT_CODES[Outcome.FAILED]
     told = f"the run of {resource} ended before it began: {why}"
-    journal.write(replace(record, outcome=Outcome.FAILED, exit_code=code, message=told))
+    journal.write(_record(resource, slot, moment, Outcome.FAILED, told))
 
 
-_DIED = ""
 _MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%d %H:%M} UTC"
 _OVERLAPPED = "skipped: a run of {resource} was still at work at {slot:%Y-%m-%d %H:%M} UTC"
 _WAITED = (
@@ -107,6 +103,13 @@ _WAITED = (
 
 
 def _skipped(resource: ResourceName, slot: datetime, moment: datetime, form: str) -> RunRecord:
+    told = form.format(resource=resource, slot=slot)
+    return _record(resource, slot, moment, Outcome.SKIPPED, told)
+
+
+def _record(
+    resource: ResourceName, slot: datetime, moment: datetime, outcome: Outcome, message: str
+) -> RunRecord:
     # The same slot has the same id: told twice it is still one record.
     digest = hashlib.sha256(f"{resource} {slot.isoformat()}".encode()).hexdigest()
     run = Run(
@@ -119,7 +122,7 @@ def _skipped(resource: ResourceName, slot: datetime, moment: datetime, form: str
     return RunRecord(
         run=run,
         ended_at=moment,
-        outcome=Outcome.SKIPPED,
-        exit_code=EXIT_CODES[Outcome.SKIPPED],
-        message=form.format(resource=resource, slot=slot),
+        outcome=outcome,
+        exit_code=EXIT_CODES[outcome],
+        message=message,
     )

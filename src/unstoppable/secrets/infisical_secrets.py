@@ -45,6 +45,9 @@ class InInfisical:
     reference: InfisicalReference
     keeper: Keeper = field(repr=False, compare=False)
 
+    def __str__(self) -> str:
+        return str(self.reference)
+
     def resolve(self) -> str:
         """Return the secret; raises InfisicalFailed, and what is wrong with the identity."""
         return self.keeper.value(self.reference)

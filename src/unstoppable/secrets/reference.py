@@ -33,6 +33,9 @@ class InFile:
     """The setting it is for, without `_FILE`."""
     path: Path
 
+    def __str__(self) -> str:
+        return f"file:{self.path}"
+
     def resolve(self) -> str:
         """Return the secret; raises SecretUnreadable or FileUnsafe."""
         return read_private(self.path, name=self.name).removesuffix("\n")
@@ -45,6 +48,9 @@ class InVariable:
     name: str
     """The setting it is for."""
     variable: str
+
+    def __str__(self) -> str:
+        return f"env:{self.variable}"
 
     def resolve(self) -> str:
         """Return the secret; raises VariableUnset."""
