@@ -86,6 +86,7 @@ PORT_EACH = "a data connection that fails each time"
 HALF = "half a file that is called complete each time"
 STARTS = "a server that is done before it begins: no reply 150"
 FULL = "a server that is full when a run begins: 421"
+AWAY_FIRST = "a server that cannot be reached, or ends the connection, when a run begins"
 TOO_MANY = (
     "more connections than the server bears: 421 or 530 at the beginning, once one was let in"
 )
@@ -116,6 +117,15 @@ CASES = [
     Case(GARBLED, reading(), later(say("500 OOPS", plain=True)), "not encrypted", idle_seconds=20),
     Case(FULL, lambda: When("GREETING", times=2), say("421 too many of you")),
     Case(FULL, asked("PASS", times=1), say("421 too many of you")),
+    Case(AWAY_FIRST, lambda: When("GREETING", times=2), drop),
+    Case(AWAY_FIRST, asked("PASS", times=1), drop),
+    Case(AWAY_FIRST, asked("CWD", times=1), drop),
+    Case(
+        "a server that ends the connection each time",
+        lambda: When("GREETING"),
+        drop,
+        "the server ended the connection",
+    ),
     Case(
         "a server that stays full",
         lambda: When("GREETING"),

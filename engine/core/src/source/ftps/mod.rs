@@ -42,6 +42,12 @@ use crate::{
 /// How often a file is read anew though nothing about it changed, unless somebody says otherwise.
 pub const USUAL_REREAD: Duration = Duration::from_hours(30 * 24);
 
+/// How often a server may be lost, or not be there, before the first connection stands …
+const MOST_LOST: u32 = 2;
+/// … and how long after the first try it is tried again: whoever waits for a server that does not
+/// answer at all has waited already.
+const SOON: Duration = Duration::from_secs(10);
+
 /// A folder of a server.
 #[derive(Debug, Clone)]
 pub struct FtpsPlace {
@@ -96,33 +102,40 @@ impl FtpsSource {
 }
 
 /// Log in and go into the folder: the connection, the folder's path, and where the server is.
+/// A server that is full may have room later; one that is just being started is there soon.
 fn enter(
     place: &FtpsPlace,
     control: &Arc<Control>,
 ) -> std::result::Result<(Connection, Vec<u8>, IpAddr), Fault> {
     let address = place.server.locate()?;
-    let mut first = let_in(place, address, control)?;
-    let root = root_path(&mut first, &place.path)?;
-    Ok((first, root, address))
-}
-
-/// Log in. A server that is full may have room later.
-fn let_in(
-    place: &FtpsPlace,
-    address: IpAddr,
-    control: &Arc<Control>,
-) -> std::result::Result<Connection, Fault> {
-    let (began, mut pauses) = (Instant::now(), Pauses::default());
+    let (began, mut pauses, mut lost) = (Instant::now(), Pauses::default(), 0);
     loop {
-        let fault = match Connection::open(&place.server, address, &place.limits, control) {
-            Err(fault) if fault.class == Class::Capacity => fault,
-            result => return result,
+        let fault = match enter_once(place, address, control) {
+            Ok((first, root)) => return Ok((first, root, address)),
+            Err(fault) => fault,
         };
-        if began.elapsed() > place.limits.patience {
-            return Err(fault.after(place.limits.patience));
+        match fault.class {
+            Class::Capacity if began.elapsed() > place.limits.patience => {
+                return Err(fault.after(place.limits.patience));
+            }
+            Class::Capacity => {}
+            Class::Stale | Class::Unreachable if lost < MOST_LOST && began.elapsed() < SOON => {
+                lost += 1;
+            }
+            _ => return Err(fault),
         }
         rest(pauses.next(), || control.is_ending());
     }
+}
+
+fn enter_once(
+    place: &FtpsPlace,
+    address: IpAddr,
+    control: &Arc<Control>,
+) -> std::result::Result<(Connection, Vec<u8>), Fault> {
+    let mut first = Connection::open(&place.server, address, &place.limits, control)?;
+    let root = root_path(&mut first, &place.path)?;
+    Ok((first, root))
 }
 
 /// The folder without a slash at its end, if one can enter it.
