@@ -80,6 +80,8 @@ pub struct Connection {
     /// The beginning of a handshake that the server never read. Its ticket is good once, and a
     /// server gives few of them.
     pub(super) spare: Option<(ClientConnection, Vec<u8>)>,
+    /// Where data is decrypted to, one transfer after the other.
+    pub(super) buffer: Vec<u8>,
 }
 
 impl Connection {
@@ -114,6 +116,7 @@ impl Connection {
             doubles: None,
             is_logged_in: false,
             spare: None,
+            buffer: Vec::new(),
         };
         connection.log_in(server)?;
         connection.prepare()?;

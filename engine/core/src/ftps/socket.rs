@@ -1,7 +1,7 @@
 //! A socket that waits no longer than it may, and for nobody once the run ends.
 
 use std::{
-    io::{self, BufReader, Read, Write},
+    io::{self, BufReader, IoSlice, Read, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
     time::{Duration, Instant},
@@ -103,6 +103,11 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.patiently(|reader| reader.get_mut().write(bytes))
+    }
+
+    /// Many records, and a handshake has several, are one call of the system.
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.patiently(|reader| reader.get_mut().write_vectored(buffers))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -163,22 +163,30 @@ impl Connection {
     fn take(&mut self, channel: &mut Secure, sink: &mut Sink<'_>) -> Result<(u64, bool), Fault> {
         let broken = |error: io::Error| Fault::broken("read it", &error).on_data();
         channel.sock.begin();
-        while channel.conn.is_handshaking() {
-            channel.conn.complete_io(&mut channel.sock).map_err(broken)?;
-        }
+        // vsftpd waits for the end of this direction when it has sent everything, for a round
+        // trip. Nothing is sent to it on this connection, and it does not look before.
+        let ends_early = self.is_vsftpd();
+        agree(channel, ends_early).map_err(broken)?;
         self.recognise(&channel.conn)?;
         self.count_transfer(&channel.conn);
-        if self.is_vsftpd() {
-            // It waits for this one when it has sent everything, for a round trip. Nothing is
-            // sent to it on this connection, and it does not look before.
-            channel.conn.send_close_notify();
-            channel.conn.write_tls(&mut channel.sock).map_err(broken)?;
-        }
-        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(BUFFER_BYTES, 0);
+        let taken = self.pass_on(channel, &mut buffer, sink);
+        self.buffer = buffer;
+        taken
+    }
+
+    /// Give `sink` what comes, a buffer at a time.
+    fn pass_on(
+        &self,
+        channel: &mut Secure,
+        buffer: &mut [u8],
+        sink: &mut Sink<'_>,
+    ) -> Result<(u64, bool), Fault> {
         let mut bytes = 0;
         let mut flow = Flow::new(self.idle());
         loop {
-            let (count, is_clean) = fill(&mut buffer, channel, &mut flow)?;
+            let (count, is_clean) = fill(buffer, channel, &mut flow)?;
             bytes += count as u64;
             self.keep_pace(count)?;
             sink(buffer.get(..count).unwrap_or_default())?;
@@ -216,6 +224,29 @@ impl Connection {
             Ok((bytes, is_clean)) => Ok(Ending { bytes, is_clean, reply }),
         }
     }
+}
+
+/// Agree on encryption; `ends_early` ends this direction with the last words for that, at once.
+fn agree(channel: &mut Secure, ends_early: bool) -> io::Result<()> {
+    let (tls, socket) = (&mut channel.conn, &mut channel.sock);
+    while tls.is_handshaking() {
+        if tls.wants_write() {
+            tls.write_tls(socket)?;
+        } else if tls.read_tls(socket)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        } else if let Err(error) = tls.process_new_packets() {
+            // The server may learn what is wrong, if it still listens.
+            let _ = tls.write_tls(socket);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+    }
+    if ends_early {
+        tls.send_close_notify();
+    }
+    while tls.wants_write() {
+        tls.write_tls(socket)?;
+    }
+    Ok(())
 }
 
 /// Fill a buffer as far as there is something to come: whoever takes it is woken each time. Returns

@@ -5,6 +5,7 @@ mod doubts;
 mod explain;
 mod listings;
 mod pauses;
+mod place;
 mod pool;
 mod reading;
 mod same;
@@ -26,7 +27,8 @@ pub use self::bounds::Bounds;
 pub use self::visit::{Visit, pin};
 use self::{
     pauses::{Pauses, rest},
-    pool::{Place, Pool},
+    place::Place,
+    pool::Pool,
     reading::FtpsFile,
     walk::Walk,
 };

@@ -6,30 +6,28 @@
 
 use std::{
     collections::VecDeque,
-    net::IpAddr,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use ignore::gitignore::Gitignore;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{
-    bounds::Bounds,
     doubts::{Doubt, Doubts},
     listings::Listings,
-    path_of,
+    place::Place,
     reading::{Reading, ended},
     worker::Worker,
 };
 use crate::{
     control::Control,
-    ftps::{Class, Connection, Fault, Limits, Server, listing::Listing, moment::Moment},
+    ftps::{Class, Connection, Fault, listing::Listing, moment::Moment},
     issue::Issue,
-    workers::{catching, lock},
+    workers::catching,
 };
 
 /// Connections at the start; more come while there is work for them.
@@ -39,31 +37,6 @@ const MOST_FOLDERS_TOGETHER: usize = 16;
 /// What is read ahead of the archiver, in bytes.
 const MOST_READ_AHEAD: u64 = 64 * 1024 * 1024;
 
-/// Where everything is, and who may do how much at a time.
-pub struct Place {
-    /// The server.
-    pub server: Server,
-    /// Where it was found to be.
-    pub address: IpAddr,
-    /// What it may take.
-    pub limits: Limits,
-    /// What is read of it.
-    pub bounds: Bounds,
-    /// The folder that is backed up, as the server calls it; without a slash at its end.
-    pub root: Vec<u8>,
-    /// Connections at most.
-    pub most_connections: usize,
-    /// What is left out; paths relative to the root, as in gitignore.
-    pub exclude: Gitignore,
-}
-
-impl Place {
-    /// Whether a path is left out; what lies in a folder that is, is not asked.
-    pub fn leaves_out(&self, path: &[u8], is_folder: bool) -> bool {
-        self.exclude.matched(path_of(path), is_folder).is_ignore()
-    }
-}
-
 /// What the connections share.
 pub struct Pool {
     /// Where everything is.
@@ -71,7 +44,12 @@ pub struct Pool {
     /// The run's.
     pub control: Arc<Control>,
     state: Mutex<State>,
-    changed: Condvar,
+    /// There may be something to do: rung for connections.
+    has_work: Condvar,
+    /// Something was done that somebody may wait for.
+    is_done: Condvar,
+    /// Nothing more will be done.
+    is_ended: Condvar,
     /// The server does not bear that the next port is asked for ahead.
     pub mixes_up: AtomicBool,
     /// Folders can be listed together.
@@ -118,7 +96,9 @@ impl Pool {
             place,
             control,
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            has_work: Condvar::new(),
+            is_done: Condvar::new(),
+            is_ended: Condvar::new(),
             mixes_up: AtomicBool::new(false),
             lists_together: AtomicBool::new(false),
         })
@@ -137,41 +117,41 @@ impl Pool {
     /// End everything once it took too long.
     fn watch(&self) {
         let began = Instant::now();
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         while !self.is_over(&state) {
             if began.elapsed() > self.place.bounds.run {
                 drop(state);
                 return self.fail(&self.place.bounds.is_late());
             }
-            state = wait(&self.changed, state);
+            wait(&self.is_ended, &mut state);
         }
     }
 
     /// Nothing more is needed; connections end, whatever they do.
     pub fn end(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.has_ended = true;
         self.end_reads(state, &ended());
     }
 
     /// List nothing more, and read what was listed.
     pub fn fall_short(&self, fault: Fault) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.listings = Listings::default();
         state.shortfall.get_or_insert(fault);
     }
 
     /// Why not all was read that there is, if something is missing.
     pub fn shortfall(&self) -> Option<Fault> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         state.failure.clone().or_else(|| state.shortfall.clone())
     }
 
     /// What a folder holds; waits until it is listed, which is done next.
     pub fn listed(&self, path: &[u8]) -> Result<Listing, Fault> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.listings.now(path);
-        self.changed.notify_all();
+        self.has_work.notify_one();
         loop {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
@@ -182,20 +162,20 @@ impl Pool {
             if let Some(result) = state.listings.take(path) {
                 return result;
             }
-            state = wait(&self.changed, state);
+            wait(&self.is_done, &mut state);
         }
     }
 
     /// Read a file ahead of who opens it.
     pub fn read_later(&self, reading: Arc<Reading>) {
-        lock(&self.state).reads.push_back(reading);
-        self.changed.notify_all();
+        self.state.lock().reads.push_back(reading);
+        self.has_work.notify_one();
     }
 
     /// Read a file next, unless that has begun: somebody waits for it. Where all connections are
     /// busy with what nobody takes yet, one of them is free for it.
     pub fn read_now(&self, reading: &Arc<Reading>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let is_active = state.active.iter().any(|active| Arc::ptr_eq(active, reading));
         if !is_active && !reading.has_ended() {
             state.reads.retain(|queued| !Arc::ptr_eq(queued, reading));
@@ -208,20 +188,20 @@ impl Pool {
             }
         }
         drop(state);
-        self.changed.notify_all();
+        self.has_work.notify_one();
     }
 
     /// Nobody takes a file any more: its memory is free, and it need not be read.
     pub fn forget(&self, reading: &Arc<Reading>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.reads.retain(|queued| !Arc::ptr_eq(queued, reading));
         state.read_ahead_bytes -= reading.reserve(0);
         drop(state);
-        self.changed.notify_all();
+        self.has_work.notify_all();
     }
 
     fn work_with(self: &Arc<Self>, connection: Option<Connection>) {
-        lock(&self.state).connections += 1;
+        self.state.lock().connections += 1;
         let pool = self.clone();
         thread::spawn(move || {
             let mut worker = Worker::new(pool.clone(), connection);
@@ -232,13 +212,13 @@ impl Pool {
             if let Err(error) = done {
                 pool.fail(&Fault::new(Class::Configuration, error.to_string()));
             }
-            pool.changed.notify_all();
+            pool.has_work.notify_one();
         });
     }
 
     /// The next thing to do; None where there will be none. Files first: somebody waits for them.
     pub fn next_task(self: &Arc<Self>) -> Option<(Task, bool)> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         loop {
             if self.is_over(&state) || state.connections > state.most_connections {
                 // Counted here: two that see one too many must not both go.
@@ -256,7 +236,7 @@ impl Pool {
                 return Some((task, has_more));
             }
             state.idle += 1;
-            state = wait(&self.changed, state);
+            wait(&self.has_work, &mut state);
             state.idle -= 1;
         }
     }
@@ -294,21 +274,22 @@ impl Pool {
         let root_fault = result.as_ref().err().filter(|_| path.is_empty());
         root_fault.inspect(|fault| self.fail(fault));
         let is_left_out = |path: &[u8]| self.place.leaves_out(path, true);
-        lock(&self.state).listings.note(path, result, is_left_out);
-        self.changed.notify_all();
+        self.state.lock().listings.note(path, result, is_left_out);
+        self.is_done.notify_all();
+        self.has_work.notify_all();
     }
 
     /// Another connection lists a folder next.
     pub fn list_next(&self, path: Vec<u8>) {
-        lock(&self.state).listings.again(path);
-        self.changed.notify_all();
+        self.state.lock().listings.again(path);
+        self.has_work.notify_one();
     }
 
     /// A file was read to its end, or never will be, or another connection has to.
     pub fn note_read(&self, reading: &Arc<Reading>, result: Result<(), Fault>) {
         let is_later = matches!(&result, Err(fault)
             if matches!(fault.class, Class::Capacity | Class::Interrupted));
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.active.retain(|active| !Arc::ptr_eq(active, reading));
         if result.is_ok() {
             state.doubts.add(reading);
@@ -324,41 +305,44 @@ impl Pool {
             false => reading.end(result),
         }
         drop(state);
-        self.changed.notify_all();
+        if is_later {
+            self.has_work.notify_one();
+        }
     }
 
     /// What the server says of files that were read.
     pub fn note_compared(&self, batch: Vec<Doubt>, result: Result<Vec<Option<Moment>>, Fault>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         // What ended everything is no word about these.
         let result = if state.failure.is_some() { Err(ended()) } else { result };
         state.doubts.answer(batch, result);
         drop(state);
-        self.changed.notify_all();
+        self.is_done.notify_all();
+        self.has_work.notify_one();
     }
 
     /// All was read: wait until it is known what changed meanwhile.
     pub fn settle(&self) -> Vec<Issue> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         while !state.doubts.are_settled() && !self.is_over(&state) {
-            state = wait(&self.changed, state);
+            wait(&self.is_done, &mut state);
         }
         state.doubts.take_issues()
     }
 
     /// The server did what it was asked.
     pub fn note_well(&self) {
-        lock(&self.state).away_since = None;
+        self.state.lock().away_since = None;
     }
 
     /// For how long the server has done nothing that it was asked.
     pub fn away_for(&self) -> Duration {
-        lock(&self.state).away_since.get_or_insert_with(Instant::now).elapsed()
+        self.state.lock().away_since.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// End everything: nothing that is done from now on would be of use.
     pub fn fail(&self, fault: &Fault) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.failure.get_or_insert(fault.clone());
         self.end_reads(state, fault);
     }
@@ -368,12 +352,14 @@ impl Pool {
         self.control.leave_source();
         state.reads.drain(..).for_each(|reading| reading.end(Err(fault.clone())));
         drop(state);
-        self.changed.notify_all();
+        self.has_work.notify_all();
+        self.is_done.notify_all();
+        self.is_ended.notify_all();
     }
 
     /// The server bears one connection less, and whoever asks goes; false where he is the last one.
     pub fn shrink(&self) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.failure.is_some() || state.connections < 2 {
             return false;
         }
@@ -384,7 +370,7 @@ impl Pool {
 
     /// Whether nothing more is to be done.
     pub fn is_ending(&self) -> bool {
-        self.is_over(&lock(&self.state))
+        self.is_over(&self.state.lock())
     }
 
     fn is_over(&self, state: &State) -> bool {
@@ -393,7 +379,6 @@ impl Pool {
 }
 
 /// A cancelled run does not ring; whoever waits looks from time to time.
-pub fn wait<'state, T>(changed: &Condvar, state: MutexGuard<'state, T>) -> MutexGuard<'state, T> {
-    let tick = Duration::from_millis(200);
-    changed.wait_timeout(state, tick).unwrap_or_else(PoisonError::into_inner).0
+pub fn wait<T>(changed: &Condvar, state: &mut MutexGuard<'_, T>) {
+    changed.wait_for(state, Duration::from_millis(200));
 }

@@ -4,12 +4,13 @@ use std::{
     collections::VecDeque,
     io,
     sync::{
-        Arc, Condvar, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
 use crc_fast::{CrcAlgorithm::Crc64Nvme, Digest};
+use parking_lot::{Condvar, Mutex};
 
 use super::pool::{Pool, wait};
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
     ftps::{Class, Connection, Fault, moment::Moment},
     issue::IssueKind,
     source::{Failure, SourceFile, SourceReader},
-    workers::lock,
 };
 
 /// Of one file so much is in memory at most.
@@ -126,12 +126,12 @@ impl Reading {
 
     /// From now on so much memory is counted for it; returns what was counted before.
     pub fn reserve(&self, bytes: u64) -> u64 {
-        std::mem::replace(&mut lock(&self.state).reserved_bytes, bytes)
+        std::mem::replace(&mut self.state.lock().reserved_bytes, bytes)
     }
 
     /// Whether to leave the connection to somebody else rather than to wait on it.
     pub fn interrupt(&self, is_interrupted: bool) {
-        lock(&self.state).is_interrupted = is_interrupted;
+        self.state.lock().is_interrupted = is_interrupted;
         self.changed.notify_all();
     }
 
@@ -149,7 +149,7 @@ impl Reading {
         has_more: bool,
     ) -> Result<(), Fault> {
         let (known_bytes, known) = {
-            let state = lock(&self.state);
+            let state = self.state.lock();
             (state.delivered_bytes, state.delivered)
         };
         let mut again = Again { left_bytes: known_bytes, seen: Sum::default(), known };
@@ -168,12 +168,12 @@ impl Reading {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         while state.waiting_bytes >= WINDOW_BYTES && !state.is_dropped {
             if state.is_interrupted {
                 return Err(Fault::new(Class::Interrupted, "another file goes first"));
             }
-            state = wait(&self.changed, state);
+            wait(&self.changed, &mut state);
         }
         if state.is_dropped {
             return Err(ended());
@@ -187,7 +187,9 @@ impl Reading {
             state.put(bytes);
         }
         drop(state);
-        self.changed.notify_all();
+        if !self.is_small() {
+            self.changed.notify_all();
+        }
         match more.is_empty() {
             true => Ok(()),
             false => Err(Fault::new(Class::Grown, "more came than was listed")),
@@ -196,7 +198,7 @@ impl Reading {
 
     /// It was read to its end, or never will be.
     pub fn end(&self, result: Result<(), Fault>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let (result, growth) = match result {
             Err(fault) if fault.class == Class::Grown => (Ok(()), Some(fault)),
             result => (result, None),
@@ -211,18 +213,24 @@ impl Reading {
 
     /// Whether nothing more will be read of it.
     pub fn has_ended(&self) -> bool {
-        lock(&self.state).end.is_some()
+        self.state.lock().end.is_some()
+    }
+
+    /// Whether whoever waits for it is woken once, when it is complete: most files are small, and
+    /// to be woken takes longer than to take what there is.
+    fn is_small(&self) -> bool {
+        self.listed_bytes <= PIECE_BYTES as u64
     }
 
     /// Wait until some of it came, or the end.
     fn begun(&self) -> Result<(), Fault> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         loop {
             match &state.end {
-                _ if state.delivered_bytes > 0 => return Ok(()),
+                _ if state.delivered_bytes > 0 && !self.is_small() => return Ok(()),
                 Some(end) => return end.clone(),
                 None if self.control.is_ending() => return Err(ended()),
-                None => state = wait(&self.changed, state),
+                None => wait(&self.changed, &mut state),
             }
         }
     }
@@ -230,7 +238,7 @@ impl Reading {
     /// Fill the buffer as far as there is content; waits until it is full.
     fn take(&self, buffer: &mut [u8]) -> Result<usize, Fault> {
         let mut filled = 0;
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             let count = state.take(rest);
             if count > 0 {
@@ -245,7 +253,7 @@ impl Reading {
                 Some(Err(fault)) => return Err(fault.clone()),
                 Some(Ok(())) => break,
                 None if self.control.is_ending() => return Err(ended()),
-                None => state = wait(&self.changed, state),
+                None => wait(&self.changed, &mut state),
             }
         }
         Ok(filled)
@@ -253,11 +261,11 @@ impl Reading {
 
     /// Whether nobody takes it any more.
     pub fn is_dropped(&self) -> bool {
-        lock(&self.state).is_dropped
+        self.state.lock().is_dropped
     }
 
     fn give_up(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.is_dropped = true;
         state.chunks.clear();
         drop(state);
@@ -330,7 +338,7 @@ impl SourceReader for FtpsReader {
     }
 
     fn change(&mut self) -> Option<Failure> {
-        lock(&self.0.reading.state).growth.as_ref().map(failure)
+        self.0.reading.state.lock().growth.as_ref().map(failure)
     }
 }
 
@@ -368,7 +376,7 @@ mod tests {
         reading.take(&mut taken).unwrap();
         rest.iter().for_each(|byte| reading.deliver(&[*byte]).unwrap());
 
-        assert!(lock(&reading.state).chunks.len() <= 4, "a piece for each byte");
+        assert!(reading.state.lock().chunks.len() <= 4, "a piece for each byte");
         reading.end(Ok(()));
         let mut left = vec![0; content.len()];
         assert_eq!(reading.take(&mut left).unwrap(), content.len() - taken.len());
