@@ -47,7 +47,8 @@ def check(session: Session, *, asked: str | None) -> int:
 def _check_all(session: Session, readings: Readings) -> int:
     """Look at each resource, and at what there is in common."""
     all_found = [look(reading, now()) for reading in readings.all]
-    broken = [fault for faults in readings.broken.values() for fault in faults]
+    told = {str(fault) for found in all_found for fault in found.faults}
+    broken = [fault for fault in readings.faults if str(fault) not in told]
     if session.is_json:
         output.document(
             {
@@ -68,7 +69,7 @@ def _check_all(session: Session, readings: Readings) -> int:
             output.say(f"note: {note}")
         for fault in broken:
             output.complain(fault, is_verbose=session.is_verbose)
-        output.data(_verdict_on_all(all_found, broken))
+        output.data(readings.nobody or _verdict_on_all(all_found, broken))
     codes = [found.exit_code for found in all_found] + [fault.exit_code for fault in broken]
     return next(filter(None, codes), ExitCode.SUCCEEDED)
 

@@ -142,12 +142,14 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     if not path.exists():
         raise CustomerNotThere(name=name, folder=folder)
     aside = path.with_name(f"{path.name}.removed-{now():%Y%m%d-%H%M%S}")
-    found = read_all(session.env_file).all
+    readings = read_all(session.env_file)
+    known = [reading.configuration for reading in readings.all]
     stays = [
-        f"{one.configuration.resource} in {printable(str(one.configuration.cold))}"
-        for one in found
-        if one.configuration.resource.customer == name
+        f"{one.resource} in {printable(str(one.cold))}"
+        for one in known
+        if one.resource.customer == name
     ]
+    left = ({one.resource.customer for one in known} | readings.broken.keys()) - {name}
     if not dry_run:
         try:
             path.rename(aside)
@@ -161,6 +163,8 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     for line in stays:
         output.data(f"  {line}")
     output.say(f"note: to restore, rename {aside} to {path.name} again; keys and pins are there")
+    if not left:
+        output.say("note: nobody is left to back up: `unstoppable schedule remove` ends its calls")
     return 0
 
 

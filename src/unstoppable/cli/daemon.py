@@ -32,7 +32,7 @@ def daemon(session: Session) -> int:
       0 it was told to stop    2 the settings cannot be used
     """
     found = read_all(session.env_file)
-    if not found.all or all(reading.faults for reading in found.all):
+    if not found.nobody and all(reading.faults for reading in found.all):
         complain(session, found)
         return ExitCode.USAGE
     with stoppable() as cancel, _Reloading() as reloading:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from unstoppable.domain.customer_errors import CustomersUnreadable
 from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, EnvFileUnreadable, FileUnsafe
 from unstoppable.domain.outlook_errors import HomeUnknown
 from unstoppable.secrets.reference import refuse_unsafe
@@ -30,10 +31,20 @@ def locate(named: Path | None) -> Path:
     return chosen.absolute()
 
 
-def customers(path: Path) -> tuple[Path, list[Path]]:
-    """Return the folder of customers beside a settings file, and their files, if any."""
+def customers(path: Path) -> tuple[Path, list[Path] | None]:
+    """Return the folder of customers beside a settings file, and their files.
+
+    None instead of files where there is no such folder. Raises CustomersUnreadable: a folder that
+    cannot be read is not an empty one.
+    """
     folder = path.with_name("customers")
-    return folder, sorted(folder.glob("[!.]*.toml"))
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not folder.is_symlink():
+            return folder, None
+        raise CustomersUnreadable(folder=folder, cause=error.strerror) from error
+    return folder, [f for f in found if f.name.endswith(".toml") and not f.name.startswith(".")]
 
 
 def is_named(named: Path | None) -> bool:

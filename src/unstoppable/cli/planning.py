@@ -45,8 +45,8 @@ class Conductor:
     """Starts a process for each run that is due, and ends them when it has to end itself."""
 
     def __init__(self, session: Session, found: Readings) -> None:
-        self._session, self._env_file = session, found.all[0].configuration.env_file
-        settings = found.all[0].configuration.settings
+        self._session, self._env_file = session, found.common.configuration.env_file
+        settings = found.common.configuration.settings
         self._has_fault = self._has_trouble = False
         self.planner: Planner[Child] = Planner(
             Journal(settings.state),
@@ -125,12 +125,11 @@ def schedules(found: Readings) -> dict[ResourceName, Schedule]:
 
 def complain(session: Session, found: Readings) -> bool:
     """Tell everything that is wrong with the settings, each once; returns whether anything is."""
-    faults = [fault for reading in found.all for fault in reading.faults]
-    faults += [fault for of_customer in found.broken.values() for fault in of_customer]
-    told = {str(fault): fault for fault in faults}
-    for fault in told.values():
+    for fault in found.faults:
         output.complain(fault, is_verbose=session.is_verbose)
-    return bool(told)
+    if found.nobody:
+        output.say(f"note: {found.nobody}")
+    return bool(found.faults)
 
 
 def default_parallel() -> int:

@@ -77,8 +77,7 @@ def _tick_all(session: Session, found: Readings, asked: str | None, *, dry_run: 
     if dry_run:
         return _rehearse_all(session, found)
     if not found.all:
-        complain(session, found)
-        return ExitCode.USAGE
+        return ExitCode.USAGE if complain(session, found) else ExitCode.SUCCEEDED
     conductor = Conductor(session, found)
     with stoppable() as cancel:
         return conductor.conduct(cancel, is_over=lambda: conductor.planner.is_idle)
@@ -118,7 +117,7 @@ def show(session: Session, *, asked: str | None) -> int:
     """
     readings = read_all(session.env_file)
     if readings.customers is not None and asked is None:
-        return _show_all(session, _all_usable(session))
+        return _show_all(session, readings)
     configuration = usable(choose(readings, asked))
     coming = _coming(configuration)
     last = Journal(configuration.settings.state).last_slot(configuration.resource, until=now())
@@ -145,9 +144,10 @@ def show(session: Session, *, asked: str | None) -> int:
     return ExitCode.SUCCEEDED
 
 
-def _show_all(session: Session, all_of_them: list[Configuration]) -> int:
+def _show_all(session: Session, readings: Readings) -> int:
+    all_of_them = _all_usable(readings)
     coming = {one.resource: next(iter(_coming(one)), None) for one in all_of_them}
-    callers = who_calls(*all_of_them)
+    callers = who_calls(readings.common.configuration)
     if session.is_json:
         found = [
             {
@@ -166,6 +166,8 @@ def _show_all(session: Session, all_of_them: list[Configuration]) -> int:
         for slot in (coming[one.resource],)
     ]
     output.table(("resource", "schedule", "next"), rows)
+    if readings.nobody:
+        output.data(readings.nobody)
     output.data(f"called by {' and '.join(callers) or NOBODY}")
     return ExitCode.SUCCEEDED
 
@@ -187,7 +189,10 @@ def install(session: Session, *, cron: bool, dry_run: bool) -> int:
     Exit codes:
       0 installed, or it was    1 failed    2 wrong usage
     """
-    found = _all_usable(session)
+    readings = read_all(session.env_file)
+    if readings.nobody:
+        choose(readings, None)
+    found = _all_usable(readings)
     chosen, is_changed = install_caller(*found, uses_cron=cron, dry_run=dry_run)
     if session.is_json:
         document = {"called_by": chosen.title, "is_changed": is_changed, "dry_run": dry_run}
@@ -213,10 +218,9 @@ def remove(session: Session, *, dry_run: bool) -> int:
     Exit codes:
       0 removed, or there was nothing    1 failed    2 wrong usage
     """
-    all_of_them = [reading.configuration for reading in read_all(session.env_file).all]
-    if not all_of_them:
-        all_of_them = _all_usable(session)
-    found = installed_callers(*all_of_them)
+    readings = read_all(session.env_file)
+    all_of_them = [reading.configuration for reading in readings.all]
+    found = installed_callers(readings.common.configuration)
     for caller in () if dry_run else found:
         caller.remove()
     names = [caller.title for caller in found]
@@ -229,12 +233,11 @@ def remove(session: Session, *, dry_run: bool) -> int:
     return ExitCode.SUCCEEDED
 
 
-def _all_usable(session: Session) -> list[Configuration]:
+def _all_usable(found: Readings) -> list[Configuration]:
     """Return the settings of all resources; raises what is wrong with any of them."""
-    found = read_all(session.env_file)
-    for of_customer in found.broken.values():
-        raise of_customer[0]
-    return [usable(reading) for reading in found.all]
+    for fault in found.faults:
+        raise fault
+    return [reading.configuration for reading in found.all]
 
 
 def _coming(configuration: Configuration) -> list[datetime]:

@@ -60,6 +60,8 @@ def check(session: Session, *, asked: str | None) -> int:
         output.document([_document(one) for one in tried])
     else:
         _tell(session, tried, lacking)
+        if readings.nobody:
+            output.data(readings.nobody)
     return ExitCode.FAILED if lacking or has_fault else ExitCode.SUCCEEDED
 
 

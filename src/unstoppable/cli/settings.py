@@ -11,9 +11,9 @@ from unstoppable.cli.configuration import KEYS, Configuration, Given
 from unstoppable.cli.customer_file import Customer
 from unstoppable.cli.settings_reader import Reading, SettingsReader
 from unstoppable.domain import errors
-from unstoppable.domain.customer_errors import ResourceNotNamed, ResourceNotThere
+from unstoppable.domain.customer_errors import NoCustomer, ResourceNotNamed, ResourceNotThere
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.text import some
+from unstoppable.domain.text import printable, some
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SHOWN = 5
@@ -25,10 +25,27 @@ class Readings:
 
     all: tuple[Reading, ...]
     """In the order of their names."""
+    common: Reading
+    """What holds for all of them; where there is one resource alone, that one."""
     broken: Mapping[str, tuple[errors.UnstoppableError, ...]] = field(default_factory=dict)
     """Customers of which nothing can be used, and why."""
     customers: Path | None = None
     """The folder of their files; None where the settings file is of one resource alone."""
+
+    @property
+    def nobody(self) -> str | None:
+        """What is said where there are many customers, and none is there yet, or any more."""
+        if self.customers is None or self.all or self.broken:
+            return None
+        return f"no customer in {printable(str(self.customers))}: nothing is backed up"
+
+    @property
+    def faults(self) -> tuple[errors.UnstoppableError, ...]:
+        """Everything that is wrong, each told once, what holds for all first."""
+        found = [*self.common.faults]
+        found += [fault for reading in self.all for fault in reading.faults]
+        found += [fault for of_customer in self.broken.values() for fault in of_customer]
+        return tuple({str(fault): fault for fault in found}.values())
 
 
 def load(
@@ -97,23 +114,31 @@ def choose(found: Readings, asked: str | None) -> Reading:
         if len(names) == 1 and not found.broken:
             return found.all[0]
         if not names:
-            raise next(iter(found.broken.values()))[0]
+            raise next(iter(found.faults), NoCustomer(folder=found.customers))
         raise ResourceNotNamed(resources=some(sorted(names), _SHOWN))
     wanted = ResourceName.parse(asked)
     if asked in names:
         return names[asked]
     if wanted.customer in found.broken:
         raise found.broken[wanted.customer][0]
+    if found.nobody:
+        raise next(iter(found.faults), NoCustomer(folder=found.customers))
     nearest = difflib.get_close_matches(asked, names, n=1, cutoff=0)
     raise ResourceNotThere(asked=asked, nearest="".join(nearest), folder=found.customers)
 
 
 def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
-    """Return the settings of every resource, as far as they can be read, and every fault."""
+    """Return the settings of every resource, as far as they can be read, and every fault.
+
+    An empty folder of customers is an installation of many, unless something is said of one
+    resource; a settings file that may be missing is about to be written for one.
+    """
     reader, common = _common(named, may_be_missing=may_be_missing)
     folder, files = env_file.customers(common.env_file)
-    if not files:
-        return Readings(all=(reader.reading(common),))
+    if not files and (may_be_missing or not _is_for_many(files, common)):
+        reading = reader.reading(common)
+        return Readings(all=(reading,), common=reading)
+    files = files or []
     reader.refuse_one_of_many(common.given, folder)
     found = [customer_file.read(file, common.given) for file in files]
     readings = [reading for customer in found for reading in _of_customer(reader, common, customer)]
@@ -131,9 +156,15 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
             )
             for reading in readings
         ),
+        common=reader.reading(common),
         broken={customer.name: customer.faults for customer in found if customer.faults},
         customers=folder,
     )
+
+
+def _is_for_many(files: list[Path] | None, common: Configuration) -> bool:
+    """Return whether settings are of an installation of many customers, who may all have left."""
+    return bool(files) or (files is not None and not SettingsReader.is_of_one(common.given))
 
 
 def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuration]:
@@ -154,7 +185,7 @@ def read_one(named: Path | None, resource: ResourceName) -> Configuration:
     """
     reader, common = _common(named, may_be_missing=True)
     folder, files = env_file.customers(common.env_file)
-    if not files:
+    if not _is_for_many(files, common):
         return usable(reader.reading(common))
     found = _in_order(folder / f"{resource.customer}.toml", common)
     for reading in _of_customer(reader, common, found):

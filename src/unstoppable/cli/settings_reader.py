@@ -177,6 +177,11 @@ class SettingsReader:
         faults, unknown = tuple(self.faults), frozenset(self.unknown)
         return Reading(configuration=configuration, faults=faults, unknown=unknown)
 
+    @staticmethod
+    def is_of_one(given: Mapping[str, Given]) -> bool:
+        """Return whether something is said of one resource alone."""
+        return bool(_OF_ONE & given.keys())
+
     def refuse_one_of_many(self, given: Mapping[str, Given], folder: Path) -> None:
         """Refuse what can be said of one resource alone, where there are customers."""
         for name in sorted(_OF_ONE & given.keys()):

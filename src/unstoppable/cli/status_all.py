@@ -38,12 +38,12 @@ def show(session: Session, found: Readings) -> int:
     code = ExitCode.FAILED if needy else ExitCode.SUCCEEDED
     if session.is_json:
         document = {
-            "verdict": _verdict(rows, needy, moment),
+            "verdict": found.nobody or _verdict(rows, needy, moment),
             "resources": list(map(_document, rows)),
         }
         output.document(document)
         return code
-    output.data(_verdict(rows, needy, moment))
+    output.data(found.nobody or _verdict(rows, needy, moment))
     columns = ("resource", "last run", "outcome", "last stored", "needs")
     output.table(columns, [_cells(row) for row in rows])
     return code

@@ -10,6 +10,23 @@ class CustomerFileUnreadable(UsageError):
     hint_form = "may this user read it?"
 
 
+class CustomersUnreadable(UsageError):
+    """The folder of customers is there, and nobody knows who is in it."""
+
+    sentence_form = "the folder of customers {folder} cannot be read: {cause}"
+    hint_form = "may this user read it, and is it a folder?"
+
+
+class NoCustomer(UsageError):
+    """A command about a customer, and there is none."""
+
+    sentence_form = "there is no customer in {folder}"
+    hint_form = (
+        "`unstoppable customer add NAME --resource NAME=DIR` makes one; of a machine that backs up "
+        "one directory alone the settings name it, as UNSTOPPABLE_SOURCE"
+    )
+
+
 class CustomerFileInvalid(UsageError):
     """A file that is no TOML, or lacks what it needs."""
 
