@@ -212,7 +212,9 @@ class S3Server(Server):
         credential = Credential(name, f"secret of {name}")
         argv = (
             *(self.program, "admin", "--endpoint-url", self.endpoint),
-            *("--access", OPERATOR.key_id, "--secret", OPERATOR.secret, "create-user"),
+            *("--access", OPERATOR.key_id, "--secret", OPERATOR.secret),
+            *(("--allow-insecure",) if self.certificate else ()),
+            "create-user",
             *("--access", name, "--secret", credential.secret, "--role", "user"),
         )
         subprocess.run(argv, check=True, capture_output=True)

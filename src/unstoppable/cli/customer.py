@@ -1,16 +1,17 @@
 """`unstoppable customer`."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from unstoppable.cli import customer_text, customers, env_file, output, settings_values
+from unstoppable.cli import customer_text, env_file, output, settings_values
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_text import NewCustomer
-from unstoppable.cli.settings import read_all, read_draft
+from unstoppable.cli.settings import by_operator, read_all, read_draft
 from unstoppable.domain import names
 from unstoppable.domain.customer_errors import CustomerExists, CustomerNotThere
 from unstoppable.domain.errors import DirectoryUnwritable, FolderUnusable, OutputFailed
@@ -18,6 +19,9 @@ from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.text import count, printable
 from unstoppable.runner import customer_setup
+from unstoppable.runner.bundle import read as read_bundle
+from unstoppable.runner.bundle import unpack
+from unstoppable.runner.bundle import write as write_bundle
 from unstoppable.runner.files import make_private_folder, replace
 from unstoppable.runner.plan import Key
 from unstoppable.runner.run import now
@@ -79,8 +83,11 @@ def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -
 
     Makes a root secret for the customer, and of it a key for each resource. Best done on your own
     machine, with --bundle: the tar file holds what the backup machine needs, and no root secret;
-    unpack it beside that one's settings file. On the backup machine itself it works too; then
+    `unstoppable customer import` takes it there. On the backup machine itself it works too; then
     whoever takes that over has the root secret as well, until you move it away.
+
+    In a bucket the repositories are made with the access key of the settings, UNSTOPPABLE_S3_…,
+    where there is one: that of --access-key-id then needs no more than backups do.
 
     Interrupted, it goes on with the same command.
 
@@ -105,20 +112,58 @@ def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -
     make_private_folder(own)
     root = customer_setup.root_secret(own)
     draft = own / path.name
-    new = NewCustomer(resources=sources, keys=own, **wanted)
+    new = NewCustomer(
+        name=name,
+        resources=sources,
+        secret_access_key=customer_text.reference_to(wanted.pop("secret_file")),
+        password=customer_text.reference_to(wanted.pop("password_file")),
+        **wanted,
+    )
     _write(draft, customer_text.toml_of(new))
     made = read_draft(session.env_file, draft, path)
-    others = [reading.configuration for reading in read_all(session.env_file).all]
-    for faults in customers.shared([*made, *others]).values():
-        raise faults[0]
     for configuration in made:
         key = Key(name="the root secret", kind=KeyKind.ROOT, secret=Literal(root))
-        installation = dataclasses.replace(configuration.installation(), key=key)
+        operator = by_operator(session.env_file, configuration)
+        installation = dataclasses.replace(operator.installation(), key=key)
         customer_setup.set_up_resource(installation, own)
     if bundle is not None:
-        customer_setup.write_bundle(bundle, folder, name)
+        keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in sources]
+        write_bundle(bundle, customer_text.bundle_of(new, made[0], folder, keys))
     draft.replace(path)
-    return _tell(session, own, made, bundle)
+    return _tell(session, own, made, bundle, lacks_key=customer_text.lacks_access_key(new))
+
+
+@customer.command("import", cls=Speaking)
+@click.argument("bundle", metavar="BUNDLE", type=_FILE)
+@click.option("--dry-run", is_flag=True, help="Tell what would be written; change nothing.")
+@click.pass_obj
+def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
+    """Take a customer from a bundle, where backups are made.
+
+    Puts the customer's file, pins and keys beside this user's settings file. Nothing that is there
+    is overwritten; what is not exactly a bundle, or cannot be used here, is refused.
+
+    Interrupted, it goes on with the same command.
+
+    Example:
+      unstoppable customer import acme.tar
+
+    Exit codes:
+      0 imported    1 failed    2 wrong usage, no bundle, or there is such a customer
+    """
+    folder, _ = env_file.customers(env_file.locate(session.env_file))
+    found = read_bundle(bundle)
+    path = folder / found.customer_file
+    if path.exists():
+        raise CustomerExists(name=found.customer, path=path)
+    if dry_run:
+        return _tell_files(session, [folder / name for name in found.files])
+    unpack(found, folder)
+    draft = folder / found.customer / path.name
+    _write(draft, found.files[found.customer_file].decode(errors="replace"))
+    made = read_draft(session.env_file, draft, path)
+    draft.replace(path)
+    return _tell_imported(session, made, bundle)
 
 
 @customer.command(cls=Speaking)
@@ -175,7 +220,30 @@ def _write(path: Path, text: str) -> None:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error
 
 
-def _tell(session: Session, own: Path, made: list[Configuration], bundle: Path | None) -> int:
+def _tell_files(session: Session, paths: list[Path]) -> int:
+    if session.is_json:
+        output.document({"would_write": paths})
+    else:
+        output.data("\n".join(f"would write {printable(str(path))}" for path in paths))
+    return 0
+
+
+def _tell_imported(session: Session, made: list[Configuration], bundle: Path) -> int:
+    if session.is_json:
+        resources = [str(configuration.resource) for configuration in made]
+        output.document({"resources": resources, "file": made[0].customer_file})
+        return 0
+    told = f"{count(len(made), 'resource')} of {made[0].resource.customer}"
+    output.data(f"imported: {told} in {printable(str(made[0].customer_file))}")
+    for one in made:
+        output.say(f"note: `unstoppable config check {one.resource}` tells whether all is in order")
+    output.say(f"note: delete {printable(str(bundle))}: it holds the keys")
+    return 0
+
+
+def _tell(
+    session: Session, own: Path, made: list[Configuration], bundle: Path | None, *, lacks_key: bool
+) -> int:
     resources = [str(configuration.resource) for configuration in made]
     if session.is_json:
         document = {"resources": resources, "file": made[0].customer_file, "keys": own}
@@ -184,10 +252,19 @@ def _tell(session: Session, own: Path, made: list[Configuration], bundle: Path |
     told = f"{count(len(made), 'resource')} of {made[0].resource.customer}"
     output.data(f"added: {told} in {printable(str(made[0].customer_file))}")
     root = printable(str(own / customer_setup.ROOT))
-    output.say(f"note: {root} is the root secret: keep it, and move it off a backup machine")
+    if bundle is None:
+        output.say(
+            f"note: whoever takes this machine over has {root}, and so every key of "
+            f"{made[0].resource.customer}, later ones too: move it away, backups need the other "
+            "files there alone"
+        )
+    else:
+        output.say(f"note: {root} is the root secret: keep it, on no backup machine")
     for resource in resources:
         output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
     if bundle is not None:
-        told = printable(str(bundle))
-        output.say(f"note: unpack {told} on the backup machine, beside its settings file")
+        command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
+        output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
+    if bundle is not None and lacks_key:
+        output.say("note: it holds no access key of the bucket: write one into the file there")
     return 0

@@ -67,12 +67,15 @@ class Customer:
     faults: tuple[UnstoppableError, ...]
 
 
-def read(path: Path, installation: Mapping[str, Given] = _NOTHING) -> Customer:
+def read(
+    path: Path, installation: Mapping[str, Given] = _NOTHING, *, folder: Path | None = None
+) -> Customer:
     """Return what a customer's file says; raises nothing, faults are told in what it returns.
 
-    `installation` are the settings of all customers, of which some say where Infisical is.
+    `installation` are the settings of all customers, of which some say where Infisical is;
+    `folder` is where the file will be, if not where it is.
     """
-    reader = _Reader(path, installation)
+    reader = _Reader(path, installation, folder or path.parent)
     try:
         reader.read()
     except UnstoppableError as error:
@@ -92,8 +95,9 @@ def read(path: Path, installation: Mapping[str, Given] = _NOTHING) -> Customer:
 class _Reader:
     """Reads one file and remembers what is wrong with it."""
 
-    def __init__(self, path: Path, installation: Mapping[str, Given]) -> None:
+    def __init__(self, path: Path, installation: Mapping[str, Given], folder: Path) -> None:
         self.path, self.title, self._installation = path, "", installation
+        self._folder = folder
         self.client_id: str | None = None
         self.shares_identity = False
         self._keeper: Keeper | None = None
@@ -198,12 +202,16 @@ class _Reader:
                     name,
                     self._said(
                         where,
-                        value,
+                        self._path(value) if known.is_file else value,
                         is_secret=known.is_secret or (known.may_refer and _is_reference(value)),
                     ),
                 )
             except UnstoppableError as error:
                 self.faults.append(error)
+
+    def _path(self, value: str) -> str:
+        """Return a path from / on; one that is beside the customer's file does not say more."""
+        return str(self._folder / value) if reference.is_beside(value) else value
 
     def _schedule(
         self, defaults: Mapping[str, Any], place: tuple[str, ...], table: Mapping[str, Any]
@@ -243,7 +251,8 @@ class _Reader:
         except ValueError as error:
             raise CustomerKeyInvalid(name=written, origin=origin, reason=error) from error
         if not isinstance(found, InfisicalReference):
-            return on_this_machine(found, name=f"{written} in {self.path.name}")
+            name = f"{written} in {self.path.name}"
+            return on_this_machine(found, name=name, beside=self._folder)
         if self._keeper is None:
             raise IdentityMissing(name=written, origin=origin)
         self._keeper.want(found)
@@ -286,7 +295,7 @@ class _Reader:
                 name=f"{_dotted(where)} in {self.path.name}",
                 secret=self._reference(where, said["client_secret"]),
             ),
-            ca_file=values.get("ca_file"),
+            ca_file=self._path(values["ca_file"]) if "ca_file" in values else None,
         )
 
     def _origin(self, where: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 
 from unstoppable.cli.settings_model import PREFIX, TOLD
 
-REFERENCE = "A reference, `env:NAME`, `file:/PATH` or `infisical:/PATH/NAME`, never the value."
+REFERENCE = "A reference, `env:NAME`, `file:PATH` or `infisical:/PATH/NAME`, never the value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Key:
     is_secret: bool = False
     """Whether only a reference may stand there."""
     may_refer: bool = False
+    is_file: bool = False
+    """Whether it is a path, which may begin in the folder of the customer's file."""
 
 
 Whole = StrictInt
@@ -34,7 +36,7 @@ OF_CUSTOMER = {
     "addressing": Key("s3_addressing"),
     "access_key_id": Key("s3_access_key_id", may_refer=True),
     "secret_access_key": Key("s3_secret_access_key", is_secret=True),
-    "ca_file": Key("s3_ca_file"),
+    "ca_file": Key("s3_ca_file", is_file=True),
     "connections": Key("s3_connections", Whole),
     "bandwidth": Key("s3_bandwidth"),
 }
@@ -56,7 +58,7 @@ OF_ONE_RESOURCE = {
     "source": Key("source"),
     "password": Key("source_password", is_secret=True),
     "pin": Key("source_pin"),
-    "ca_file": Key("source_ca_file"),
+    "ca_file": Key("source_ca_file", is_file=True),
     "repository_key": Key("repository_key", is_secret=True),
 }
 OF_RESOURCE = OF_ONE_RESOURCE | OF_ANY_RESOURCE

@@ -1,24 +1,42 @@
-"""A new customer's file."""
+"""A new customer's file, on the machine where it is made and in its bundle."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from unstoppable.cli.configuration import (
+    PREFIX,
+    S3_SECRET,
+    SOURCE_PASSWORD,
+    Configuration,
+)
+from unstoppable.runner.bundle import Bundle
+from unstoppable.secrets.reference import InFile, read_private, read_trusted
+
+_OF_SERVER = ("endpoint", "region", "addressing")
+_AUTHORITIES = "s3-ca.pem"
+_AUTHORITIES_OF_SOURCE = "source-ca.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCustomer:
     """What is said of a customer who is added."""
 
-    resources: dict[str, str]
+    name: str
+    resources: Mapping[str, str]
     """Sources by the names of resources."""
-    keys: Path
-    """The folder that holds, or will hold, the key of each."""
     title: str | None = None
     bucket: str | None = None
     access_key_id: str | None = None
-    secret_file: Path | None = None
-    password_file: Path | None = None
+    secret_access_key: str | None = None
+    """A reference."""
+    password: str | None = None
+    """A reference."""
     schedule: str | None = None
+    server: Mapping[str, str] = field(default_factory=dict)
+    """How the bucket is reached, where the customer's file says it, by its keys."""
+    source_ca_file: str | None = None
 
 
 def toml_of(new: NewCustomer) -> str:
@@ -27,22 +45,72 @@ def toml_of(new: NewCustomer) -> str:
         "name": new.title,
         "cold": "s3" if new.bucket else None,
         "bucket": new.bucket,
+        **new.server,
         "access_key_id": new.access_key_id,
-        "secret_access_key": _reference(new.secret_file),
+        "secret_access_key": new.secret_access_key,
     }
     tables = [_lines(top)]
     for name, source in new.resources.items():
         table = {
             "source": source,
-            "password": _reference(new.password_file),
-            "repository_key": _reference(new.keys / f"{name}.key"),
+            "ca_file": new.source_ca_file,
+            "password": new.password,
+            "repository_key": f"file:{new.name}/{name}.key",
             "schedule": new.schedule,
         }
         tables.append(f"[resources.{name}]\n{_lines(table)}")
     return "\n".join(filter(None, tables))
 
 
-def _lines(table: dict[str, str | None]) -> str:
+def reference_to(path: Path | None) -> str | None:
+    """Return the reference to a file of a secret."""
+    return None if path is None else f"file:{path.absolute()}"
+
+
+def bundle_of(new: NewCustomer, made: Configuration, folder: Path, keys: list[Path]) -> Bundle:
+    """Return what another machine needs, wherever it lies there; no root secret is in it.
+
+    `made` are the settings of a resource of the customer here; what of them another settings file
+    may not say stands in the bundle. Raises what reading a file does.
+    """
+    beside = {key.name: read_private(key, name="the key") for key in keys}
+    settings, in_bundle = made.settings, new
+    if (text := _content(made, S3_SECRET, new.secret_access_key)) is not None:
+        beside["secret-access-key"] = text
+        in_bundle = replace(in_bundle, secret_access_key=f"file:{new.name}/secret-access-key")
+    if (text := _content(made, SOURCE_PASSWORD, new.password)) is not None:
+        beside["password"] = text
+        in_bundle = replace(in_bundle, password=f"file:{new.name}/password")
+    server: dict[str, str] = {}
+    if new.bucket:
+        given = {key: made.given.get(f"{PREFIX}S3_{key.upper()}") for key in _OF_SERVER}
+        server = {key: str(found.value) for key, found in given.items() if found is not None}
+    if new.bucket and settings.s3_ca_file:
+        beside[_AUTHORITIES] = read_trusted(settings.s3_ca_file)
+        server["ca_file"] = f"{new.name}/{_AUTHORITIES}"
+    if made.is_on_server and settings.source_ca_file:
+        beside[_AUTHORITIES_OF_SOURCE] = read_trusted(settings.source_ca_file)
+        place = f"{new.name}/{_AUTHORITIES_OF_SOURCE}"
+        in_bundle = replace(in_bundle, source_ca_file=place)
+    text = toml_of(replace(in_bundle, server=server))
+    pins = (folder / f"{new.name}.pins.json").read_text()
+    files = {f"{new.name}.toml": text, f"{new.name}.pins.json": pins}
+    files |= {f"{new.name}/{name}": content for name, content in beside.items()}
+    return Bundle(customer=new.name, files={name: text.encode() for name, text in files.items()})
+
+
+def _content(made: Configuration, name: str, reference: str | None) -> str | None:
+    """Return what is in the file of a secret that a new customer's file refers to."""
+    secret = made.given[name].value if reference else None
+    return read_private(secret.path, name=secret.name) if isinstance(secret, InFile) else None
+
+
+def lacks_access_key(new: NewCustomer) -> bool:
+    """Return whether another machine needs an access key that its bundle does not hold."""
+    return bool(new.bucket and not (new.access_key_id and new.secret_access_key))
+
+
+def _lines(table: Mapping[str, str | None]) -> str:
     said = {key: _quoted(value) for key, value in table.items() if value is not None}
     return "".join(f"{key} = {text}\n" for key, text in said.items())
 
@@ -50,7 +118,3 @@ def _lines(table: dict[str, str | None]) -> str:
 def _quoted(text: str) -> str:
     """Return a text as TOML has it: as JSON has it, but for a sign that nobody types."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _reference(path: Path | None) -> str | None:
-    return None if path is None else f"file:{path.absolute()}"

@@ -170,12 +170,36 @@ def _is_for_many(files: list[Path] | None, common: Configuration) -> bool:
 def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuration]:
     """Return the settings of each resource of a customer's file that will be at `path`.
 
-    Raises what is wrong with them.
+    Raises what is wrong with them, or what they have in common with others' there.
     """
     reader, common = _common(named, may_be_missing=True)
     reader.refuse_one_of_many(common.given, path.parent)
-    found = replace(_in_order(draft, common), path=path)
-    return [usable(reading) for reading in _of_customer(reader, common, found)]
+    found = replace(_in_order(draft, common, folder=path.parent), path=path)
+    made = [usable(reading) for reading in _of_customer(reader, common, found)]
+    _, files = env_file.customers(common.env_file)
+    others = [customer_file.read(file, common.given) for file in files or () if file != path]
+    theirs = [one.configuration for other in others for one in _of_customer(reader, common, other)]
+    faults = customers.shared([*made, *theirs])
+    twins = customers.sharing_identity([found, *others])[found.name]
+    for fault in (*(fault for one in made for fault in faults[one.resource]), *twins):
+        raise fault
+    return made
+
+
+def by_operator(named: Path | None, found: Configuration) -> Configuration:
+    """Return a customer's settings with the access key of the installation, where it has one.
+
+    It may make repositories; the one in the customer's file need not.
+    """
+    _, common = _common(named, may_be_missing=True)
+    own = common.settings
+    if own.s3_access_key_id is None or own.s3_secret_access_key is None:
+        return found
+    keys = {
+        "s3_access_key_id": own.s3_access_key_id,
+        "s3_secret_access_key": own.s3_secret_access_key,
+    }
+    return replace(found, settings=found.settings.model_copy(update=keys))
 
 
 def read_one(named: Path | None, resource: ResourceName) -> Configuration:
@@ -194,9 +218,9 @@ def read_one(named: Path | None, resource: ResourceName) -> Configuration:
     raise ResourceNotThere(asked=resource, nearest=found.path, folder=folder)
 
 
-def _in_order(path: Path, common: Configuration) -> Customer:
+def _in_order(path: Path, common: Configuration, *, folder: Path | None = None) -> Customer:
     """Return what a customer's file says; raises the first of its faults."""
-    found = customer_file.read(path, common.given)
+    found = customer_file.read(path, common.given, folder=folder)
     if found.faults:
         raise found.faults[0]
     return found

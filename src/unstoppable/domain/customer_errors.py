@@ -1,6 +1,6 @@
 """What can be wrong with the files of customers."""
 
-from unstoppable.domain.errors import SettingMissing, UsageError
+from unstoppable.domain.errors import SettingMissing, UnstoppableError, UsageError
 
 
 class CustomerFileUnreadable(UsageError):
@@ -88,6 +88,27 @@ class KeyFileOther(UsageError):
 
     sentence_form = "{path} holds a key of another root secret"
     hint_form = "put the root secret back that it was made of, or move the file away"
+
+
+class BundleUnreadable(UnstoppableError):
+    """A bundle that is to be imported and cannot be read."""
+
+    sentence_form = "cannot read {path}: {cause}"
+    hint_form = "name the file that `unstoppable customer add --bundle` wrote"
+
+
+class BundleInvalid(UsageError):
+    """A file that no `customer add` wrote; nothing of it is taken."""
+
+    sentence_form = "{path} is no bundle of a customer: {reason}"
+    hint_form = "nothing was taken of it; bring the file that `customer add --bundle` wrote"
+
+
+class BundleConflict(UsageError):
+    """A file of a bundle, and another one in its place."""
+
+    sentence_form = "{path} is there, with another content than the bundle's"
+    hint_form = "is the customer on this machine already? if not, move that file away"
 
 
 class CustomerNotThere(UsageError):

@@ -1,20 +1,18 @@
 """Keys and repositories of a customer who is added, from whatever an earlier try left."""
 
-import tarfile
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 
 from unstoppable import engine
 from unstoppable.domain.customer_errors import KeyFileOther
-from unstoppable.domain.errors import FolderUnusable, OutputFailed
+from unstoppable.domain.errors import FolderUnusable
 from unstoppable.runner.files import write_new
 from unstoppable.runner.plan import Installation
 from unstoppable.runner.setup import set_up
 from unstoppable.secrets.reference import read_private
 
 ROOT = "root-secret"
-_KEY_SUFFIX = ".key"
+KEY_SUFFIX = ".key"
 
 
 def root_secret(folder: Path) -> str:
@@ -31,36 +29,8 @@ def set_up_resource(installation: Installation, folder: Path) -> None:
     The key is on disk before a repository exists that needs it.
     """
     key = installation.key.of_repository(installation.places(None))
-    path = folder / f"{installation.resource.resource}{_KEY_SUFFIX}"
+    path = folder / f"{installation.resource.resource}{KEY_SUFFIX}"
     set_up(installation, key_is_new=False, keep_settings=lambda: _keep_key(path, key))
-
-
-def write_bundle(path: Path, folder: Path, customer: str) -> None:
-    """Write what another machine needs to back the customer up; no root secret is in it.
-
-    Raises OutputFailed.
-    """
-    own = folder / customer
-    members = {
-        own / f"{customer}.toml": f"{customer}.toml",
-        folder / f"{customer}.pins.json": f"{customer}.pins.json",
-        **{key: f"{customer}/{key.name}" for key in sorted(own.glob(f"*{_KEY_SUFFIX}"))},
-    }
-    whole = BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as archive:
-        for member, name in members.items():
-            archive.add(member, arcname=f"{folder.name}/{name}", filter=_private)
-    try:
-        write_new(path, [whole.getvalue()])
-    except OSError as error:
-        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
-
-
-def _private(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    member.mode = 0o600
-    return member
 
 
 def _write_once(path: Path, text: str) -> None:

@@ -70,11 +70,13 @@ class NotGiven:
         raise self.error
 
 
-def on_this_machine(reference: VariableReference | FileReference, *, name: str) -> Secret:
-    """Return the secret of a setting, which is not read yet."""
+def on_this_machine(
+    reference: VariableReference | FileReference, *, name: str, beside: Path
+) -> Secret:
+    """Return the secret of a setting, which is not read yet; `beside` is the referring folder."""
     if isinstance(reference, VariableReference):
         return InVariable(name=name, variable=reference.variable)
-    return InFile(name=name, path=Path(reference.path))
+    return InFile(name=name, path=beside / reference.path)
 
 
 def read_private(path: Path, *, name: str) -> str:

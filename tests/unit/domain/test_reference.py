@@ -13,6 +13,7 @@ NOT_TOLD = "5ecret-that-somebody-put-here"
         ("env:_a1", VariableReference("_a1")),
         ("file:/run/secrets/key", FileReference("/run/secrets/key")),
         ("file:/a b/c:d", FileReference("/a b/c:d")),
+        ("file:acme/www.key", FileReference("acme/www.key")),
         ("infisical:/acme/KEY", InfisicalReference("/acme", "KEY")),
     ],
 )
@@ -37,6 +38,9 @@ def test_a_reference_tells_where_a_secret_lies(text, reference):
         ("file:", "starts with /"),
         (f"file:{NOT_TOLD}", "starts with /"),
         (f"file:~/{NOT_TOLD}", "starts with /"),
+        (f"file:../{NOT_TOLD}", "starts with /"),
+        (f"file:acme/../{NOT_TOLD}", "starts with /"),
+        (f"file:acme/{NOT_TOLD.upper()}", "or is CUSTOMER/FILE"),
         (f"file:/{NOT_TOLD}/", "the path of a file"),
         (f"file:/{NOT_TOLD}\0", "no file can have"),
         (f"file:/{NOT_TOLD * 200}", "no file can have"),

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -78,11 +79,15 @@ def test_a_secret_that_cannot_be_read_is_an_error(path, content):
 
 
 def test_references_to_this_machine_are_read_when_they_are_needed(path, monkeypatch):
-    in_file = on_this_machine(FileReference(str(path)), name="X")
-    in_variable = on_this_machine(VariableReference("ACME_KEY"), name="X")
+    beside = path.parents[1]
+    in_file = on_this_machine(FileReference(str(path)), name="X", beside=beside)
+    relative = FileReference(str(path.relative_to(beside)))
+    in_folder = on_this_machine(relative, name="X", beside=beside)
+    in_variable = on_this_machine(VariableReference("ACME_KEY"), name="X", beside=beside)
     monkeypatch.setenv("ACME_KEY", "of acme")
 
     assert (in_file.resolve(), in_variable.resolve()) == ("s3cret", "of acme")
+    assert in_folder == in_file
     assert "of acme" not in repr(in_variable)
 
 
@@ -92,7 +97,9 @@ def test_a_variable_without_a_secret_is_an_error(content, monkeypatch):
         monkeypatch.setenv("ACME_KEY", content)
 
     with pytest.raises(VariableUnset) as raised:
-        on_this_machine(VariableReference("ACME_KEY"), name="access_key_id").resolve()
+        on_this_machine(
+            VariableReference("ACME_KEY"), name="access_key_id", beside=Path("/")
+        ).resolve()
 
     assert str(raised.value) == (
         "access_key_id is env:ACME_KEY, and the environment holds no ACME_KEY"

@@ -1,0 +1,130 @@
+"""A bundle: what a machine needs to back a customer up, as a tar archive.
+
+Whoever can write one could name any path in it: what is not exactly what a bundle holds is refused
+before anything is written.
+"""
+# ruff: noqa: EM102 - what is wrong is one sentence
+
+import re
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from unstoppable.domain import names
+from unstoppable.domain.customer_errors import BundleConflict, BundleInvalid, BundleUnreadable
+from unstoppable.domain.errors import FolderUnusable, NameInvalid, OutputFailed
+from unstoppable.runner.customer_setup import ROOT
+from unstoppable.runner.files import make_private_folder, write_new
+
+_FOLDER = "customers/"
+_OWN_FILE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+_LARGEST_FILE_BYTES = 2**20
+_MOST_FILES = 4096
+_LARGEST_BYTES = 2**26
+_PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A customer's file, pins, keys, and what else its file refers to."""
+
+    customer: str
+    files: Mapping[str, bytes]
+    """Contents by paths below the folder of customers."""
+
+    @property
+    def customer_file(self) -> str:
+        """Which of the files is the customer's."""
+        return f"{self.customer}.toml"
+
+
+def write(path: Path, bundle: Bundle) -> None:
+    """Write a bundle that was not there, for this user alone; raises OutputFailed."""
+    whole = BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        for name, content in bundle.files.items():
+            member = tarfile.TarInfo(f"{_FOLDER}{name}")
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, BytesIO(content))
+    try:
+        write_new(path, [whole.getvalue()])
+    except OSError as error:
+        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
+
+
+def read(path: Path) -> Bundle:
+    """Return what a bundle holds; raises BundleUnreadable or BundleInvalid."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise BundleUnreadable(path=path, cause=error.strerror) from error
+    try:
+        return _parsed(content)
+    except (ValueError, NameInvalid) as error:
+        raise BundleInvalid(path=path, reason=error) from error
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BundleInvalid(path=path, reason="it is no whole tar archive") from error
+
+
+def unpack(bundle: Bundle, folder: Path) -> None:
+    """Write what is in a bundle below the folder of customers, but for the customer's file.
+
+    What is there already and the same is left as it is. Raises BundleConflict or FolderUnusable.
+    """
+    make_private_folder(folder / bundle.customer)
+    for name, content in bundle.files.items():
+        if name != bundle.customer_file:
+            _write_once(folder / name, content)
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    try:
+        write_new(path, [content])
+    except FileExistsError as error:
+        if not path.is_file() or path.read_bytes() != content:
+            raise BundleConflict(path=path) from error
+    except OSError as error:
+        raise FolderUnusable(path=path, cause=error.strerror) from error
+
+
+def _parsed(content: bytes) -> Bundle:
+    """Return what an archive holds; raises ValueError with what is wrong with it."""
+    if len(content) > _LARGEST_BYTES:
+        raise ValueError(f"it is larger than {_LARGEST_BYTES >> 20} MiB")
+    files: dict[str, bytes] = {}
+    with tarfile.open(fileobj=BytesIO(content), mode="r:") as archive:
+        for member in archive:
+            name = _checked(member)
+            if name in files or len(files) == _MOST_FILES:
+                raise ValueError(f"it holds {name} twice, or too many files")
+            file = archive.extractfile(member)
+            files[name] = file.read() if file is not None else b""
+            if len(files[name]) != member.size:
+                raise ValueError("it is no whole tar archive")
+    own = [name.removesuffix(".toml") for name in files if re.fullmatch(r"[^/]+\.toml", name)]
+    if len(own) != 1:
+        raise ValueError("it holds not one customer's file")
+    customer = names.name(own[0])
+    for name in files:
+        _refuse_others(name, customer)
+    return Bundle(customer=customer, files=files)
+
+
+def _checked(member: tarfile.TarInfo) -> str:
+    """Return where a member belongs below the folder of customers."""
+    if member.type not in _PLAIN or member.issparse() or not member.name.startswith(_FOLDER):
+        raise ValueError(f"{member.name!r} is no file in {_FOLDER}")
+    if member.size > _LARGEST_FILE_BYTES:
+        raise ValueError(f"{member.name!r} is larger than 1 MiB")
+    return member.name.removeprefix(_FOLDER)
+
+
+def _refuse_others(name: str, customer: str) -> None:
+    beside = {f"{customer}.toml", f"{customer}.pins.json"}
+    file = name.removeprefix(f"{customer}/")
+    if name in beside or (file != name and _OWN_FILE.fullmatch(file) and file != ROOT):
+        return
+    raise ValueError(f"{name!r} is nothing that {customer} needs to be backed up")
