@@ -7,7 +7,7 @@ from unstoppable.cli.configuration import Configuration
 from unstoppable.domain.caller import Call
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.s3 import S3Cold
-from unstoppable.domain.setup_errors import SettingsElsewhere
+from unstoppable.domain.setup_errors import ReferenceElsewhere, SettingsElsewhere
 from unstoppable.domain.text import count
 from unstoppable.runner.caller import Caller, callers
 
@@ -36,8 +36,8 @@ def install_caller(
 ) -> tuple[Caller, bool]:
     """Have the schedule called; returns by whom, and whether that is new.
 
-    Raises SettingMissing, SettingsElsewhere, PathUnfit or CallerUnusable, and for a bucket what
-    its access key raises.
+    Raises SettingMissing, SettingsElsewhere, ReferenceElsewhere, PathUnfit or CallerUnusable, and
+    for a bucket what its access key raises.
     """
     for configuration in all_of_them:
         _require_complete(configuration)
@@ -72,6 +72,13 @@ def _require_complete(configuration: Configuration) -> None:
     if names := configuration.only_in_environment:
         found = ", ".join(names)
         raise SettingsElsewhere(names=found, env_file=configuration.env_file)
+    for name, reference in configuration.in_variables.items():
+        raise ReferenceElsewhere(
+            name=name,
+            resource=configuration.resource,
+            reference=reference,
+            path=configuration.customer_file or configuration.env_file,
+        )
     if isinstance(source, FtpsSource):
         source.password.resolve()
     if isinstance(cold, S3Cold):

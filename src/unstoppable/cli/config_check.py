@@ -75,8 +75,8 @@ def _check_all(session: Session, readings: Readings) -> int:
 
 
 def _in_all(all_notes: list[list[str]]) -> set[str]:
-    """Return what is said of each of them."""
-    return set.intersection(*map(set, all_notes)) if all_notes else set()
+    """Return what is said of each of several."""
+    return set.intersection(*map(set, all_notes)) if len(all_notes) > 1 else set()
 
 
 def _verdict_on_all(all_found: list[Outlook], broken: list[UnstoppableError]) -> str:

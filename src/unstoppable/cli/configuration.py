@@ -19,7 +19,8 @@ from unstoppable.domain.source_errors import PasswordMissing
 from unstoppable.domain.storage_errors import CredentialMissing
 from unstoppable.runner import pins_file
 from unstoppable.runner.plan import Installation, Key
-from unstoppable.secrets.reference import Literal, NotGiven
+from unstoppable.secrets.infisical_secrets import InInfisical
+from unstoppable.secrets.reference import InVariable, Literal, NotGiven
 
 if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
@@ -80,6 +81,20 @@ class Configuration:
         return {
             name: value.resolve() for name, value in found.items() if not isinstance(value, str)
         }
+
+    @property
+    def in_variables(self) -> dict[str, str]:
+        """References to variables, by what refers to them: not everybody has this environment."""
+        found: dict[str, str] = {}
+        for name, given in self.given.items():
+            match given.value:
+                case InVariable() as secret:
+                    found[self.called(name)] = str(secret)
+                case InInfisical(keeper=keeper):
+                    secret_of_identity = keeper.identity.client_secret.secret
+                    if isinstance(secret_of_identity, InVariable):
+                        found["infisical.client_secret"] = str(secret_of_identity)
+        return found
 
     def called(self, name: str) -> str:
         """Return what a setting is called where it is set."""

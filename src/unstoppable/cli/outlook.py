@@ -147,6 +147,8 @@ def _notes(found: Outlook) -> Iterator[str]:
     if found.configuration.has_file and found.configuration.only_in_environment:
         names = ", ".join(found.configuration.only_in_environment)
         yield f"of this environment alone, which a timer or cron does not have: {names}"
+    for name, reference in found.configuration.in_variables.items():
+        yield f"{name} is {reference}, which a timer or cron does not have: better file:/PATH"
     if found.configuration.has_cold_folder:
         unread = [name for name in found.configuration.given if name.startswith(_S3)]
         if unread:

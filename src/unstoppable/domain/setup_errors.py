@@ -31,6 +31,16 @@ class SettingsElsewhere(UsageError):
     hint_form = "write them into {env_file}, a secret as NAME_FILE, then try again"
 
 
+class ReferenceElsewhere(UsageError):
+    """A secret in a variable, which a timer would not have."""
+
+    sentence_form = (
+        "{name} of {resource} is {reference}, a variable that would be missing when the schedule "
+        "is called"
+    )
+    hint_form = "write it alone into a file, 0600, and file:/PATH into {path}"
+
+
 class NotProved(UnstoppableError):
     """A first backup of which nothing could be restored."""
 
