@@ -2,7 +2,7 @@
 
 import click
 
-from unstoppable.cli import output
+from unstoppable.cli import hints, output
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.outlook import Outlook, look
 from unstoppable.cli.settings import Readings, choose, read_all
@@ -146,6 +146,6 @@ def _fault(fault: UnstoppableError) -> dict[str, object]:
     return {
         "kind": type(fault).__name__,
         "message": printable(str(fault)),
-        "hint": printable(fault.hint),
+        "hint": printable(hints.of(fault)),
         "exit_code": fault.exit_code,
     }

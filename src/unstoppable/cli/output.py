@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from unstoppable.cli import hints
 from unstoppable.domain.errors import OutputFailed, UnstoppableError
 from unstoppable.domain.snapshot import Issue
 from unstoppable.domain.text import printable
@@ -60,7 +61,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def say(text: str) -> None:
     """Tell a person; somebody who no longer listens stops nothing."""
     try:
-        click.echo(text, err=True)
+        click.echo(hints.said(text), err=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
@@ -70,7 +71,7 @@ def complain(error: UnstoppableError, *, is_verbose: bool = False) -> None:
     if is_verbose:
         say("".join(traceback.format_exception(error)).rstrip())
     say(f"error: {printable(str(error))}")
-    say(f"hint: {printable(error.hint)}")
+    say(f"hint: {printable(hints.of(error))}")
 
 
 def issues(found: Sequence[Issue], total: int) -> None:

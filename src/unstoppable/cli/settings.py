@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from unstoppable.cli import customer_file, customers, env_file
+from unstoppable.cli import customer_file, customers, env_file, hints
 from unstoppable.cli.configuration import KEYS, Configuration, Given
 from unstoppable.cli.customer_file import Customer
 from unstoppable.cli.settings_reader import Reading, SettingsReader
@@ -103,6 +103,12 @@ def choose(found: Readings, asked: str | None) -> Reading:
 
     Raises ResourceUnknown, ResourceNotThere, ResourceNotNamed, or the fault of its customer.
     """
+    chosen = _chosen(found, asked)
+    hints.about(chosen.configuration.resource)
+    return chosen
+
+
+def _chosen(found: Readings, asked: str | None) -> Reading:
     if found.customers is None:
         [only] = found.all
         configured = only.configuration.resource
@@ -135,7 +141,9 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
     """
     reader, common = _common(named, may_be_missing=may_be_missing)
     folder, files = env_file.customers(common.env_file)
-    if not files and (may_be_missing or not _is_for_many(files, common)):
+    is_for_many = bool(files) if may_be_missing else _is_for_many(files, common)
+    hints.are_many(is_so=is_for_many)
+    if not is_for_many:
         reading = reader.reading(common)
         return Readings(all=(reading,), common=reading)
     files = files or []

@@ -1,5 +1,6 @@
 """`unstoppable source`."""
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,7 @@ from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.password import with_password
 from unstoppable.cli.place import Place
-from unstoppable.cli.settings import load
+from unstoppable.cli.settings import choose, read_all, usable
 from unstoppable.domain.ftps import FtpsFolder, FtpsSource, pin_text
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.source_errors import SourceFaulty, SourceIsNoServer
@@ -18,7 +19,8 @@ from unstoppable.domain.text import count, printable
 if TYPE_CHECKING:
     from unstoppable.runner.server_check import ServerCheck
 
-_place_argument = click.argument("asked", metavar="[URL]", required=False, type=Place())
+_place_argument = click.argument("asked", metavar="[URL|RESOURCE]", required=False, type=Place())
+_RESOURCE = re.compile(r"[a-z0-9-]+/[a-z0-9-]+")
 
 
 @click.group()
@@ -39,6 +41,7 @@ def check(session: Session, *, asked: object) -> int:
     Example:
       unstoppable source check
       unstoppable source check ftps://alice@ftp.example.com/www
+      unstoppable source check acme/www
 
     Exit codes:
       0 a backup can be made    1 some of it, or none    2 wrong usage, or the source is a folder
@@ -46,7 +49,7 @@ def check(session: Session, *, asked: object) -> int:
     """
     from unstoppable.runner.server_check import check_server  # noqa: PLC0415 - help is quick
 
-    configuration = with_password(_on_server(load(session.env_file, may_be_missing=True), asked))
+    configuration = with_password(_asked_for(session, asked))
     server = _server(configuration)
     found = check_server(server, configuration.resource)
     _tell(session, server, found)
@@ -74,7 +77,7 @@ def pin(session: Session, *, asked: object) -> int:
     """
     from unstoppable.engine import seen_pin  # noqa: PLC0415 - help is quick
 
-    configuration = _on_server(load(session.env_file, may_be_missing=True), asked)
+    configuration = _asked_for(session, asked)
     server = _server(configuration)
     found = pin_text(seen_pin(server, configuration.resource))
     if session.is_json:
@@ -108,13 +111,19 @@ def _tell(session: Session, server: FtpsSource, found: "ServerCheck") -> None:
         output.data(f"problem: {problem}")
 
 
-def _on_server(configuration: Configuration, asked: object) -> Configuration:
-    """Return the settings with the server that was asked for; raises SourceIsNoServer."""
-    if asked is None:
-        return configuration
-    if not isinstance(asked, FtpsFolder):
+def _asked_for(session: Session, asked: object) -> Configuration:
+    """Return the settings of a resource, or with the server that was asked for.
+
+    Of many customers a server that is theirs has what holds for all of them. Raises
+    SourceIsNoServer.
+    """
+    found = read_all(session.env_file, may_be_missing=True)
+    if isinstance(asked, FtpsFolder):
+        reading = choose(found, None) if found.customers is None else found.common
+        return usable(reading).with_source(asked)
+    if asked is not None and not _RESOURCE.fullmatch(str(asked)):
         raise SourceIsNoServer(source=asked)
-    return configuration.with_source(asked)
+    return usable(choose(found, None if asked is None else str(asked)))
 
 
 def _server(configuration: Configuration) -> FtpsSource:

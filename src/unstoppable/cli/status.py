@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import click
 
-from unstoppable.cli import output, records, sheet_state, status_all
+from unstoppable.cli import hints, output, records, sheet_state, status_all
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import choose, read_all, usable
@@ -71,7 +71,7 @@ def _lines(configuration: Configuration, found: _Status) -> list[tuple[str, str]
         ("cold", printable(str(settings.cold))),
         ("last run", _last_run(found)),
         ("last stored", _last_stored(found.last_stored)),
-        ("key sheet", found.sheet.sentence),
+        ("key sheet", hints.said(found.sheet.sentence)),
         ("watched", records.UNWATCHED),
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from unstoppable.cli import output, records
+from unstoppable.cli import hints, output, records
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
@@ -96,7 +96,7 @@ def _cells(row: _Row) -> tuple[str, ...]:
         output.local(last.run.started_at) if last else "none",
         records.outcome(last, lane_is_held=row.is_running) if last else "",
         output.local(stored.run.started_at) if stored else "none",
-        printable(row.need or ""),
+        printable(hints.named(row.need or "", row.name)),
     )
 
 

@@ -94,14 +94,14 @@ class BundleUnreadable(UnstoppableError):
     """A bundle that is to be imported and cannot be read."""
 
     sentence_form = "cannot read {path}: {cause}"
-    hint_form = "name the file that `unstoppable customer add --bundle` wrote"
+    hint_form = "name the file that `customer add` wrote with --bundle"
 
 
 class BundleInvalid(UsageError):
     """A file that no `customer add` wrote; nothing of it is taken."""
 
     sentence_form = "{path} is no bundle of a customer: {reason}"
-    hint_form = "nothing was taken of it; bring the file that `customer add --bundle` wrote"
+    hint_form = "nothing was taken of it; bring the file that `customer add` wrote with --bundle"
 
 
 class BundleConflict(UsageError):
