@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from unstoppable.cli import output
+from unstoppable.cli import output, unserved
 from unstoppable.cli.command import Session
 from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
+from unstoppable.cli.unserved import NotBegun, Unserved
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
@@ -44,11 +45,13 @@ _WORST_FIRST = (
 class Conductor:
     """Starts a process for each run that is due, and ends them when it has to end itself."""
 
-    def __init__(self, session: Session, found: Readings) -> None:
+    def __init__(self, session: Session, found: Readings, *, is_all: bool = True) -> None:
+        self._is_all = is_all
+        self._unserved = Unserved()
         self._session, self._env_file = session, found.common.configuration.env_file
         settings = found.common.configuration.settings
         self._has_fault = self._has_trouble = False
-        self.planner: Planner[Child] = Planner(
+        self.planner: Planner[Child | NotBegun] = Planner(
             Journal(settings.state),
             self._start,
             most_at_once=settings.parallel or default_parallel(),
@@ -59,7 +62,11 @@ class Conductor:
     def take(self, found: Readings) -> None:
         """Plan what can be planned from now on, and complain about the rest."""
         self._has_fault = complain(self._session, found)
-        self.planner.plan(schedules(found), now())
+        try:
+            self._unserved = unserved.of(found) if self._is_all else Unserved()
+        except UnstoppableError as error:
+            self._complain(error)
+        self.planner.plan({**schedules(found), **self._unserved.schedules}, now())
 
     def conduct(self, cancel: Cancel, *, is_over: Callable[[], bool]) -> int:
         """Go on until it is over, or somebody cancels; returns the worst exit code of all runs."""
@@ -75,7 +82,9 @@ class Conductor:
         self._has_trouble = True
         output.complain(error, is_verbose=self._session.is_verbose)
 
-    def _start(self, resource: ResourceName, slot: datetime) -> Child:
+    def _start(self, resource: ResourceName, slot: datetime) -> Child | NotBegun:
+        if fault := self._unserved.faults.get(resource):
+            return NotBegun(last_words=str(fault), exit_code=fault.exit_code)
         program = str(Path(sys.argv[0]).absolute())
         argv = (program, "--env-file", str(self._env_file), "backup", str(resource))
         order = Order(

@@ -6,7 +6,7 @@ from itertools import islice
 
 import click
 
-from unstoppable.cli import output
+from unstoppable.cli import output, unserved
 from unstoppable.cli.backup import run_now
 from unstoppable.cli.calling import (
     NOBODY,
@@ -54,7 +54,10 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
     found = read_all(session.env_file)
     if found.customers is not None:
         return _tick_all(session, found, asked, dry_run=dry_run)
-    return _tick_one(session, usable(choose(found, asked)), dry_run=dry_run)
+    reading = choose(found, asked)
+    for trouble in () if dry_run else unserved.record(reading):
+        output.complain(trouble, is_verbose=session.is_verbose)
+    return _tick_one(session, usable(reading), dry_run=dry_run)
 
 
 def _tick_one(session: Session, configuration: Configuration, *, dry_run: bool) -> int:
@@ -76,9 +79,7 @@ def _tick_all(session: Session, found: Readings, asked: str | None, *, dry_run: 
         found = replace(found, all=(choose(found, asked),), broken={})
     if dry_run:
         return _rehearse_all(session, found)
-    if not found.all:
-        return ExitCode.USAGE if complain(session, found) else ExitCode.SUCCEEDED
-    conductor = Conductor(session, found)
+    conductor = Conductor(session, found, is_all=asked is None)
     with stoppable() as cancel:
         return conductor.conduct(cancel, is_over=lambda: conductor.planner.is_idle)
 

@@ -1,0 +1,121 @@
+"""A customer whose file is broken when a slot comes: it is recorded, once, and told."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from tests.stories.hoster import Hoster
+from tests.stories.world import Machine
+
+NEVER = "0 0 29 2 *"
+EACH_MINUTE = "* * * * *"
+
+
+def test_a_slot_that_a_broken_file_left_unserved_is_recorded_once_with_the_reason(
+    hoster: Hoster,
+) -> None:
+    hoster.add("acme", www=NEVER)
+    hoster.machine.done("schedule", "tick")
+    file = hoster.customers / "acme.toml"
+    whole = file.read_text()
+    file.write_text(whole.replace(NEVER, EACH_MINUTE))
+    hoster.machine.done("schedule", "tick")
+    known = hoster.runs("acme/www")
+    file.write_text("bukcet = 'x'\n" + whole.replace(NEVER, EACH_MINUTE))
+
+    told = [later(hoster, minutes, "schedule", "tick") for minutes in (10, 10, 11)]
+    status = hoster.machine.run("status")
+    file.write_text(whole)
+    new = hoster.runs("acme/www")[len(known) :]
+
+    assert [code for code, _ in told] == [2, 2, 2], told
+    assert all("unknown key bukcet in" in words for _, words in told)
+    failed = [message for outcome, message in new if outcome == "failed"]
+    assert len(failed) == 2
+    assert all(
+        re.fullmatch(
+            r"the run of acme/www ended before it began: unknown key bukcet in .* line 1", message
+        )
+        for message in failed
+    )
+    assert status.returncode == 1
+    assert "unknown key bukcet in" in status.stdout
+
+
+def test_so_is_one_of_a_customer_that_shares_what_it_must_not(hoster: Hoster) -> None:
+    hoster.add("acme", www=NEVER)
+    hoster.add("blue", www=NEVER)
+    file = hoster.customers / "blue.toml"
+    file.write_text(file.read_text().replace("keys/blue-www", "keys/acme-www"))
+
+    told = hoster.machine.run("schedule", "tick")
+    again = hoster.machine.run("schedule", "tick")
+
+    file.write_text(file.read_text().replace("keys/acme-www", "keys/blue-www"))
+    assert (told.returncode, again.returncode) == (2, 2)
+    for resource, other in (("acme/www", "blue/www"), ("blue/www", "acme/www")):
+        [(outcome, message)] = hoster.runs(resource)
+        assert outcome == "failed"
+        assert f"{resource} and {other} have one key" in message
+
+
+def test_who_was_never_in_order_has_no_slot_and_stands_in_status(hoster: Hoster) -> None:
+    hoster.add("acme", www=NEVER)
+    (hoster.customers / "acme.toml").write_text("nonsense")
+
+    told = hoster.machine.run("schedule", "tick")
+    status = hoster.machine.run("status")
+
+    assert told.returncode == 2
+    assert status.returncode == 1
+    assert "acme.toml cannot be used" in status.stdout
+
+
+def test_a_customer_that_left_is_not_remembered(hoster: Hoster) -> None:
+    hoster.add("acme", www=EACH_MINUTE)
+    hoster.add("blue", www=NEVER)
+    hoster.machine.done("schedule", "tick")
+    known = hoster.runs("acme/www")
+    (hoster.customers / "acme.toml").rename(hoster.customers / "acme.toml.removed")
+    hoster.machine.done("schedule", "tick")
+    (hoster.customers / "acme.toml").write_text("nonsense")
+
+    later(hoster, 10, "schedule", "tick")
+    (hoster.customers / "acme.toml.removed").rename(hoster.customers / "acme.toml")
+
+    assert [one for one in hoster.runs("acme/www") if one[0] == "failed"] == []
+    assert known
+
+
+def test_what_is_remembered_may_be_lost_or_damaged(hoster: Hoster) -> None:
+    hoster.add("acme", www=NEVER)
+    hoster.machine.done("schedule", "tick")
+    remembered = hoster.machine.state / "schedules.json"
+    assert remembered.exists()
+    remembered.write_text("{ nonsense")
+
+    told = hoster.machine.run("schedule", "tick")
+
+    assert told.returncode == 0, told.stderr
+    assert '"acme/www": "0 0 29 2 * UTC"' in remembered.read_text()
+
+
+def test_so_is_one_of_a_machine_with_one_directory(well: Machine) -> None:
+    with well.env_file.open("a") as file:
+        file.write(f"UNSTOPPABLE_SCHEDULE='{EACH_MINUTE}'\nUNSTOPPABLE_HOTT=/x\n")
+
+    told = later(Hoster(well), 10, "schedule", "tick")
+    well.env_file.write_text(well.env_file.read_text().replace("UNSTOPPABLE_HOTT=/x\n", ""))
+    run = well.asked("runs")[0]
+
+    assert told[0] == 2
+    assert run["outcome"] == "failed"
+    assert "ended before it began: unknown setting UNSTOPPABLE_HOTT" in run["message"]
+
+
+def later(hoster: Hoster, minutes: int, *arguments: str) -> tuple[int, str]:
+    """Run the program at a later moment; returns its exit code and what it said."""
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    hoster.machine.entered = ("faketime", f"{at:%Y-%m-%d %H:%M:%S}")
+    result = hoster.machine.run(*arguments, settings={"TZ": "UTC"})
+    hoster.machine.entered = ()
+    return result.returncode, result.stderr
