@@ -69,10 +69,10 @@ def test_secrets_check_tells_which_can_be_had_and_shows_none(kept, infisical):
     document = kept.machine.asked("secrets", "check")
 
     assert (whole.returncode, whole.stderr) == (0, "")
-    assert "3 secrets: 3 can be had, 0 cannot\n" in whole.stdout
+    assert "3 secrets: 3 can be used, 0 cannot\n" in whole.stdout
     assert "infisical:/acme/WWW_KEY" in whole.stdout
     assert lacking.returncode == 1
-    assert "3 secrets: 2 can be had, 1 cannot\n" in lacking.stdout
+    assert "3 secrets: 2 can be used, 1 cannot\n" in lacking.stdout
     assert "blue" in lacking.stderr
     assert one.returncode == 0
     assert [found["error"] is None for found in document] == [True, False, True]
@@ -85,7 +85,7 @@ def test_a_server_that_is_away_is_told_once_for_all(kept, infisical):
     told = kept.machine.run("secrets", "check", settings={"UNSTOPPABLE_PARALLEL": "3"})
 
     assert told.returncode == 1
-    assert "3 secrets: 0 can be had, 3 cannot\n" in told.stdout
+    assert "3 secrets: 0 can be used, 3 cannot\n" in told.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,22 @@
 """`unstoppable secrets`."""
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
+from unstoppable import engine
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, resource_argument
-from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.configuration import KEYS, SOURCE_PASSWORD, Configuration
 from unstoppable.cli.planning import complain
 from unstoppable.cli.settings import choose, read_all, usable
-from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.customer_errors import KeyShared
+from unstoppable.domain.errors import KeyInvalid, Refused, UnstoppableError
+from unstoppable.domain.ftps import password
 from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.s3 import credential
 from unstoppable.domain.secret import Secret
 from unstoppable.domain.secret_errors import InfisicalAway
 from unstoppable.domain.text import count, printable
@@ -26,6 +31,8 @@ class _Tried:
     name: str
     place: str
     error: UnstoppableError | None
+    fingerprint: str | None = None
+    """Which key it is, of a repository's alone."""
 
 
 @click.group()
@@ -37,16 +44,17 @@ def secrets() -> None:
 @resource_argument
 @click.pass_obj
 def check(session: Session, *, asked: str | None) -> int:
-    """Tell of every secret whether it can be had; no secret is shown.
+    """Tell of every secret whether it can be used; no secret is shown.
 
-    Reads each as a run would, of every resource or of the one that is named.
+    Reads each as a run would, of every resource or of the one that is named, and looks whether it
+    has the form of a key, of half an access key, or of a password, and no two keys are the same.
 
     Example:
       unstoppable secrets check
       unstoppable secrets check acme/www
 
     Exit codes:
-      0 all can be had    1 one cannot    2 wrong usage
+      0 all can be used    1 one cannot    2 wrong usage
     """
     readings = read_all(session.env_file)
     if asked is not None or readings.customers is None:
@@ -54,7 +62,7 @@ def check(session: Session, *, asked: str | None) -> int:
     else:
         has_fault = complain(session, readings)
         found = [reading.configuration for reading in readings.all if not reading.faults]
-    tried = [one for configuration in found for one in _tried(configuration)]
+    tried = _without_twins([one for each in found for one in _tried(each)])
     lacking = [one for one in tried if one.error is not None]
     if session.is_json:
         output.document([_document(one) for one in tried])
@@ -69,25 +77,58 @@ def _tried(configuration: Configuration) -> Iterator[_Tried]:
     for name, given in configuration.given.items():
         if isinstance(given.value, str):
             continue
+        called, resource = configuration.called(name), configuration.resource
+        error = fingerprint = None
+        try:
+            fingerprint = _looked_at(configuration, name, given.value)
+        except UnstoppableError as found:
+            error = found
         yield _Tried(
-            resource=str(configuration.resource),
-            name=configuration.called(name),
+            resource=str(resource),
+            name=called,
             place=given.origin if isinstance(given.value, Literal) else str(given.value),
-            error=_error(given.value),
+            error=error,
+            fingerprint=fingerprint,
         )
 
 
-def _error(secret: Secret) -> UnstoppableError | None:
-    try:
-        secret.resolve()
-    except UnstoppableError as error:
-        return error
+def _looked_at(configuration: Configuration, name: str, secret: Secret) -> str | None:
+    """Return the fingerprint of a repository's key; raises what is wrong with any secret."""
+    called = configuration.called(name)
+    if name in KEYS:
+        installation = configuration.installation()
+        key = installation.key.of_repository(installation.places(None))
+        try:
+            return engine.fingerprint(key, installation.resource)
+        except Refused as error:
+            reason, digits = error.facts["cause"], KEYS[name].value * 2
+            raise KeyInvalid(name=called, reason=reason, digits=digits) from error
+    text = secret.resolve()
+    if name == SOURCE_PASSWORD:
+        password(text, name=called)
+    else:
+        credential(text, name=called)
     return None
+
+
+def _without_twins(tried: list[_Tried]) -> list[_Tried]:
+    """Return the same, and of two repositories with one key that neither can be used."""
+    by_key: dict[str, list[_Tried]] = defaultdict(list)
+    for one in tried:
+        if one.fingerprint is not None:
+            by_key[one.fingerprint].append(one)
+    twins: dict[int, UnstoppableError] = {}
+    for same in by_key.values():
+        for one, other in zip(same, (*same[1:], same[0]), strict=True) if len(same) > 1 else ():
+            twins[id(one)] = KeyShared(
+                one=one.resource, other=other.resource, reference=other.place
+            )
+    return [replace(one, error=twins.get(id(one), one.error)) for one in tried]
 
 
 def _tell(session: Session, tried: list[_Tried], lacking: list[_Tried]) -> None:
     rows = [
-        (one.resource, one.name, printable(one.place), "can be had" if one.error is None else "no")
+        (one.resource, one.name, printable(one.place), "can be used" if one.error is None else "no")
         for one in tried
     ]
     output.table(("resource", "secret", "where", "result"), rows)
@@ -98,7 +139,7 @@ def _tell(session: Session, tried: list[_Tried], lacking: list[_Tried]) -> None:
         if one.error is not None and not isinstance(one.error, InfisicalAway):
             output.complain(one.error, is_verbose=session.is_verbose)
     whole = count(len(tried), "secret")
-    output.data(f"{whole}: {len(tried) - len(lacking)} can be had, {len(lacking)} cannot")
+    output.data(f"{whole}: {len(tried) - len(lacking)} can be used, {len(lacking)} cannot")
 
 
 def _document(one: _Tried) -> dict[str, object]:
