@@ -2,7 +2,7 @@
 
 import click
 
-from unstoppable.cli import hints, output
+from unstoppable.cli import customers, hints, output
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.outlook import Outlook, look
 from unstoppable.cli.settings import Readings, choose, read_all
@@ -47,6 +47,11 @@ def check(session: Session, *, asked: str | None) -> int:
 def _check_all(session: Session, readings: Readings) -> int:
     """Look at each resource, and at what there is in common."""
     all_found = [look(reading, now()) for reading in readings.all]
+    on_disk = customers.on_disk([found.configuration for found in all_found])
+    for found in all_found:
+        known = {str(fault) for fault in found.faults}
+        more = on_disk.get(found.configuration.resource, [])
+        found.faults += [fault for fault in more if str(fault) not in known]
     told = {str(fault) for found in all_found for fault in found.faults}
     broken = [fault for fault in readings.faults if str(fault) not in told]
     if session.is_json:

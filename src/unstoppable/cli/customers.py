@@ -2,13 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
 
-from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.configuration import Configuration, real
 from unstoppable.cli.customer_file import Customer
-from unstoppable.domain.customer_errors import BucketShared, IdentityShared, KeyShared
+from unstoppable.domain.customer_errors import (
+    BucketShared,
+    FolderShared,
+    IdentityShared,
+    KeyShared,
+)
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.s3 import S3Prefix
+from unstoppable.domain.s3 import S3Prefix, server_of
 from unstoppable.secrets.infisical_secrets import InInfisical
 from unstoppable.secrets.reference import InFile, InVariable
 
@@ -20,7 +28,8 @@ def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[Unst
     for found in all_of_them:
         cold = found.settings.cold
         if isinstance(cold, S3Prefix):
-            by_bucket[str(found.settings.s3_endpoint), cold.bucket].append(found.resource)
+            server = server_of(found.s3_access.endpoint, cold.bucket)
+            by_bucket[server, cold.bucket].append(found.resource)
         if reference := _reference(found):
             by_key[reference].append(found.resource)
     faults: dict[ResourceName, list[UnstoppableError]] = defaultdict(list)
@@ -35,6 +44,44 @@ def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[Unst
             other = next(other for other in resources if other != one)
             faults[one].append(KeyShared(one=one, other=other, reference=reference))
     return faults
+
+
+def on_disk(all_of_them: Collection[Configuration]) -> dict[ResourceName, list[UnstoppableError]]:
+    """Return the resources that have a folder of cold, or the file of a key, with another.
+
+    It looks where links lead, and would wait for a disk that does not answer: only those ask who
+    look at everything.
+    """
+    faults: dict[ResourceName, list[UnstoppableError]] = defaultdict(list)
+    folders = sorted(
+        (real(found.settings.cold / str(found.resource)).parts, found.resource)
+        for found in all_of_them
+        if isinstance(found.settings.cold, Path)
+    )
+    for (above, one), (below, other) in pairwise(folders):
+        if below[: len(above)] == above:
+            folder = Path(*below)
+            faults[one].append(FolderShared(one=one, other=other, folder=folder))
+            faults[other].append(FolderShared(one=other, other=one, folder=folder))
+    for same in _by_file(all_of_them).values():
+        for (one, _), (other, reference) in zip(same, (*same[1:], same[0]), strict=True):
+            if one != other:
+                faults[one].append(KeyShared(one=one, other=other, reference=reference))
+    return faults
+
+
+def _by_file(
+    all_of_them: Iterable[Configuration],
+) -> dict[tuple[int, int], list[tuple[ResourceName, str]]]:
+    """Return the files of keys, and whose they are; one that is not there is told elsewhere."""
+    found: dict[tuple[int, int], list[tuple[ResourceName, str]]] = defaultdict(list)
+    for one in all_of_them:
+        secret = one.key and one.key.secret
+        if isinstance(secret, InFile):
+            with suppress(OSError):
+                file = secret.path.stat()
+                found[file.st_dev, file.st_ino].append((one.resource, str(secret)))
+    return found
 
 
 def sharing_identity(found: Collection[Customer]) -> dict[str, list[UnstoppableError]]:

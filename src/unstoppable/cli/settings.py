@@ -187,9 +187,10 @@ def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuratio
     _, files = env_file.customers(common.env_file)
     others = [customer_file.read(file, common.given) for file in files or () if file != path]
     theirs = [one.configuration for other in others for one in _of_customer(reader, common, other)]
-    faults = customers.shared([*made, *theirs])
+    faults, on_disk = customers.shared([*made, *theirs]), customers.on_disk([*made, *theirs])
     twins = customers.sharing_identity([found, *others])[found.name]
-    for fault in (*(fault for one in made for fault in faults[one.resource]), *twins):
+    found_faults = [*(f for one in made for f in (*faults[one.resource], *on_disk[one.resource]))]
+    for fault in (*found_faults, *twins):
         raise fault
     return made
 

@@ -69,6 +69,13 @@ class BucketShared(UsageError):
     hint_form = "give each a bucket of its own, `unstoppable bucket plan` tells how"
 
 
+class FolderShared(UsageError):
+    """Two repositories in one folder: each is damage to the other."""
+
+    sentence_form = "{one} and {other} have one folder of cold, {folder}"
+    hint_form = "is one of them a link into the other? give each a folder of its own"
+
+
 class KeyShared(UsageError):
     """Two repositories with one key: who knows one of them reads both."""
 

@@ -16,6 +16,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PART = re.compile(r"[A-Za-z0-9._-]+")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9-]{1,64}")
+_AWS = "amazonaws.com"
+_TLS_PORT = 443
 _LONGEST_PREFIX = 512
 """A server takes 1024 for the whole name of an object."""
 
@@ -128,6 +130,21 @@ def endpoint(text: str, *, example: str = "https://s3.example.com") -> str:
         raise ValueError(f"'{text}' is not encrypted; http:// is for this machine itself alone")
     name = f"[{host}]" if ":" in host else host
     return f"{found.scheme}://{name}" + (f":{port}" if port is not None else "")
+
+
+def server_of(address: str, bucket: str) -> str:
+    """Return which server an address names, however that is written: to compare, not to connect.
+
+    All of AWS is one: a bucket's name is given there once. What two names lead to one server only
+    a resolver knows.
+    """
+    found = urlsplit(address)
+    host = (found.hostname or "").removesuffix(".").removeprefix(f"{bucket}.")
+    if host == _AWS or host.endswith(f".{_AWS}"):
+        return _AWS
+    name = f"[{host}]" if ":" in host else host
+    port = found.port or {"http": 80}.get(found.scheme, _TLS_PORT)
+    return name if port == _TLS_PORT else f"{name}:{port}"
 
 
 def endpoint_of_aws(region: str) -> str:
