@@ -3,6 +3,7 @@
 import click
 
 from unstoppable.cli import customers, hints, output
+from unstoppable.cli.calling import who_calls
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.outlook import Outlook, look
 from unstoppable.cli.settings import Readings, choose, read_all
@@ -35,7 +36,7 @@ def check(session: Session, *, asked: str | None) -> int:
     readings = read_all(session.env_file)
     if readings.customers is not None and asked is None:
         return _check_all(session, readings)
-    found = look(choose(readings, asked), now())
+    found = look(choose(readings, asked), now(), who_calls(readings.common.configuration))
     if session.is_json:
         output.document(_document(found))
     else:
@@ -46,7 +47,8 @@ def check(session: Session, *, asked: str | None) -> int:
 
 def _check_all(session: Session, readings: Readings) -> int:
     """Look at each resource, and at what there is in common."""
-    all_found = [look(reading, now()) for reading in readings.all]
+    callers = who_calls(readings.common.configuration)
+    all_found = [look(reading, now(), callers) for reading in readings.all]
     on_disk = customers.on_disk([found.configuration for found in all_found])
     for found in all_found:
         known = {str(fault) for fault in found.faults}
@@ -59,6 +61,7 @@ def _check_all(session: Session, readings: Readings) -> int:
             {
                 "resources": [_document(found) for found in all_found],
                 "faults": [_fault(fault) for fault in broken],
+                "notes": readings.notes,
             }
         )
     else:
@@ -70,7 +73,7 @@ def _check_all(session: Session, readings: Readings) -> int:
                 if note not in common
             ]
             _tell(session, found)
-        for note in sorted(common):
+        for note in (*sorted(common), *readings.notes):
             output.say(f"note: {note}")
         for fault in broken:
             output.complain(fault, is_verbose=session.is_verbose)
@@ -105,6 +108,8 @@ def _what(found: Outlook) -> str:
     if found.source is None:
         return f"{configuration.resource}: it is not known what would be backed up"
     source, cold = (printable(str(path)) for path in (found.source, configuration.settings.cold))
+    if found.is_refused:
+        return f"{configuration.resource}: {source} is not backed up until its settings are mended"
     return f"{configuration.resource}: {source} is backed up to {cold}"
 
 
@@ -114,6 +119,10 @@ def _when(found: Outlook) -> list[str]:
     told = [", ".join(map(output.local, found.slots[:_SLOTS_SHOWN]))]
     if len(found.slots) > _SLOTS_SHOWN:
         told.append(f"and {count(len(found.slots) - _SLOTS_SHOWN, 'more time')}")
+    if found.is_refused:
+        return [
+            f"in the next 24 hours: {count(len(found.slots), 'slot')} would be recorded as failed"
+        ]
     lines = [f"in the next 24 hours: {' '.join(told)}"]
     if not found.slots:
         following = output.local(found.next_slot) if found.next_slot else "none within a year"

@@ -62,6 +62,8 @@ class Customer:
     """Of the customer's identity at an Infisical server."""
     shares_identity: bool
     """Whether another customer may have the same."""
+    has_keep: bool
+    """Whether it says how many backups are kept, which has no effect yet."""
     resources: Mapping[str, Mapping[str, Given]]
     """The settings of each resource that the file gives."""
     faults: tuple[UnstoppableError, ...]
@@ -87,6 +89,7 @@ def read(
         reporters=reader.reporters,
         client_id=reader.client_id,
         shares_identity=reader.shares_identity,
+        has_keep=reader.has_keep,
         resources={} if reader.faults else reader.resources,
         faults=tuple(reader.faults),
     )
@@ -99,7 +102,7 @@ class _Reader:
         self.path, self.title, self._installation = path, "", installation
         self._folder = folder
         self.client_id: str | None = None
-        self.shares_identity = False
+        self.shares_identity = self.has_keep = False
         self._keeper: Keeper | None = None
         self.reporters: tuple[str, ...] = ()
         self.resources: dict[str, dict[str, Given]] = {}
@@ -107,7 +110,11 @@ class _Reader:
         self._lines: dict[tuple[str, ...], int] = {}
 
     def read(self) -> None:
-        names.name(self.path.stem)
+        try:
+            names.name(self.path.stem)
+        except NameInvalid as error:
+            reason = f"{error}: {error.hint}"
+            raise CustomerFileInvalid(path=self.path, reason=reason) from error
         text = _text(self.path)
         try:
             said = tomllib.loads(text)
@@ -134,9 +141,12 @@ class _Reader:
         try:
             CustomerFile.model_validate(said)
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_input=False):
-                where = tuple(str(part) for part in fault["loc"])
-                self.faults.append(self._fault(where, fault["type"], fault["msg"]))
+            found = [
+                (tuple(str(part) for part in fault["loc"]), fault["type"], fault["msg"])
+                for fault in error.errors(include_url=False, include_input=False)
+            ]
+            found.sort(key=lambda fault: self._line(fault[0]) or 0)
+            self.faults += [self._fault(*fault) for fault in found]
             return
         for resource in said.get("resources") or ():
             try:
@@ -148,13 +158,21 @@ class _Reader:
             (("defaults",), said.get("defaults", {})),
             *((("resources", name), table) for name, table in said["resources"].items()),
         ):
-            for pattern in table.get("exclude", ()):
-                if "," in pattern or len(pattern.splitlines()) > 1:
-                    reason = f"'{pattern}' holds a comma or a line break: write ? in its place"
-                    self._remember((*place, "exclude"), reason)
+            self._refuse_values(place, table)
         for address in said.get("reporters") or ():
             if not str(address).startswith("https://"):
                 self._remember(("reporters",), f"'{address}' is not an https:// address")
+
+    def _refuse_values(self, place: tuple[str, ...], table: dict[str, Any]) -> None:
+        """Remember what of a resource, or of all, has the right form and cannot be."""
+        if "keep" in table:
+            self.has_keep = True
+            if not table["keep"]:
+                self._remember((*place, "keep"), "it keeps nothing: name a number, or leave it out")
+        for pattern in table.get("exclude", ()):
+            if "," in pattern or len(pattern.splitlines()) > 1:
+                reason = f"'{pattern}' holds a comma or a line break: write ? in its place"
+                self._remember((*place, "exclude"), reason)
 
     def _fault(self, where: tuple[str, ...], kind: str, message: str) -> UnstoppableError:
         if kind == "missing":
@@ -299,9 +317,13 @@ class _Reader:
         )
 
     def _origin(self, where: tuple[str, ...]) -> str:
-        wholes = (where[:length] for length in range(len(where), 0, -1))
-        line = next((self._lines[whole] for whole in wholes if whole in self._lines), None)
+        line = self._line(where)
         return f"{self.path}" if line is None else f"{self.path} line {line}"
+
+    def _line(self, where: tuple[str, ...]) -> int | None:
+        """Return the line of a key, or of the table it would be in."""
+        wholes = (where[:length] for length in range(len(where), 0, -1))
+        return next((self._lines[whole] for whole in wholes if whole in self._lines), None)
 
 
 def lines_of(text: str) -> dict[tuple[str, ...], int]:

@@ -95,15 +95,15 @@ def _forget_default(schema: dict[str, Any]) -> None:
 _Count = Annotated[int, Field(ge=1, strict=True)]
 _PERIODS = ("last", "daily", "weekly", "monthly", "yearly")
 _COUNTS: dict[str, Any] = {
-    period: (_Count, _unsaid("How many of these are kept.")) for period in _PERIODS
+    period: (_Count, _unsaid("How many of these will be kept.")) for period in _PERIODS
 }
 Keep = create_model(
     "Keep",
     __config__=ConfigDict(extra="forbid", hide_input_in_errors=True),
-    __doc__="How many backups are kept of each kind; nothing is deleted by this machine.",
+    __doc__="How many backups will be kept of each kind; without effect yet, every one stays.",
     **_COUNTS,
 )
-_KEEP = (Keep, _unsaid("How many backups are kept; this machine deletes nothing."))
+_KEEP = (Keep, _unsaid("How many backups will be kept; without effect yet, every one stays."))
 Defaults = _table(
     "Defaults", "For each of the resources that says nothing else", OF_ANY_RESOURCE, keep=_KEEP
 )

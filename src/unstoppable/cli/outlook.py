@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from unstoppable.cli.calling import who_calls
 from unstoppable.cli.configuration import PREFIX, Configuration, real
 from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain import errors
@@ -42,6 +41,8 @@ class Outlook:
     faults: list[UnstoppableError] = field(default_factory=list)
     """In the order in which a backup would meet them."""
     notes: list[str] = field(default_factory=list)
+    is_refused: bool = False
+    """Whether no command backs it up, because of what its settings say."""
 
     @property
     def exit_code(self) -> int:
@@ -49,12 +50,18 @@ class Outlook:
         return self.faults[0].exit_code if self.faults else ExitCode.SUCCEEDED
 
 
-def look(reading: Reading, moment: datetime) -> Outlook:
+def look(reading: Reading, moment: datetime, callers: list[str]) -> Outlook:
     """Return what will happen within a day after `moment`; changes nothing.
 
-    What depends on a setting that cannot be used is not looked at.
+    What depends on a setting that cannot be used is not looked at. `callers` call the schedule of
+    the installation: to look for them takes a process, which nobody wants for each resource.
     """
-    found = Outlook(configuration=reading.configuration, faults=list(reading.faults))
+    found = Outlook(
+        configuration=reading.configuration,
+        callers=callers,
+        faults=list(reading.faults),
+        is_refused=bool(reading.faults),
+    )
     looks: tuple[tuple[Callable[[Outlook, Reading, datetime], None], tuple[str, ...]], ...] = (
         (_look_at_folders, ()),
         (_look_at_repository, ("COLD", "KEY", "REPOSITORY_KEY", *_NAMES_OF_RESOURCE)),
@@ -131,7 +138,8 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
     found.slots = list(schedule.slots(after=moment, until=moment + _LOOKED_AHEAD))
     found.next_slot = next(schedule.slots(after=moment, until=moment + _A_YEAR), None)
     if found.next_slot is None:
-        found.faults.append(ScheduleRare(schedule=schedule, resource=resource))
+        name = configuration.called(PREFIX + "SCHEDULE")
+        found.faults.append(ScheduleRare(schedule=schedule, resource=resource, name=name))
     try:
         journal = Journal(configuration.settings.state)
         found.due_now = what_is_due(journal, resource, schedule, moment).run
@@ -141,7 +149,6 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
 
 
 def _notes(found: Outlook) -> Iterator[str]:
-    found.callers = who_calls(found.configuration)
     if not found.callers:
         yield "nobody is known to call the schedule here, see `unstoppable schedule install`"
     if found.configuration.has_file and found.configuration.only_in_environment:

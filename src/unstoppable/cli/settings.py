@@ -31,6 +31,8 @@ class Readings:
     """Customers of which nothing can be used, and why."""
     customers: Path | None = None
     """The folder of their files; None where the settings file is of one resource alone."""
+    notes: tuple[str, ...] = ()
+    """What should be known of their files, and harms nothing."""
 
     @property
     def nobody(self) -> str | None:
@@ -165,9 +167,17 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
             for reading in readings
         ),
         common=reader.reading(common),
+        notes=_notes(found),
         broken={customer.name: customer.faults for customer in found if customer.faults},
         customers=folder,
     )
+
+
+def _notes(found: list[Customer]) -> tuple[str, ...]:
+    keeping = [customer.name for customer in found if customer.has_keep]
+    if not keeping:
+        return ()
+    return (f"keep, of {some(keeping, _SHOWN)}, has no effect yet: every snapshot stays",)
 
 
 def _is_for_many(files: list[Path] | None, common: Configuration) -> bool:

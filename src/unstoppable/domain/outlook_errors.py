@@ -38,7 +38,7 @@ class ScheduleRare(UsageError):
     """A schedule that makes no backup for longer than anybody expects."""
 
     sentence_form = "the schedule {schedule} of {resource} is not due within a year"
-    hint_form = "correct UNSTOPPABLE_SCHEDULE; a 29 February, say, comes every fourth year alone"
+    hint_form = "correct {name}; a 29 February, say, comes every fourth year alone"
 
 
 class SourceEmpty(UnstoppableError):
