@@ -112,3 +112,14 @@ def test_a_folder_of_customers_that_cannot_be_read_is_not_an_empty_one(nobody):
         told = nobody.run(*words)
         assert told.returncode == 2, told.stdout
         assert f"the folder of customers {folder} cannot be read: Permission denied" in told.stderr
+
+
+def test_init_sets_up_one_directory_and_no_customer(hoster: Hoster) -> None:
+    hoster.add("acme", www=NEVER)
+
+    told = [hoster.machine.run("init", *more) for more in ((), (str(hoster.machine.data),))]
+
+    for one in told:
+        assert one.returncode == 2
+        assert f"error: init sets up one directory, and {hoster.customers} holds" in one.stderr
+        assert "hint: `unstoppable customer add NAME --resource NAME=DIR` adds one" in one.stderr

@@ -13,13 +13,14 @@ from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import S3_SECRET, SOURCE_PASSWORD, Configuration, real
 from unstoppable.cli.password import with_password
 from unstoppable.cli.place import Place
-from unstoppable.cli.settings import load
+from unstoppable.cli.settings import choose, load, read_all, usable
 from unstoppable.cli.welcome import last_backup, say_next, tell_ready
 from unstoppable.domain import errors
 from unstoppable.domain.ftps import FtpsFolder, FtpsSource
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.outlook_errors import SettingsIncomplete
+from unstoppable.domain.setup_errors import InitForOne
 from unstoppable.domain.text import printable
 from unstoppable.runner.files import make_private_folder, remove_drafts, write_new
 from unstoppable.runner.plan import Installation, Key
@@ -84,7 +85,7 @@ def init(
       3 first backup partial    10 the pinned repository is gone
       11 another run is going on    12 wrong key or broken pin    130 cancelled
     """
-    before = load(session.env_file, may_be_missing=True)
+    before = _settings_of_one(session)
     source, before = _met(before, _source(before, asked))
     key = before.key or _new_key(before)
     installation = before.installation(key)
@@ -112,6 +113,14 @@ def init(
     if code in _SET_UP and backup is None:
         say_next(configuration)
     return code
+
+
+def _settings_of_one(session: Session) -> Configuration:
+    """Return the settings, as far as there are any; raises InitForOne."""
+    readings = read_all(session.env_file, may_be_missing=True)
+    if readings.customers is not None:
+        raise InitForOne(folder=readings.customers)
+    return usable(choose(readings, None))
 
 
 def _say_what_to_know(before: Configuration, installation: Installation, found: Found) -> None:

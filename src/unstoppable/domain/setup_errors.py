@@ -41,6 +41,16 @@ class ReferenceElsewhere(UsageError):
     hint_form = "write it alone into a file, 0600, and file:/PATH into {path}"
 
 
+class InitForOne(UsageError):
+    """Init was asked to set up one directory where there are many customers."""
+
+    sentence_form = "init sets up one directory, and {folder} holds customers"
+    hint_form = (
+        "`unstoppable customer add NAME --resource NAME=DIR` adds one; for one directory beside "
+        "them name another settings file with --env-file"
+    )
+
+
 class NotProved(UnstoppableError):
     """A first backup of which nothing could be restored."""
 
