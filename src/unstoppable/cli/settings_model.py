@@ -176,7 +176,8 @@ class Settings(BaseModel):
     state: Annotated[
         Folder,
         Told(
-            "The journal of runs, the keys that sign its records, and whether the key is on paper.",
+            "The journal of runs, the keys that sign its records, when resources are due, and "
+            "whether the key is on paper.",
             default="`/var/lib/unstoppable/state`, a user's `~/.local/share/unstoppable/state`",
             example="/var/lib/unstoppable/state",
         ),
