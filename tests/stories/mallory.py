@@ -3,7 +3,8 @@
 usage: mallory.py free|confined <TARGETS
 
 Gives up what the run does not need, as the run does, then tries everything there is. Reads where
-bob's things are as JSON; writes what came of each attempt: `done`, or the kernel's error.
+bob's things are as JSON; writes what came of each attempt: `done`, the kernel's error, or that the
+clerk refused it.
 """
 
 import ctypes
@@ -20,14 +21,24 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unstoppable.cli.backup import source_of
 from unstoppable.cli.settings import load
+from unstoppable.domain.errors import JournalUnusable
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.run import Run, RunRecord
+from unstoppable.runner.clerk import beside
 from unstoppable.runner.confinement import confine
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.run import new_run
+from unstoppable.runner.run_journal import RunJournal
 
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 SECRET = b"bob's"
@@ -102,23 +113,30 @@ def writes(path: Path) -> bool:
         return bool(file.write(b"mallory's"))
 
 
-def writing(victims: Path, own: Path, source: Path) -> Attempts:
-    """Return ways to change what is bob's, each with a file of its own, or what is only read."""
+def writing(own: Path, source: Path) -> Attempts:
+    """Return ways to change what is only read, or nobody's."""
+
+    def settle() -> None:
+        Path("/proc/sys/kernel/core_pattern").open("r+b").close()
+
+    return {
+        "write into the source": lambda: writes(source / "letter"),
+        "link the source out": lambda: os.link(source / "letter", own / "letter"),
+        "settle who gets core dumps": settle,
+    }
+
+
+def changing(victims: Path, own: Path) -> Attempts:
+    """Return ways to change what is bob's, each with a file of its own."""
 
     def exchange() -> int:
         places = (victims / "exchange", own / "third")
         names = (part for place in places for part in (HERE, os.fsencode(place)))
         return called(LIBRARY.renameat2(*names, EXCHANGE))
 
-    def settle() -> None:
-        Path("/proc/sys/kernel/core_pattern").open("r+b").close()
-
     return {
         "write": lambda: writes(victims / "write"),
         "exchange": exchange,
-        "write into the source": lambda: writes(source / "letter"),
-        "link the source out": lambda: os.link(source / "letter", own / "letter"),
-        "settle who gets core dumps": settle,
         "cut short": lambda: os.truncate(victims / "cut short", 0),
         "remove": (victims / "remove").unlink,
         "remove a folder": (victims / "remove a folder").rmdir,
@@ -129,6 +147,28 @@ def writing(victims: Path, own: Path, source: Path) -> Attempts:
         "move a folder out": lambda: (victims / "folder").rename(own / "moved folder"),
         "link out": lambda: os.link(victims / "link out", own / "linked"),
         "link in": lambda: os.link(own / "second", victims / "linked in"),
+    }
+
+
+def forging(journal: RunJournal, run: Run, dead: str) -> Attempts:
+    """Return ways to have the journal say, or tell, something of bob; he has a run named `dead`."""
+    bob = ResourceName(customer="bob", resource="default")
+    past = replace(run, id=dead, resource=bob)
+    slot_at = datetime.strptime(dead[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+
+    def writes_down(run: Run, outcome: Outcome | None = Outcome.SUCCEEDED) -> None:
+        code = None if outcome is None else 0
+        record = RunRecord(run=run, outcome=outcome, exit_code=code)
+        journal.write(record)
+
+    return {
+        "ask what runs of him": lambda: journal.going_on("bob"),
+        "ask whether he ran": lambda: journal.has_run_for(bob, slot_at, until=slot_at),
+        "begin a run of his": lambda: writes_down(replace(run, resource=bob), None),
+        "make up a run of his": lambda: writes_down(replace(run, id="made-up", resource=bob)),
+        "end a run of his": lambda: writes_down(past),
+        "expect mounts of him": lambda: journal.remember_mounts(bob, [b"/mallory"]),
+        "ask what he has mounted": lambda: bool(journal.mounts(bob)),
     }
 
 
@@ -246,7 +286,6 @@ def beyond(targets: dict[str, Any], victims: Path) -> Attempts:
         "change its limits": lambda: resource.prlimit(
             targets["process"], resource.RLIMIT_CORE, (0, 0)
         ),
-        "read the journal": lambda: reads(targets["journal"]),
     }
 
 
@@ -279,21 +318,38 @@ def outcomes(attempts: Attempts) -> Iterator[tuple[str, str]]:
             yield name, "nothing" if attempt() is False else "done"
         except OSError as error:
             yield name, errno.errorcode.get(error.errno or 0, "?")
+        except JournalUnusable as error:
+            yield name, str(error).partition(": not for this run: ")[1] or "?"
 
 
 def main() -> None:
     targets = json.load(sys.stdin)
+    installation = load(Path(targets["settings"])).installation()
+    own, in_state = Path(targets["own"]), Path(targets["own"]) / "state"
+    in_state.mkdir(exist_ok=True)
+    for name in ("mine", "second", "third"):
+        (own / name).touch()
+        (in_state / name).touch()
+    shutil.copy("/bin/true", own / "tool")
+    is_confined = sys.argv[1] == "confined"
+    run = new_run(installation.resource)
+    with beside(installation.state, run) if is_confined else nullcontext() as clerk:
+        try_all(targets, clerk or Journal(installation.state), run, is_confined=is_confined)
+
+
+def try_all(targets: dict[str, Any], journal: RunJournal, run: Run, *, is_confined: bool) -> None:
     configuration = load(Path(targets["settings"]))
     source = source_of(configuration)
     own, victims = Path(targets["own"]), Path(targets["victims"])
-    for name in ("mine", "second", "third"):
-        (own / name).touch()
-    shutil.copy("/bin/true", own / "tool")
-    held = confine(configuration.installation(), source) if sys.argv[1] == "confined" else None
+    held = confine(configuration.installation(), source) if is_confined else None
     newer = asking(targets)
+    of_state = changing(Path(targets["state victims"]), own / "state")
     attempts = {
         **reading(targets, own, source.folder),
-        **writing(victims, own, source.folder),
+        **writing(own, source.folder),
+        **changing(victims, own),
+        **{f"{name} in the state": attempt for name, attempt in of_state.items()},
+        **forging(journal, run, targets["dead"]),
         **making(own),
         **reaching(targets),
         **{name: attempt for name, (_, attempt) in newer.items()},
@@ -302,7 +358,8 @@ def main() -> None:
     past = dict(outcomes(beyond(targets, victims)))
     found = {
         "held": held and asdict(held),
-        "stopped_by": {name: version for name, (version, _) in newer.items()} | {"cut short": 3},
+        "stopped_by": {name: version for name, (version, _) in newer.items()}
+        | {"cut short": 3, "cut short in the state": 3},
         "attempts": dict(outcomes(attempts)),
         "beyond": past,
     }

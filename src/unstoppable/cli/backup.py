@@ -1,6 +1,8 @@
 """`unstoppable backup`."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 
 import click
@@ -18,10 +20,11 @@ from unstoppable.domain.secret_errors import SecretsNotHad
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, ServerVisit, Source
 from unstoppable.runner import pins_file
+from unstoppable.runner.clerk import Clerk, beside
 from unstoppable.runner.confinement import confine
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
-from unstoppable.runner.run import back_up
+from unstoppable.runner.run import back_up, new_run
 from unstoppable.secrets.reference import NotGiven
 
 
@@ -69,20 +72,22 @@ def backup(  # noqa: PLR0913 - one for each option
     configuration = load(session.env_file, asked, secrets=session.secrets)
     if cannot is not None:
         configuration = _without_key(configuration, cannot)
-    if confined:
-        _confine(session, configuration)
-    if dry_run:
-        return _rehearse(session, configuration, accept_shrink=accept_shrink)
-    return run_now(session, configuration, accept_shrink=accept_shrink, slot_at=slot)
+    with _confined(session, configuration, slot) if confined else nullcontext() as clerk:
+        if dry_run:
+            return _rehearse(session, configuration, clerk, accept_shrink=accept_shrink)
+        return run_now(
+            session, configuration, accept_shrink=accept_shrink, slot_at=slot, clerk=clerk
+        )
 
 
-def run_now(
+def run_now(  # noqa: PLR0913 - what is wanted, and for whom
     session: Session,
     configuration: Configuration,
     *,
     accept_shrink: bool = False,
     slot_at: datetime | None = None,
     is_first: bool = False,
+    clerk: Clerk | None = None,
 ) -> int:
     """Make a backup, for a slot where one is due, tell how it ended and return its exit code.
 
@@ -91,7 +96,8 @@ def run_now(
     source = source_of(configuration, accept_shrink=accept_shrink)
     with stoppable() as cancel:
         with showing("read", cancel, in_logs=slot_at is None) as watch:
-            verdict = back_up(configuration.installation(), source, watch, slot_at=slot_at)
+            installation = configuration.installation()
+            verdict = back_up(installation, source, watch, slot_at=slot_at, clerk=clerk)
         proof = prove(configuration, verdict.record, source, cancel) if is_first else None
         # Signals still only wish: the verdict is told whole.
         more = {"proof": proof.document} if proof else {}
@@ -131,20 +137,31 @@ def _without_key(configuration: Configuration, reason: str) -> Configuration:
     return dataclasses.replace(configuration, given={**configuration.given, ROOT_KEY: key})
 
 
-def _confine(session: Session, configuration: Configuration) -> None:
-    """Give up what a run does not need, for good; a kernel that keeps nothing of that is told."""
-    held = confine(configuration.installation(), source_of(configuration))
-    if session.is_verbose or not held.files:
-        output.say(f"note: {held.told}")
+@contextmanager
+def _confined(
+    session: Session, configuration: Configuration, slot_at: datetime | None
+) -> Iterator[Clerk]:
+    """Give up what a run does not need, for good, but for its clerk.
+
+    A kernel that keeps nothing of that is told.
+    """
+    run = new_run(configuration.resource, slot_at)
+    with beside(configuration.settings.state, run) as clerk:
+        held = confine(configuration.installation(), source_of(configuration))
+        if session.is_verbose or not held.files:
+            output.say(f"note: {held.told}")
+        yield clerk
 
 
-def _rehearse(session: Session, configuration: Configuration, *, accept_shrink: bool) -> int:
+def _rehearse(
+    session: Session, configuration: Configuration, clerk: Clerk | None, *, accept_shrink: bool
+) -> int:
     installation, source = configuration.installation(), configuration.source
     pins = pins_file.require(installation.pins_file, installation.resource)
     places = installation.places(pins, uses_hot=False)
     Repository.open(places, installation.key.of_repository(places), pins, mode="read")
     read = source_of(configuration, accept_shrink=accept_shrink)
-    guard = MountGuard(Journal(installation.state), installation.resource, read)
+    guard = MountGuard(clerk or Journal(installation.state), installation.resource, read)
     guard.check_source()
     require_listable(configuration)
     if guard.failure is not None:

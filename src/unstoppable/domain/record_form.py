@@ -8,12 +8,18 @@ from typing import Any
 
 from unstoppable.domain.canonical import is_number
 from unstoppable.domain.outcome import Outcome
-from unstoppable.domain.run import ISSUES_KEPT, VERSION, Counts
+from unstoppable.domain.run import (
+    ISSUES_KEPT,
+    KIND_KEPT,
+    MESSAGE_KEPT,
+    TEXT_KEPT,
+    VERSION,
+    Counts,
+)
 
 _Check = Callable[[Any], bool]
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, beyond which no date is read."""
-_ISSUE = {"kind", "path", "message"}
 
 
 class Start(StrEnum):
@@ -28,17 +34,27 @@ class Start(StrEnum):
 
 
 def check_form(found: Mapping[str, Any]) -> None:
-    """Raise ValueError unless these are the fields of a record, each with what it may hold."""
-    if found.keys() != _FORM.keys():
+    """Raise ValueError unless these are the fields of a signed record and what they may hold."""
+    _check(found, _FORM)
+
+
+def check_record(found: Mapping[str, Any]) -> None:
+    """Raise ValueError unless these are the fields of a run's record, which may be going on."""
+    _check(found, _RECORD)
+
+
+def _check(found: Mapping[str, Any], form: Mapping[str, _Check]) -> None:
+    if found.keys() != form.keys():
         raise ValueError("its fields are not those of a record")
-    for name, is_right in _FORM.items():
+    for name, is_right in form.items():
         if not is_right(found[name]):
             cause = f"its field {name} holds what it cannot hold"
             raise ValueError(cause)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _line(most: int) -> _Check:
+    """Return whether a value is text that a terminal only shows, of so many characters at most."""
+    return lambda value: isinstance(value, str) and len(value) <= most and value.isprintable()
 
 
 def _is_moment(value: Any) -> bool:  # noqa: ANN401 - anything of JSON
@@ -71,19 +87,21 @@ def _is_issues(value: object) -> bool:
 
 
 def _is_issue(value: object) -> bool:
-    return isinstance(value, dict) and value.keys() == _ISSUE and all(map(_is_text, value.values()))
+    return (
+        isinstance(value, dict)
+        and value.keys() == _ISSUE.keys()
+        and all(is_right(value[name]) for name, is_right in _ISSUE.items())
+    )
 
 
+_ISSUE: Mapping[str, _Check] = MappingProxyType(
+    {"kind": _line(KIND_KEPT), "path": _line(TEXT_KEPT), "message": _line(TEXT_KEPT)}
+)
 _NAME = _fits(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 _DIGEST = _fits(r"[0-9a-f]{64}")
-_FORM: Mapping[str, _Check] = MappingProxyType(
+_RECORD: Mapping[str, _Check] = MappingProxyType(
     {
         "version": lambda value: is_number(value) and value == VERSION,
-        "emitter": _fits(r"[a-z0-9-]{1,20}:[0-9a-f]{64}"),
-        "chain": _fits(r"[0-9a-f]{32}"),
-        "sequence": lambda value: is_number(value) and value > 0,
-        "previous": _or_none(_DIGEST),
-        "start": _or_none(_one_of(Start)),
         "run": _fits(r"[!-~]{1,100}"),
         "customer": _NAME,
         "resource": _NAME,
@@ -91,11 +109,23 @@ _FORM: Mapping[str, _Check] = MappingProxyType(
         "started_at": _is_moment,
         "ended_at": _or_none(_is_moment),
         "pid": is_number,
-        "outcome": _one_of(Outcome),
-        "exit_code": is_number,
-        "message": _or_none(_is_text),
+        "outcome": _or_none(_one_of(Outcome)),
+        "exit_code": _or_none(is_number),
+        "message": _or_none(_line(MESSAGE_KEPT)),
         "snapshot": _or_none(_DIGEST),
         "counts": _or_none(_is_counts),
         "issues": _is_issues,
+    }
+)
+_FORM: Mapping[str, _Check] = MappingProxyType(
+    {
+        **_RECORD,
+        "outcome": _one_of(Outcome),
+        "exit_code": is_number,
+        "emitter": _fits(r"[a-z0-9-]{1,20}:[0-9a-f]{64}"),
+        "chain": _fits(r"[0-9a-f]{32}"),
+        "sequence": lambda value: is_number(value) and value > 0,
+        "previous": _or_none(_DIGEST),
+        "start": _or_none(_one_of(Start)),
     }
 )

@@ -18,9 +18,9 @@ ISSUES_KEPT = 10
 """The engine's summary holds more."""
 LARGEST_RECORD_BYTES = 9_500
 """With its place in a chain it stays below 10 kB."""
-_TEXT_KEPT = 200
-_KIND_KEPT = 40
-_MESSAGE_KEPT = 2_000
+TEXT_KEPT = 200
+KIND_KEPT = 40
+MESSAGE_KEPT = 2_000
 _OUTCOMES = {ExitCode.CANCELLED: Outcome.CANCELLED, ExitCode.SKIPPED: Outcome.SKIPPED}
 
 
@@ -53,9 +53,9 @@ class RecordedIssue:
     def of(cls, issue: Issue) -> Self:
         """Return the issue, fit for a record."""
         return cls(
-            kind=issue.kind[:_KIND_KEPT],
-            path=printable(issue.path)[:_TEXT_KEPT],
-            message=printable(issue.message)[:_TEXT_KEPT],
+            kind=issue.kind[:KIND_KEPT],
+            path=printable(issue.path)[:TEXT_KEPT],
+            message=printable(issue.message)[:TEXT_KEPT],
         )
 
 
@@ -101,7 +101,7 @@ class RunRecord:
     outcome: Outcome | None = None
     exit_code: int | None = None
     message: str | None = None
-    """The error's sentence; None for a run that ended well."""
+    """The error's sentence, readable; None for a run that ended well."""
     snapshot_id: str | None = None
     counts: Counts | None = None
     issues: tuple[RecordedIssue, ...] = ()
@@ -115,7 +115,7 @@ class RunRecord:
             ended_at=ended_at,
             outcome=_OUTCOMES.get(error.exit_code, Outcome.FAILED),
             exit_code=error.exit_code,
-            message=str(error),
+            message=readable(error),
         )
 
     def to_json(self) -> str:
@@ -135,7 +135,7 @@ class RunRecord:
             "pid": self.run.pid,
             "outcome": self.outcome,
             "exit_code": self.exit_code,
-            "message": None if self.message is None else _cut(printable(self.message)),
+            "message": None if self.message is None else _line(self.message),
             "snapshot": self.snapshot_id,
             "counts": None if self.counts is None else _within_limits(self.counts),
         }
@@ -178,8 +178,15 @@ def run_id(started_at: datetime, random: str) -> str:
     return f"{started_at:%Y%m%d-%H%M%S-%f}-{random}"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _MESSAGE_KEPT else f"{text[: _MESSAGE_KEPT - 1]}…"
+def readable(error: UnstoppableError) -> str:
+    """Return the sentence of an error as a record keeps it."""
+    return printable(str(error))
+
+
+def _line(text: str) -> str:
+    """Return a message that fits; one that was read from a record stays as it is."""
+    text = text if text.isprintable() else printable(text)
+    return text if len(text) <= MESSAGE_KEPT else f"{text[: MESSAGE_KEPT - 1]}…"
 
 
 def _within_limits(counts: Counts) -> dict[str, int]:

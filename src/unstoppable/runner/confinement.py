@@ -1,7 +1,8 @@
 """What the run of one resource needs of its machine; the process gives up everything else.
 
 So whoever takes over a run, a hostile server say, finds nothing of other customers there:
-neither what they back up, nor hot, cold and secrets of theirs, nor the settings.
+neither what they back up, nor hot, cold and secrets of theirs, nor the settings, nor the journal
+and the keys that sign its records: those its clerk keeps.
 """
 
 import os
@@ -73,7 +74,7 @@ def needs(installation: Installation, source: Source, program: Program) -> Needs
     """Return what a run opens, whether or not it is there.
 
     Of hot it is the customer's folder, where the lane lies, and of a folder cold the resource's.
-    The state, with the journal, is everybody's. No folder of temporary files is needed.
+    The state is everybody's, and its clerk's alone. No folder of temporary files is needed.
     """
     resource, cold = installation.resource, installation.cold
     folder = () if isinstance(source.place, FtpsSource) else (source.place,)
@@ -94,7 +95,7 @@ def needs(installation: Installation, source: Source, program: Program) -> Needs
     places = () if isinstance(cold, S3Cold) else (cold / resource.customer / resource.resource,)
     return Needs(
         read=tuple(dict.fromkeys(read)),
-        write=(*_own(installation), *places, Path(os.devnull)),
+        write=(_own(installation), *places, Path(os.devnull)),
         connect_ports=_ports(installation, source),
     )
 
@@ -104,14 +105,13 @@ def confine(installation: Installation, source: Source) -> Confinement:
 
     To be called before the run, and by a process that does nothing else afterwards.
     """
-    for folder in _own(installation):
-        with suppress(FolderUnusable):  # the run meets it as well, and tells
-            make_private_folder(folder)
+    with suppress(FolderUnusable):  # the run meets it as well, and tells
+        make_private_folder(_own(installation))
     return engine.confine(needs(installation, source, Program.this()), installation.resource)
 
 
-def _own(installation: Installation) -> tuple[Path, Path]:
-    return installation.hot / installation.resource.customer, installation.state
+def _own(installation: Installation) -> Path:
+    return installation.hot / installation.resource.customer
 
 
 def _files(installation: Installation, source: Source) -> Iterator[Path]:

@@ -58,6 +58,7 @@ _WRITE = """
 INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (run) DO UPDATE SET outcome = excluded.outcome, record = excluded.record
 WHERE runs.outcome IS NULL
+AND (runs.customer, runs.resource) = (excluded.customer, excluded.resource)
 """
 
 
@@ -270,8 +271,11 @@ def _keep(connection: sqlite3.Connection, record: RunRecord) -> None:
     run = record.run
     row = (*_name(run.resource), _seconds(run.started_at), record.outcome, record.to_json())
     if connection.execute(_WRITE, (run.id, *row)).rowcount == 0:
-        query = "SELECT outcome FROM runs WHERE run = ?"
-        (outcome,) = connection.execute(query, (run.id,)).fetchone()
+        query = "SELECT customer, resource, outcome FROM runs WHERE run = ?"
+        *name, outcome = connection.execute(query, (run.id,)).fetchone()
+        if tuple(name) != _name(run.resource):
+            cause = f"run {run.id} is another resource's"
+            raise ValueError(cause)
         if outcome != record.outcome:
             cause = f"run {run.id} is recorded already as {outcome}"
             raise ValueError(cause)

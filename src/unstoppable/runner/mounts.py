@@ -13,7 +13,7 @@ from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import INCOMPLETE
 from unstoppable.domain.snapshot import Issue, Stored
 from unstoppable.engine import Source
-from unstoppable.runner.journal import Journal
+from unstoppable.runner.run_journal import RunJournal
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 UNMOUNTED = "unmounted"
@@ -30,7 +30,7 @@ class MountGuard:
     here.
     """
 
-    def __init__(self, journal: Journal, resource: ResourceName, source: Source) -> None:
+    def __init__(self, journal: RunJournal, resource: ResourceName, source: Source) -> None:
         self._journal, self._resource, self.source = journal, resource, source
         self._remembered: frozenset[bytes] = frozenset()
         self._looks: list[Mapping[bytes, str]] = []

@@ -6,15 +6,20 @@ from typing import TypeVar
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, Killed, UnstoppableError
 from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalSetAside
 from unstoppable.domain.run import Run, RunRecord
-from unstoppable.runner.journal import Journal
+from unstoppable.runner.run_journal import RunJournal
 
 _Answer = TypeVar("_Answer")
+
+
+def killed(record: RunRecord) -> RunRecord:
+    """Return the record of a run that is dead; when it was killed nobody knows."""
+    return RunRecord.of_error(record.run, Killed(pid=record.run.pid), ended_at=None)
 
 
 class Pen:
     """Writes into the journal and remembers why it could not."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: RunJournal) -> None:
         self._journal = journal
         self.failure: UnstoppableError | None = None
         self.set_aside: JournalSetAside | None = None
@@ -56,9 +61,7 @@ class Pen:
         customer = run.resource.customer
         for record in self._ask(lambda: self._journal.going_on(customer), otherwise=nobody):
             if record.run.id != run.id:
-                # When it was killed nobody knows.
-                killed = Killed(pid=record.run.pid)
-                self.write(RunRecord.of_error(record.run, killed, ended_at=None))
+                self.write(killed(record))
 
     def _ask(self, question: Callable[[], _Answer], *, otherwise: _Answer) -> _Answer:
         try:

@@ -11,11 +11,20 @@ from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
 from unstoppable.domain.record_errors import JournalSetAside
-from unstoppable.domain.run import ISSUES_KEPT, Counts, RecordedIssue, Run, RunRecord, run_id
+from unstoppable.domain.run import (
+    ISSUES_KEPT,
+    Counts,
+    RecordedIssue,
+    Run,
+    RunRecord,
+    readable,
+    run_id,
+)
 from unstoppable.domain.snapshot import Stored
 from unstoppable.domain.source_errors import ServerLost
 from unstoppable.engine import Repository, Source, Watch
 from unstoppable.runner import lane, pins_file
+from unstoppable.runner.clerk import Clerk
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
 from unstoppable.runner.pen import Pen
@@ -60,7 +69,12 @@ def new_run(resource: ResourceName, slot_at: datetime | None = None) -> Run:
 
 
 def back_up(
-    installation: Installation, source: Source, watch: Watch, *, slot_at: datetime | None = None
+    installation: Installation,
+    source: Source,
+    watch: Watch,
+    *,
+    slot_at: datetime | None = None,
+    clerk: Clerk | None = None,
 ) -> Verdict:
     """Make a backup, for a slot where one is due, and return how it ended, whatever happens.
 
@@ -70,12 +84,14 @@ def back_up(
     3. Key, pins, what should be mounted, source, backup, proof on cold.
     4. The outcome is recorded while the lane is still held, so that no other run calls this dead.
 
+    A clerk keeps the journal where this process cannot open it; then the run is the clerk's.
+
     A journal that cannot be written stops no backup, and the verdict says so; but one that is
     late for its slot, because it would be made again with each tick. One that is damaged is put
     aside, and the run is recorded in a new one.
     """
-    run = new_run(installation.resource, slot_at)
-    journal = Journal(installation.state)
+    run = new_run(installation.resource, slot_at) if clerk is None else clerk.run
+    journal = Journal(installation.state) if clerk is None else clerk
     pen, guard = Pen(journal), MountGuard(journal, run.resource, source)
     try:
         with lane.hold(lane.lane_file(installation.hot, run.resource), run):
@@ -147,7 +163,7 @@ def _stored(
         ended_at=now(),
         outcome=outcome,
         exit_code=EXIT_CODES[outcome],
-        message=str(error) if error else None,
+        message=readable(error) if error else None,
         snapshot_id=stored.snapshot_id,
         counts=Counts.of(stored),
         issues=tuple(RecordedIssue.of(issue) for issue in problems[:ISSUES_KEPT]),

@@ -72,7 +72,6 @@ def test_of_a_folder_its_own_is_read_and_its_own_places_are_written():
     assert {FOLDER.place, ALICE.pins_file, Path("/opt/program")} <= set(found.read)
     assert [str(path) for path in found.write] == [
         "/ours/hot/alice",
-        "/ours/state",
         "/ours/cold/alice/www",
         "/dev/null",
     ]
@@ -85,6 +84,8 @@ def test_of_a_folder_its_own_is_read_and_its_own_places_are_written():
         "/srv/bob/letter",
         "/ours/hot/bob/www/g1/config",
         "/ours/hot/lane.lock",
+        "/ours/state/journal.sqlite3",
+        "/ours/state/emitters/alice.key",
         "/ours/cold/bob/www/g1/config",
         "/ours/cold/alice/mail/g1/config",
         "/settings/.env",
