@@ -20,7 +20,11 @@ ROOT = Path(__file__).parents[2]
 VECTORS: dict[str, Any] = json.loads((ROOT / "tests/vectors/record.json").read_text())
 EMITTER, RECORDS = VECTORS["emitter"], VECTORS["records"]
 PUBLIC_KEY = bytes.fromhex(EMITTER["public_key"])
-CHAPTER = (ROOT / "docs/formats.md").read_text().partition("### The signed record")[2]
+DOCUMENT = (ROOT / "docs/formats.md").read_text()
+CHAPTER = DOCUMENT.partition("### The signed record")[2]
+RUN = DOCUMENT.partition("## Run record")[2].partition("### The signed record")[0]
+(SIGNATURE,) = (one["sig"] for one in json.loads(RECORDS[1]["envelope"])["signatures"])
+OTHER_SIGNATURE = ("A" if SIGNATURE[0] != "A" else "B") + SIGNATURE[1:]
 TYPE = "application/vnd.unstoppable.run.v1+json"
 
 records = pytest.mark.parametrize("vector", RECORDS, ids=lambda vector: vector["about"])
@@ -139,7 +143,7 @@ def test_the_python_of_the_document_verifies_them_and_refuses_others():
         with pytest.raises(ValueError, match="broken at line"):
             verify(wrong, PUBLIC_KEY)
     with pytest.raises(InvalidSignature):
-        verify([lines[0], lines[1].replace('"sig":"H', '"sig":"I')], PUBLIC_KEY)
+        verify([lines[0], lines[1].replace(SIGNATURE, OTHER_SIGNATURE)], PUBLIC_KEY)
     with pytest.raises(InvalidSignature):
         verify(lines, bytes(31) + b"\1")
 
@@ -147,6 +151,7 @@ def test_the_python_of_the_document_verifies_them_and_refuses_others():
 def test_the_document_tells_every_field_and_the_type():
     fields = json.loads(RECORDS[0]["payload"]).keys() - json.loads(RECORDS[0]["record"]).keys()
 
+    assert {name for name in json.loads(RECORDS[0]["record"]) if f"`{name}`" not in RUN} == set()
     assert {name for name in fields if f"| `{name}` |" not in CHAPTER} == set()
     assert TYPE in CHAPTER
     assert EMITTER["id"][:13] in CHAPTER

@@ -20,7 +20,7 @@ FROZEN_SHA256 = {
     "keys.json": "31e3fc47b45dc4d4e5294f7ad9d4f9c84fb0f6cee19cc2d616594ba46bcf323e",
     "birth.json": "a69cf440c09bd311ba12bf22d06e4a71816e9e35cdd4650a549df779666a1b2f",
     "sheet.json": "af91ef0b792dcf9f7ebd8a3f594740bb65be062a00911871f2a177cb58ed7772",
-    "record.json": "e9d36cab56252e0bd072ba9d92e8450bf642408d6b8ce5fa811e9ea5d40ef962",
+    "record.json": "8c72c9df32e79a4c416b83c6d5944bcec3338dd5393517f4b7aa49ba76e0b805",
 }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -12,6 +13,8 @@ import pytest
 from tests.stories.golden import unpack
 from tests.stories.test_schedule import age
 from tests.stories.world import Machine, stretch, wait_until_reading
+
+NAMED = ("generation", "key_fingerprint")
 
 
 def signed(machine: Machine) -> list[dict[str, Any]]:
@@ -49,6 +52,12 @@ def test_each_run_is_signed_and_says_what_it_told(well):
     assert [record["sequence"] for record in records] == [1, 2, 3]
     assert [record["run"] for record in records[::-1]] == [run["run"] for run in well.asked("runs")]
     assert records[2]["snapshot"] == well.snapshots()[-1]["snapshot"]
+    (pins,) = json.loads(well.pins_file.read_text())["resources"].values()
+    repository = {"id": pins["repository_id"], **{name: pins[name] for name in NAMED}}
+    assert [record["repository"] for record in records] == [repository] * 3
+    version = well.done("--version").strip()
+    assert {record["program_version"] for record in records} == {version}
+    assert {record["host"] for record in records} == {socket.gethostname()}
     told = well.done("runs", "--verify")
     assert told.startswith("whole: 3 signed records of default, the last one by default:")
     assert len(well.done("runs", "--signed", "--last", "2").splitlines()) == 2
@@ -183,6 +192,16 @@ def test_a_damaged_journal_stops_no_backup_and_is_put_aside_and_told(well):
     assert [run["outcome"] for run in well.asked("runs")] == ["succeeded"]
     assert len(well.snapshots()) == 2
     assert "note: a journal was lost before record 1 of " in well.run("runs", "--verify").stderr
+
+
+def test_a_run_that_opened_no_repository_names_none(well):
+    well.pins_file.write_text(
+        well.pins_file.read_text().replace('"generation": 1', '"generation": 2')
+    )
+
+    assert well.run("backup").returncode == 12
+
+    assert signed(well)[-1]["repository"] is None
 
 
 def test_a_run_is_not_signed_before_it_ended(well):

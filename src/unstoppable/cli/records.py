@@ -1,6 +1,7 @@
 """Runs and their verdicts, in words and as JSON."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -119,6 +120,9 @@ def as_document(record: RunRecord) -> dict[str, Any]:
         "outcome": record.outcome,
         "exit_code": record.exit_code,
         "message": record.message,
+        "host": run.host,
+        "program_version": run.program_version,
+        "repository": record.repository and asdict(record.repository),
         "snapshot": record.snapshot_id,
         "counts": counts and {name: getattr(counts, name) for name in Counts.__slots__},
         "issues": [

@@ -9,9 +9,11 @@ from typing import Any
 from unstoppable.domain.canonical import is_number
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import (
+    HOST_KEPT,
     ISSUES_KEPT,
     KIND_KEPT,
     MESSAGE_KEPT,
+    PROGRAM_KEPT,
     TEXT_KEPT,
     VERSION,
     Counts,
@@ -83,14 +85,16 @@ def _is_counts(value: object) -> bool:
 
 
 def _is_issues(value: object) -> bool:
-    return isinstance(value, list) and len(value) <= ISSUES_KEPT and all(map(_is_issue, value))
+    is_issue = _object(_ISSUE)
+    return isinstance(value, list) and len(value) <= ISSUES_KEPT and all(map(is_issue, value))
 
 
-def _is_issue(value: object) -> bool:
-    return (
+def _object(form: Mapping[str, _Check]) -> _Check:
+    """Return whether a value is an object of these fields, each with what it may hold."""
+    return lambda value: (
         isinstance(value, dict)
-        and value.keys() == _ISSUE.keys()
-        and all(is_right(value[name]) for name, is_right in _ISSUE.items())
+        and value.keys() == form.keys()
+        and all(is_right(value[name]) for name, is_right in form.items())
     )
 
 
@@ -99,6 +103,13 @@ _ISSUE: Mapping[str, _Check] = MappingProxyType(
 )
 _NAME = _fits(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 _DIGEST = _fits(r"[0-9a-f]{64}")
+_REPOSITORY: Mapping[str, _Check] = MappingProxyType(
+    {
+        "id": _DIGEST,
+        "generation": lambda value: is_number(value) and value > 0,
+        "key_fingerprint": _DIGEST,
+    }
+)
 _RECORD: Mapping[str, _Check] = MappingProxyType(
     {
         "version": lambda value: is_number(value) and value == VERSION,
@@ -109,9 +120,12 @@ _RECORD: Mapping[str, _Check] = MappingProxyType(
         "started_at": _is_moment,
         "ended_at": _or_none(_is_moment),
         "pid": is_number,
+        "host": _or_none(_line(HOST_KEPT)),
+        "program_version": _or_none(_line(PROGRAM_KEPT)),
         "outcome": _or_none(_one_of(Outcome)),
         "exit_code": _or_none(is_number),
         "message": _or_none(_line(MESSAGE_KEPT)),
+        "repository": _or_none(_object(_REPOSITORY)),
         "snapshot": _or_none(_DIGEST),
         "counts": _or_none(_is_counts),
         "issues": _is_issues,

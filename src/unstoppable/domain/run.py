@@ -9,6 +9,7 @@ from unstoppable.domain.canonical import LARGEST_NUMBER, canonical
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode, Outcome
+from unstoppable.domain.pins import Pins
 from unstoppable.domain.schedule import TICK
 from unstoppable.domain.snapshot import Issue, Stored
 from unstoppable.domain.text import printable
@@ -21,6 +22,11 @@ LARGEST_RECORD_BYTES = 9_500
 TEXT_KEPT = 200
 KIND_KEPT = 40
 MESSAGE_KEPT = 2_000
+HOST_KEPT = 64
+PROGRAM_KEPT = 64
+_MESSAGE_KEPT_BYTES = 6_000
+"""Characters may take four bytes; the rest of a record, without issues, takes 2,000 at most."""
+_CUT = "…"
 _OUTCOMES = {ExitCode.CANCELLED: Outcome.CANCELLED, ExitCode.SKIPPED: Outcome.SKIPPED}
 
 
@@ -34,6 +40,10 @@ class Run:
     """The due moment it serves; None for a run that a person started."""
     started_at: datetime
     pid: int
+    host: str | None = None
+    """The name of the machine; None in records of versions that did not keep it."""
+    program_version: str | None = None
+    """Such as `unstoppable 0.1.0`; None as above."""
 
     @property
     def is_late(self) -> bool:
@@ -90,6 +100,25 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The repository that a run opened."""
+
+    id: str
+    generation: int
+    key_fingerprint: str
+    """Of the key that opened it."""
+
+    @classmethod
+    def of(cls, pins: Pins) -> Self:
+        """Return what was found on opening, as pins tell it."""
+        return cls(
+            id=pins.repository_id,
+            generation=pins.generation,
+            key_fingerprint=pins.key_fingerprint,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """What is known of a run; while it runs `ended_at` and `outcome` are None.
 
@@ -102,6 +131,8 @@ class RunRecord:
     exit_code: int | None = None
     message: str | None = None
     """The error's sentence, readable; None for a run that ended well."""
+    repository: Opened | None = None
+    """None where none was opened."""
     snapshot_id: str | None = None
     counts: Counts | None = None
     issues: tuple[RecordedIssue, ...] = ()
@@ -133,9 +164,12 @@ class RunRecord:
             "started_at": _seconds(self.run.started_at),
             "ended_at": _seconds(self.ended_at),
             "pid": self.run.pid,
+            "host": self.run.host,
+            "program_version": self.run.program_version,
             "outcome": self.outcome,
             "exit_code": self.exit_code,
             "message": None if self.message is None else _line(self.message),
+            "repository": None if self.repository is None else asdict(self.repository),
             "snapshot": self.snapshot_id,
             "counts": None if self.counts is None else _within_limits(self.counts),
         }
@@ -157,13 +191,17 @@ class RunRecord:
             slot_at=_moment(found["slot"]),
             started_at=datetime.fromtimestamp(found["started_at"], UTC),
             pid=found["pid"],
+            host=found.get("host"),
+            program_version=found.get("program_version"),
         )
+        repository = found.get("repository")
         return cls(
             run=run,
             ended_at=_moment(found["ended_at"]),
             outcome=None if found["outcome"] is None else Outcome(found["outcome"]),
             exit_code=found["exit_code"],
             message=found["message"],
+            repository=None if repository is None else Opened(**repository),
             snapshot_id=found["snapshot"],
             counts=None if found["counts"] is None else Counts(**found["counts"]),
             issues=tuple(RecordedIssue(**issue) for issue in found["issues"]),
@@ -186,7 +224,10 @@ def readable(error: UnstoppableError) -> str:
 def _line(text: str) -> str:
     """Return a message that fits; one that was read from a record stays as it is."""
     text = text if text.isprintable() else printable(text)
-    return text if len(text) <= MESSAGE_KEPT else f"{text[: MESSAGE_KEPT - 1]}…"
+    if len(text) <= MESSAGE_KEPT and len(text.encode()) <= _MESSAGE_KEPT_BYTES:
+        return text
+    kept = text[: MESSAGE_KEPT - 1].encode()[: _MESSAGE_KEPT_BYTES - len(_CUT.encode())]
+    return kept.decode(errors="ignore") + _CUT
 
 
 def _within_limits(counts: Counts) -> dict[str, int]:

@@ -14,6 +14,7 @@ from unstoppable.domain.record_errors import JournalSetAside
 from unstoppable.domain.run import (
     ISSUES_KEPT,
     Counts,
+    Opened,
     RecordedIssue,
     Run,
     RunRecord,
@@ -23,7 +24,7 @@ from unstoppable.domain.run import (
 from unstoppable.domain.snapshot import Stored
 from unstoppable.domain.source_errors import ServerLost
 from unstoppable.engine import Repository, Source, Watch
-from unstoppable.runner import lane, pins_file
+from unstoppable.runner import lane, machine, pins_file
 from unstoppable.runner.clerk import Clerk
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
@@ -65,6 +66,8 @@ def new_run(resource: ResourceName, slot_at: datetime | None = None) -> Run:
         slot_at=slot_at,
         started_at=started_at.replace(microsecond=0),
         pid=os.getpid(),
+        host=machine.host(),
+        program_version=machine.program_version(),
     )
 
 
@@ -101,12 +104,10 @@ def back_up(
             if pen.failure is not None and run.is_late:
                 return replace(_failed(run, pen.failure), set_aside=pen.set_aside)
             pen.bury(run)
-            verdict = _attempt(
-                run,
-                lambda: _store(installation, guard, run, watch),
-                watch,
-                lost=ServerLost if isinstance(source.place, FtpsSource) else errors.SourceLost,
-            )
+            work = _Work(installation, guard, run, watch)
+            is_on_server = isinstance(source.place, FtpsSource)
+            lost = ServerLost if is_on_server else errors.SourceLost
+            verdict = work.named(_attempt(run, work.store, watch, lost=lost))
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
@@ -117,15 +118,31 @@ def back_up(
     return replace(verdict, unrecorded=unrecorded, set_aside=pen.set_aside)
 
 
-def _store(installation: Installation, guard: MountGuard, run: Run, watch: Watch) -> Stored:
-    pins = pins_file.require(installation.pins_file, installation.resource)
-    places = installation.places(pins)
-    key = installation.key.of_repository(places)
-    repository = Repository.open(places, key, pins, mode="append")
-    if watch.cancel.is_set():
-        raise errors.Cancelled(resource=installation.resource)
-    guard.check_source()
-    return guard.judge(repository.backup(guard.source, run, watch))
+@dataclass(slots=True)
+class _Work:
+    """What a run does in its lane."""
+
+    installation: Installation
+    guard: MountGuard
+    run: Run
+    watch: Watch
+    opened: Opened | None = None
+
+    def store(self) -> Stored:
+        resource = self.run.resource
+        pins = pins_file.require(self.installation.pins_file, resource)
+        places = self.installation.places(pins)
+        key = self.installation.key.of_repository(places)
+        repository = Repository.open(places, key, pins, mode="append")
+        self.opened = Opened.of(repository.pins)
+        if self.watch.cancel.is_set():
+            raise errors.Cancelled(resource=resource)
+        self.guard.check_source()
+        return self.guard.judge(repository.backup(self.guard.source, self.run, self.watch))
+
+    def named(self, verdict: Verdict) -> Verdict:
+        """Return how it ended, with the repository that it opened, however it ended."""
+        return replace(verdict, record=replace(verdict.record, repository=self.opened))
 
 
 def _attempt(

@@ -10,6 +10,7 @@ from unstoppable.domain.outcome import EXIT_CODES, Outcome
 from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged
 from unstoppable.domain.run import Run, RunRecord, run_id
 from unstoppable.domain.schedule import TICK, Due, Schedule, Span, due
+from unstoppable.runner import machine
 from unstoppable.runner.journal import Journal
 
 _ID_DIGITS = 8
@@ -118,6 +119,8 @@ def _record(
         slot_at=slot,
         started_at=moment,
         pid=0,
+        host=machine.host(),
+        program_version=machine.program_version(),
     )
     return RunRecord(
         run=run,

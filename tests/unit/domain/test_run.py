@@ -11,8 +11,11 @@ from unstoppable.domain.errors import Busy
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import (
+    HOST_KEPT,
     LARGEST_RECORD_BYTES,
+    PROGRAM_KEPT,
     Counts,
+    Opened,
     RecordedIssue,
     Run,
     RunRecord,
@@ -29,6 +32,8 @@ RUNS = st.builds(
     slot_at=st.none() | MOMENTS,
     started_at=MOMENTS,
     pid=st.integers(1, 2**22),
+    host=st.none() | st.text("abc"),
+    program_version=st.none() | st.text("abc"),
 )
 COUNTS = st.builds(Counts, **dict.fromkeys(Counts.__slots__, NUMBERS))
 RECORDS = st.builds(
@@ -38,6 +43,8 @@ RECORDS = st.builds(
     outcome=st.none() | st.sampled_from(Outcome),
     exit_code=st.none() | st.integers(0, 255),
     message=st.none() | st.text("abc: äß"),
+    repository=st.none()
+    | st.builds(Opened, id=st.text("abc"), generation=NUMBERS, key_fingerprint=st.text("abc")),
     snapshot_id=st.none() | st.text("abcdef"),
     counts=st.none() | COUNTS,
     issues=st.lists(
@@ -72,11 +79,14 @@ LARGEST = RunRecord(
         slot_at=datetime.fromtimestamp(2**33, UTC),
         started_at=datetime.fromtimestamp(2**33, UTC),
         pid=2**22,
+        host="𐀀" * HOST_KEPT,
+        program_version="𐀀" * PROGRAM_KEPT,
     ),
     ended_at=datetime.fromtimestamp(2**33, UTC),
     outcome=Outcome.CANCELLED,
     exit_code=130,
     message="𐀀" * 99_999,
+    repository=Opened(id="f" * 64, generation=2**32 - 1, key_fingerprint="f" * 64),
     snapshot_id="f" * 64,
     counts=Counts(**dict.fromkeys(Counts.__slots__, 2**64)),
     issues=(
@@ -93,7 +103,7 @@ def test_a_record_of_the_longest_texts_and_numbers_fits_and_can_be_read():
 
     found = RunRecord.from_json(text)
     assert len(text.encode()) <= LARGEST_RECORD_BYTES
-    assert (found.message, found.issues) == ("𐀀" * 1999 + "…", ())
+    assert (found.message, len(found.issues)) == ("𐀀" * 1499 + "…", 1)
     assert found.counts is not None
     assert set(asdict(found.counts).values()) == {LARGEST_NUMBER}
     assert (found.run, found.outcome) == (LARGEST.run, LARGEST.outcome)
@@ -109,14 +119,28 @@ def test_issues_are_left_out_from_the_last_on_and_no_more_than_needed():
     ).issues
 
     assert kept == issues[: len(kept)]
-    assert len(kept) == 5
+    assert len(kept) == 4
     assert [one.kind for one in all_kept] == [str(number) for number in range(10)]
 
 
-def test_a_text_of_backslashes_and_quotes_fits_as_well():
-    text = replace(LARGEST, message="\\" * 5000 + '"' * 5000).to_json()
+@pytest.mark.parametrize(
+    "message", ["\\" * 5000 + '"' * 5000, '"' * 667 + "𐀀" * 1333, "x" * 1999 + "𐀀", "€" * 2001]
+)
+def test_any_text_fits_and_what_was_cut_once_stays_as_it_is(message):
+    text = replace(LARGEST, message=message).to_json()
 
     assert len(text.encode()) <= LARGEST_RECORD_BYTES
+    assert RunRecord.from_json(text).to_json() == text
+
+
+def test_a_record_from_before_machines_were_kept_can_be_read():
+    fields = json.loads(LARGEST.to_json())
+    old = {name: fields[name] for name in fields.keys() - {"host", "program_version", "repository"}}
+
+    found = RunRecord.from_json(json.dumps(old))
+
+    assert (found.run.host, found.run.program_version, found.repository) == (None, None, None)
+    assert found.counts is not None
 
 
 def test_the_record_of_an_error_tells_its_outcome_and_sentence():
