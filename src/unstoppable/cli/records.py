@@ -16,8 +16,6 @@ from unstoppable.runner.mounts import UNMOUNTED
 from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
-LOOKED_AT = 1000
-"""Runs among which the last backup is looked for."""
 _SHRANK = "source-shrank"
 _DAMAGED = "damaged"
 _NOTHING: Mapping[str, object] = MappingProxyType({})

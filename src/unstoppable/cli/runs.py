@@ -24,6 +24,7 @@ _LOST = {Start.JOURNAL_LOST: "a journal was lost", Start.KEY_LOST: "the key befo
     metavar="N",
     help=f"How many.  [default: {_SHOWN}, of signed records all]",
 )
+@click.option("--before", metavar="RUN", help="Those before this run.")
 @click.option(
     "--signed",
     is_flag=True,
@@ -31,8 +32,14 @@ _LOST = {Start.JOURNAL_LOST: "a journal was lost", Start.KEY_LOST: "the key befo
 )
 @click.option("--verify", is_flag=True, help="Check that the customer's signed records are whole.")
 @click.pass_obj
-def runs(
-    session: Session, *, asked: str | None, last: int | None, signed: bool, verify: bool
+def runs(  # noqa: PLR0913 - one for each option
+    session: Session,
+    *,
+    asked: str | None,
+    last: int | None,
+    before: str | None,
+    signed: bool,
+    verify: bool,
 ) -> int:
     """List past runs, newest first.
 
@@ -41,6 +48,7 @@ def runs(
 
     Example:
       unstoppable runs --last 5
+      unstoppable runs --before 20261124-083000-012345-3f9a2b1c
       unstoppable runs --verify
 
     Exit codes:
@@ -50,17 +58,19 @@ def runs(
         raise click.UsageError(
             "--verify looks at all of them and takes neither --last nor --signed"
         )
+    if before is not None and (signed or verify):
+        raise click.UsageError("--before is for a list, neither for --signed nor for --verify")
     configuration = load(session.env_file, asked)
     if verify:
         return _verify(session, configuration)
     if signed:
         return _write_signed(configuration, last)
-    return _list(session, configuration, last or _SHOWN)
+    return _list(session, configuration, last or _SHOWN, before)
 
 
-def _list(session: Session, configuration: Configuration, last: int) -> int:
+def _list(session: Session, configuration: Configuration, last: int, before: str | None) -> int:
     resource, settings = configuration.resource, configuration.settings
-    found = Journal(settings.state).runs(resource, limit=last)
+    found = Journal(settings.state).runs(resource, limit=last, before=before)
     if session.is_json:
         output.document([records.as_document(record) for record in found])
         return 0

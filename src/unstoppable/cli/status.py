@@ -54,7 +54,7 @@ def status(session: Session, *, asked: str | None) -> int:
 
 def _look(configuration: Configuration) -> _Status:
     settings, resource = configuration.settings, configuration.resource
-    runs = Journal(settings.state).runs(resource, limit=records.LOOKED_AT)
+    runs = Journal(settings.state).telling(resource)
     return _Status(
         last_run=next(iter(runs), None),
         last_stored=records.last_stored(runs),

@@ -9,14 +9,13 @@ from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
 from unstoppable.domain.errors import FolderUnusable
-from unstoppable.domain.health import Health, health
+from unstoppable.domain.health import CLOCK_STEP, Health, health
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, duration, printable, some
 from unstoppable.runner import lane
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
 
-_LOOKED_AT = 100
 _NAMED = 3
 
 
@@ -58,7 +57,8 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
         if reading.faults:
             yield _Row(name=name, need=str(reading.faults[0]))
             continue
-        runs = Journal(settings.state).runs(configuration.resource, limit=_LOOKED_AT)
+        journal, resource = Journal(settings.state), configuration.resource
+        runs = journal.telling(resource, until=moment + CLOCK_STEP)
         is_running = _is_running(configuration)
         known = health(runs, configuration.schedule, moment, is_running=is_running)
         yield _Row(name=name, need=known.need, health=known, is_running=is_running)

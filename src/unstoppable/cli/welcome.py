@@ -16,7 +16,7 @@ from unstoppable.runner.journal import Journal
 def last_backup(configuration: Configuration) -> RunRecord | None:
     """Return the last run that left a backup; None where there was none."""
     journal = Journal(configuration.settings.state)
-    return records.last_stored(journal.runs(configuration.resource, limit=records.LOOKED_AT))
+    return records.last_stored(journal.telling(configuration.resource))
 
 
 def tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:

@@ -9,7 +9,7 @@ from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.schedule import Schedule
 
-_CLOCK_STEP = timedelta(hours=1)
+CLOCK_STEP = timedelta(hours=1)
 """What was begun later than that is of a clock that was ahead."""
 _LOOKED_BACK = (timedelta(days=2), timedelta(days=62), timedelta(days=800))
 """Enough for two slots of a schedule that is daily, monthly or yearly."""
@@ -29,19 +29,20 @@ class Health:
 def health(
     runs: Sequence[RunRecord], schedule: Schedule, moment: datetime, *, is_running: bool = True
 ) -> Health:
-    """Return how a resource is, by its runs, newest first.
+    """Return how a resource is, by its runs, newest first; those that tell suffice.
 
     A run without an outcome while nothing runs was killed.
     """
-    runs = [run for run in runs if run.run.started_at <= moment + _CLOCK_STEP]
-    ended = [run for run in runs if run.outcome not in {None, Outcome.SKIPPED}]
+    runs = [run for run in runs if run.run.started_at <= moment + CLOCK_STEP]
+    begun = [run for run in runs if run.outcome is not Outcome.SKIPPED]
+    ended = [run for run in begun if run.outcome is not None]
     stored = next((run for run in runs if run.outcome in KEPT), None)
     return Health(
         last_run=next(iter(runs), None),
         last_stored=stored,
         need=(
             "the last run was killed"
-            if runs and runs[0].outcome is None and not is_running
+            if begun and begun[0].outcome is None and not is_running
             else _need(next(iter(ended), None), stored, schedule, moment)
         ),
     )

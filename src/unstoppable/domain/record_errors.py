@@ -1,6 +1,6 @@
 """Errors about records and who signs them; as in `errors`."""
 
-from unstoppable.domain.errors import JournalUnusable, UnstoppableError
+from unstoppable.domain.errors import JournalUnusable, UnstoppableError, UsageError
 
 
 class JournalDamaged(JournalUnusable):
@@ -19,6 +19,13 @@ class JournalSetAside(UnstoppableError):
         "keep that file, and look after the disk; a new journal was begun, and its records say "
         "that one was lost before them"
     )
+
+
+class RunUnknown(UsageError):
+    """A run that the journal does not know of this resource."""
+
+    sentence_form = "{resource} has no run {run}"
+    hint_form = "`unstoppable runs {resource}` lists its runs"
 
 
 class EmitterUnusable(UnstoppableError):

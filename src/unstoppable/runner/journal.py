@@ -3,15 +3,20 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from unstoppable.domain.emitter import EmitterKey
 from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.outcome import Outcome
-from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalSetAside
+from unstoppable.domain.outcome import KEPT, Outcome
+from unstoppable.domain.record_errors import (
+    EmitterUnusable,
+    JournalDamaged,
+    JournalSetAside,
+    RunUnknown,
+)
 from unstoppable.domain.run import RunRecord
 from unstoppable.runner import emitter_file, signing
 from unstoppable.runner.aside import in_place, is_damage, set_aside
@@ -24,6 +29,13 @@ _PAGE_RECORDS = 1000
 _Answer = TypeVar("_Answer")
 CLOCK_STEP = timedelta(minutes=5)
 """By how much a clock may be put back without making what was recorded before look wrong."""
+_EVER = datetime.max.replace(tzinfo=UTC)
+_TELLING = (
+    "TRUE",
+    "outcome IS NOT 'skipped'",
+    "outcome <> 'skipped'",
+    f"outcome IN {tuple(map(str, KEPT))}",
+)
 _SLOT = "json_extract(record, '$.slot')"
 _STEPS = (
     (
@@ -105,9 +117,33 @@ class Journal:
         """Return the customer's runs that have no outcome; raises JournalUnusable."""
         return self._select("customer = ? AND outcome IS NULL ORDER BY rowid", (customer,))
 
-    def runs(self, resource: ResourceName, *, limit: int) -> list[RunRecord]:
-        """Return the last runs of a resource, newest first; raises JournalUnusable."""
-        return self._of(resource, "TRUE ORDER BY rowid DESC LIMIT ?", limit)
+    def runs(
+        self, resource: ResourceName, *, limit: int, before: str | None = None
+    ) -> list[RunRecord]:
+        """Return the last runs of a resource, newest first; those before a run, where one is named.
+
+        Raises RunUnknown where that is none of the resource's, or JournalUnusable.
+        """
+        if before is None:
+            return self._of(resource, "TRUE ORDER BY rowid DESC LIMIT ?", limit)
+        if not self._of(resource, "run = ?", before):
+            raise RunUnknown(run=before, resource=resource)
+        condition = "rowid < (SELECT rowid FROM runs WHERE run = ?) ORDER BY rowid DESC LIMIT ?"
+        return self._of(resource, condition, before, limit)
+
+    def telling(self, resource: ResourceName, *, until: datetime = _EVER) -> list[RunRecord]:
+        """Return the runs that tell how a resource is, newest first; raises JournalUnusable.
+
+        The newest of all, of those that were not skipped, of those of them that ended, and of
+        those that left a backup, however many others came since; none that began after `until`.
+        """
+        newest = " UNION ".join(
+            f"SELECT * FROM (SELECT rowid FROM runs WHERE customer = ?1 AND resource = ?2 "  # noqa: S608 - our own words
+            f"AND started_at <= ?3 AND {condition} ORDER BY rowid DESC LIMIT 1)"
+            for condition in _TELLING
+        )
+        values = (*_name(resource), _seconds(until))
+        return self._select(f"rowid IN ({newest}) ORDER BY rowid DESC", values)
 
     def last_slot(self, resource: ResourceName, *, until: datetime) -> datetime | None:
         """Return the newest slot up to `until` that has a record; raises JournalUnusable.

@@ -33,6 +33,10 @@ def run(hours_ago: float, outcome: Outcome | None, message: str | None = None) -
         ([run(34, Outcome.SUCCEEDED)], None),
         ([run(35, Outcome.SUCCEEDED)], "nothing was stored since it was due at 2026-11-23 02:00"),
         ([run(0.1, Outcome.SKIPPED)], "it was never backed up"),
+        (
+            [run(n / 10, Outcome.SKIPPED) for n in range(200)] + [run(21, Outcome.SUCCEEDED)],
+            None,
+        ),
     ],
 )
 def test_who_needs_somebody_is_told_why(runs, need):
@@ -52,3 +56,12 @@ def test_one_that_is_never_due_is_never_late():
     rare = Schedule.parse("0 0 29 2 *")
 
     assert health([run(24 * 700, Outcome.SUCCEEDED)], rare, NOW).need is None
+
+
+@pytest.mark.parametrize("skipped", [0, 100])
+def test_a_run_that_was_killed_is_told_however_many_were_skipped_since(skipped):
+    since = [run(n / 100, Outcome.SKIPPED) for n in range(skipped)]
+    runs = [*since, run(2, None), run(10, Outcome.SUCCEEDED)]
+
+    assert health(runs, DAILY, NOW, is_running=False).need == "the last run was killed"
+    assert health(runs, DAILY, NOW, is_running=True).need is None

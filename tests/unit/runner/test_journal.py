@@ -1,7 +1,7 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,16 +9,17 @@ import pytest
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
+from unstoppable.domain.record_errors import RunUnknown
 from unstoppable.domain.run import Run, RunRecord
 from unstoppable.runner.journal import VERSION, Journal
 
 ALICE = ResourceName(customer="alice", resource="www")
+BEGAN = datetime(2026, 11, 24, tzinfo=UTC)
 BOB = ResourceName(customer="bob", resource="www")
 
 
 def record(name: str, resource: ResourceName = ALICE, outcome: Outcome | None = None) -> RunRecord:
-    started_at = datetime(2026, 11, 24, tzinfo=UTC)
-    run = Run(id=name, resource=resource, slot_at=None, started_at=started_at, pid=1)
+    run = Run(id=name, resource=resource, slot_at=None, started_at=BEGAN, pid=1)
     return RunRecord(run=run, outcome=outcome)
 
 
@@ -176,3 +177,32 @@ def test_a_record_keeps_everything(journal):
     journal.write(full)
 
     assert journal.runs(ALICE, limit=1) == [full]
+
+
+def test_the_last_backup_is_told_however_many_runs_were_skipped_since(journal):
+    journal.write(record("old", outcome=Outcome.SUCCEEDED), record("of-bob", BOB, Outcome.PARTIAL))
+    journal.write(record("kept", outcome=Outcome.PARTIAL), record("failed", outcome=Outcome.FAILED))
+    journal.write(record("at-work"))
+    journal.write(*(record(f"skipped-{n}", outcome=Outcome.SKIPPED) for n in range(1500)))
+    ahead = record("ahead", outcome=Outcome.SUCCEEDED)
+    journal.write(replace(ahead, run=replace(ahead.run, started_at=BEGAN + timedelta(days=9))))
+
+    found = journal.telling(ALICE, until=BEGAN)
+
+    assert [one.run.id for one in found] == ["skipped-1499", "at-work", "failed", "kept"]
+    assert next(one.run.id for one in journal.telling(ALICE)) == "ahead"
+    assert [one.run.id for one in journal.telling(BOB)] == ["of-bob"]
+    assert Journal(Path("/nowhere")).telling(ALICE) == []
+
+
+def test_runs_are_listed_page_by_page(journal):
+    for name in "abcde":
+        journal.write(record(name), record(f"{name}-of-bob", BOB))
+
+    def page(before: str | None) -> list[str]:
+        return [one.run.id for one in journal.runs(ALICE, limit=2, before=before)]
+
+    assert (page(None), page("d"), page("b"), page("a")) == (["e", "d"], ["c", "b"], ["a"], [])
+    for unknown in ("x", "a-of-bob"):
+        with pytest.raises(RunUnknown, match=f"alice/www has no run {unknown}"):
+            page(unknown)
