@@ -194,6 +194,33 @@ def test_a_damaged_journal_stops_no_backup_and_is_put_aside_and_told(well):
     assert "note: a journal was lost before record 1 of " in well.run("runs", "--verify").stderr
 
 
+def test_a_journal_that_was_deleted_is_told_once(well):
+    journal = well.state / "journal.sqlite3"
+    journal.unlink()
+
+    first, second = well.run("backup"), well.run("backup")
+
+    assert (first.returncode, second.returncode, second.stderr) == (0, 0, "")
+    told = f"error: the journal {journal} was lost: it knows nothing of what default's key signed; "
+    assert told in first.stderr
+    assert outcomes(well) == ["succeeded", "succeeded"]
+
+
+def test_a_state_that_cannot_be_written_stops_no_backup_and_loses_no_record(nobody):
+    nobody.state.chmod(0o500)
+    (nobody.state / "journal.sqlite3").chmod(0o400)
+
+    result = nobody.run("backup")
+
+    nobody.state.chmod(0o700)
+    (nobody.state / "journal.sqlite3").chmod(0o600)
+    assert (result.returncode, result.stdout[:8]) == (1, "stored: ")
+    assert "error: this run could not be recorded\n" in result.stderr
+    assert len(nobody.snapshots()) == 2
+    nobody.done("backup")
+    assert outcomes(nobody) == ["succeeded", "succeeded"]
+
+
 def test_a_run_that_opened_no_repository_names_none(well):
     well.pins_file.write_text(
         well.pins_file.read_text().replace('"generation": 1', '"generation": 2')

@@ -6,7 +6,10 @@ from unstoppable.domain.errors import JournalUnusable, UnstoppableError, UsageEr
 class JournalDamaged(JournalUnusable):
     """What lies at the journal's place is none, or is broken."""
 
-    hint_form = "the next backup puts it aside and begins a new one; until then it stays as it is"
+    hint_form = (
+        "the next backup that comes across it puts it aside and begins a new one; until then it "
+        "stays as it is"
+    )
 
 
 class JournalSetAside(UnstoppableError):
@@ -18,6 +21,19 @@ class JournalSetAside(UnstoppableError):
     hint_form = (
         "keep that file, and look after the disk; a new journal was begun, and its records say "
         "that one was lost before them"
+    )
+
+
+class JournalLost(UnstoppableError):
+    """There is a key that signed records, and no journal that knows of them."""
+
+    sentence_form = (
+        "the journal {path} was lost: it knows nothing of what {customer}'s key signed; "
+        "a new one was begun"
+    )
+    hint_form = (
+        "who deleted it? its records say that one was lost before them; "
+        "a copy of it is worth keeping, beside the new one"
     )
 
 

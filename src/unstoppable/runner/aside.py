@@ -4,7 +4,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,15 @@ from unstoppable.runner.files import sync_folder
 _BESIDE = ("-wal", "-shm", "")
 """The journal itself goes last: what SQLite left beside it must never be taken for a new one's."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WORDS_OF_DAMAGE = ("malformed JSON",)
+"""What has no number of its own: a record whose text was changed."""
 
 
 def is_damage(error: BaseException) -> bool:
     """Return whether SQLite says that a file is broken, or none of its own."""
     # The lower byte is the error, the rest of it which kind.
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGE
+    return code is not None and (code & 0xFF in _DAMAGE or str(error) in _WORDS_OF_DAMAGE)
 
 
 @contextmanager
@@ -41,13 +43,16 @@ def in_place(path: Path, *, alone: bool = False) -> Iterator[None]:
         os.close(folder)
 
 
-def set_aside(path: Path) -> Path | None:
+def set_aside(
+    path: Path, is_garbled: Callable[[sqlite3.Connection], bool] = lambda _opened: False
+) -> Path | None:
     """Put a journal that is damaged under another name and return that.
 
+    `is_garbled` is asked where SQLite finds nothing wrong.
     None where it is whole: somebody else was quicker. Raises OSError.
     """
     with in_place(path, alone=True):
-        if not _is_damaged(path):
+        if not _is_damaged(path, is_garbled):
             return None
         mark = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         aside = path.with_name(f"{path.stem}-damaged-{mark}{path.suffix}")
@@ -59,12 +64,13 @@ def set_aside(path: Path) -> Path | None:
         return aside
 
 
-def _is_damaged(path: Path) -> bool:
+def _is_damaged(path: Path, is_garbled: Callable[[sqlite3.Connection], bool]) -> bool:
     if not path.exists():
         return False
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as opened:
-            return bool(opened.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+            is_whole = opened.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            return not is_whole or is_garbled(opened)
     except sqlite3.Error as error:
         if is_damage(error):
             return True

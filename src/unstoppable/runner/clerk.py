@@ -21,7 +21,12 @@ from typing import Any, NoReturn
 from unstoppable.domain.canonical import read_canonical
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalSetAside
+from unstoppable.domain.record_errors import (
+    EmitterUnusable,
+    JournalDamaged,
+    JournalLost,
+    JournalSetAside,
+)
 from unstoppable.domain.record_form import check_record
 from unstoppable.domain.run import LARGEST_RECORD_BYTES, Run, RunRecord
 from unstoppable.runner.journal import Journal
@@ -74,10 +79,13 @@ class Clerk:
         self._channel, self._path = channel, path
         self.run = run
 
-    def write(self, *records: RunRecord) -> None:
+    def write(self, *records: RunRecord) -> JournalLost | None:
         """Keep the records, of this run or of runs that were killed."""
+        lost: JournalLost | None = None
         for record in records:
-            self._ask(ask="write", record=record.to_json())
+            if found := self._ask(ask="write", record=record.to_json()):
+                lost = JournalLost(path=found["path"], customer=found["customer"])
+        return lost
 
     def going_on(self, customer: str) -> list[RunRecord]:
         """Return the customer's runs that have no outcome."""
@@ -147,14 +155,15 @@ class Desk:
         except (JournalUnusable, FolderUnusable, EmitterUnusable) as error:
             return _as_error(error)
 
-    def _write(self, record: str) -> None:
+    def _write(self, record: str) -> dict[str, str] | None:
         check_record(read_canonical(record.encode(), largest_bytes=LARGEST_RECORD_BYTES))
         found = RunRecord.from_json(record)
         if found.run != self._run and found not in self._dead():
             raise ValueError("the record is another run's")
         if found.to_json() != record:
             raise ValueError("the record has another form")
-        self._journal.write(found)
+        lost = self._journal.write(found)
+        return None if lost is None else _texts(lost.facts)
 
     def _dead(self) -> list[RunRecord]:
         return [killed(one) for one in self._journal.going_on(self._run.resource.customer)]

@@ -14,9 +14,11 @@ from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.record_errors import (
     EmitterUnusable,
     JournalDamaged,
+    JournalLost,
     JournalSetAside,
     RunUnknown,
 )
+from unstoppable.domain.record_form import Start
 from unstoppable.domain.run import RunRecord
 from unstoppable.runner import emitter_file, signing
 from unstoppable.runner.aside import in_place, is_damage, set_aside
@@ -80,17 +82,19 @@ class Journal:
     def __init__(self, state: Path) -> None:
         self.path = state / FILE_NAME
 
-    def write(self, *records: RunRecord) -> None:
+    def write(self, *records: RunRecord) -> JournalLost | None:
         """Keep the records, each in place of the one its run has; on disk when this returns.
 
         A run that ended is signed in the same transaction, and stays as it is from then on: what
         is told of it once more, with the same outcome, changes nothing.
+        Returns what is to be told where a customer's key signed records that it knows nothing of.
         Raises EmitterUnusable where records are kept, and signed once the key can be used; else
         JournalUnusable or FolderUnusable.
         """
         make_private_folder(self.path.parent)
         self._make_private()
         ended = sorted({one.run.resource.customer for one in records if one.outcome is not None})
+        losses = [customer for customer in ended if self._begin(customer) is Start.JOURNAL_LOST]
         keys = [self._key_of(customer) for customer in ended]
         failures = [key for key in keys if isinstance(key, EmitterUnusable)]
         with self._opened() as connection:
@@ -101,6 +105,7 @@ class Journal:
                     failures += self._sign(connection, key)
         if failures:
             raise failures[0]
+        return JournalLost(path=self.path, customer=losses[0]) if losses else None
 
     def set_aside(self) -> JournalSetAside | None:
         """Put a damaged journal under another name; the next one who writes begins a new one.
@@ -108,7 +113,7 @@ class Journal:
         Returns what is to be told; None where it is whole. Raises JournalUnusable.
         """
         try:
-            aside = set_aside(self.path)
+            aside = set_aside(self.path, _is_garbled)
         except OSError as error:
             raise JournalUnusable(path=self.path, cause=error.strerror or error) from error
         return None if aside is None else JournalSetAside(path=self.path, aside=aside)
@@ -225,14 +230,19 @@ class Journal:
             rows = [(*_name(resource), point) for point in points]
             connection.executemany("INSERT INTO mounts VALUES (?, ?, ?)", rows)
 
+    def _begin(self, customer: str) -> Start | None:
+        """Begin a chain where one is missing; returns why, where one was."""
+        with self._opened() as connection:
+            try:
+                has_key = emitter_file.is_there(self.path.parent, customer)
+            except EmitterUnusable:
+                return None  # Which is told when the key is asked for.
+            return signing.begin(connection, customer, has_key=has_key)
+
     def _key_of(self, customer: str) -> EmitterKey | EmitterUnusable:
-        """Return the key for the customer's chain, both made where they are missing."""
-        state = self.path.parent
+        """Return the key for the customer's chain, made where it is missing."""
         try:
-            with self._opened() as connection:
-                has_key = emitter_file.is_there(state, customer)
-                signing.begin(connection, customer, has_key=has_key)
-            return emitter_file.require(state, customer)
+            return emitter_file.require(self.path.parent, customer)
         except EmitterUnusable as error:
             return error
 
@@ -255,7 +265,7 @@ class Journal:
         with self._opened() as connection:
             query = f"SELECT record FROM runs WHERE {condition}"  # noqa: S608 - our own words
             found = connection.execute(query, values).fetchall()
-            return [RunRecord.from_json(text) for (text,) in found]
+            return [_parsed(text) for (text,) in found]
 
     def _page(self, customer: str, after: int) -> list[signing.Kept]:
         size = _PAGE_RECORDS
@@ -299,8 +309,31 @@ class Journal:
                 yield opened
                 opened.execute(end)
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as error:
-            kind = JournalDamaged if is_damage(error) else JournalUnusable
+            is_damaged = is_damage(error) or isinstance(error, _Garbled)
+            kind = JournalDamaged if is_damaged else JournalUnusable
             raise kind(path=self.path, cause=getattr(error, "strerror", error)) from error
+
+
+class _Garbled(ValueError):
+    """A record that is none: SQLite does not notice what changes within a text."""
+
+
+def _parsed(text: str) -> RunRecord:
+    try:
+        return RunRecord.from_json(text)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        cause = f"a record is none: {error}"
+        raise _Garbled(cause) from error
+
+
+def _is_garbled(connection: sqlite3.Connection) -> bool:
+    """Return whether the journal holds a record that is none."""
+    try:
+        for (text,) in connection.execute("SELECT record FROM runs"):
+            _parsed(text)
+    except _Garbled:
+        return True
+    return False
 
 
 def _keep(connection: sqlite3.Connection, record: RunRecord) -> None:

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, Killed, UnstoppableError
-from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalSetAside
+from unstoppable.domain.record_errors import (
+    EmitterUnusable,
+    JournalDamaged,
+    JournalLost,
+    JournalSetAside,
+)
 from unstoppable.domain.run import Run, RunRecord
 from unstoppable.runner.run_journal import RunJournal
 
@@ -22,13 +27,14 @@ class Pen:
     def __init__(self, journal: RunJournal) -> None:
         self._journal = journal
         self.failure: UnstoppableError | None = None
-        self.set_aside: JournalSetAside | None = None
-        """The damaged journal in whose place a new one was begun."""
+        self.set_aside: JournalSetAside | JournalLost | None = None
+        """The journal, damaged or lost, in whose place a new one was begun."""
 
     def write(self, record: RunRecord) -> None:
         """Write a whole record: the last one that succeeds makes up for those before it."""
         try:
-            self._mending(lambda: self._journal.write(record))
+            lost = self._mending(lambda: self._journal.write(record))
+            self.set_aside = self.set_aside or lost
         except (JournalUnusable, FolderUnusable, EmitterUnusable) as error:
             self.failure = error
         else:

@@ -132,7 +132,9 @@ class Planner(Generic[_Run]):
         """Record a run that failed and did not say so itself: it will not be made again."""
         why = lane.running.last_words or f"its exit code is {code}"
         try:
-            record_failed(self._journal, lane.resource, lane.slot, moment, why)
+            lost = record_failed(self._journal, lane.resource, lane.slot, moment, why)
+            if lost is not None:
+                self._complain(lost)
         except UnstoppableError as error:
             self._complain(error)
 

@@ -10,7 +10,7 @@ from unstoppable.domain import errors
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
-from unstoppable.domain.record_errors import JournalSetAside
+from unstoppable.domain.record_errors import JournalLost, JournalSetAside
 from unstoppable.domain.run import (
     ISSUES_KEPT,
     Counts,
@@ -41,8 +41,8 @@ class Verdict:
     error: errors.UnstoppableError | None = None
     unrecorded: errors.UnstoppableError | None = None
     """Why the journal does not know of it, or not signed; None if it does."""
-    set_aside: JournalSetAside | None = None
-    """The damaged journal in whose place a new one was begun."""
+    set_aside: JournalSetAside | JournalLost | None = None
+    """The journal, damaged or lost, in whose place a new one was begun."""
 
     @property
     def exit_code(self) -> int:

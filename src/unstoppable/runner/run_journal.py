@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.record_errors import JournalSetAside
+from unstoppable.domain.record_errors import JournalLost, JournalSetAside
 from unstoppable.domain.run import RunRecord
 
 
 class RunJournal(Protocol):
     """The journal itself, or a clerk; each call does and raises what `Journal`'s does."""
 
-    def write(self, *records: RunRecord) -> None:
+    def write(self, *records: RunRecord) -> JournalLost | None:
         """Keep the records."""
 
     def going_on(self, customer: str) -> list[RunRecord]:

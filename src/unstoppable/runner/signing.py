@@ -49,8 +49,8 @@ class AnotherKey(Exception):
     """The key is not the one that signed the chain."""
 
 
-def begin(connection: sqlite3.Connection, customer: str, *, has_key: bool) -> None:
-    """Begin a chain for a customer who has none, or whose key is gone.
+def begin(connection: sqlite3.Connection, customer: str, *, has_key: bool) -> Start | None:
+    """Begin a chain for a customer who has none, or whose key is gone; returns why, if it did.
 
     To be committed before a key is made: else a run that was cut off between the two would make
     the next one say that a journal was lost.
@@ -61,11 +61,12 @@ def begin(connection: sqlite3.Connection, customer: str, *, has_key: bool) -> No
     elif chain.public_key is not None and not has_key:
         start = Start.KEY_LOST
     else:
-        return
+        return None
     connection.execute(
         "INSERT INTO chains (chain, customer, start) VALUES (?, ?, ?)",
         (secrets.token_hex(16), customer, start),
     )
+    return start
 
 
 def owe(connection: sqlite3.Connection, run: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, Outcome
-from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged
+from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalLost
 from unstoppable.domain.run import Run, RunRecord, run_id
 from unstoppable.domain.schedule import TICK, Due, Schedule, Span, due
 from unstoppable.runner import machine
@@ -37,7 +37,8 @@ def look(
             troubles += filter(None, [journal.set_aside()])
             found = what_is_due(journal, resource, schedule, moment)
         found = foresee(found)
-        record_skipped(journal, resource, found, moment)
+        lost = record_skipped(journal, resource, found, moment)
+        troubles += filter(None, [None if troubles else lost])
     except EmitterUnusable as error:
         troubles.append(error)  # The skipped slots are recorded all the same.
     except (JournalUnusable, FolderUnusable) as error:
@@ -74,26 +75,29 @@ def due_without_journal(schedule: Schedule, moment: datetime) -> Due:
     return Due(run=next(schedule.slots(after=moment - TICK, until=moment), None))
 
 
-def record_skipped(journal: Journal, resource: ResourceName, found: Due, moment: datetime) -> None:
-    """Record the slots that nobody serves any more; raises what `Journal.write` raises."""
+def record_skipped(
+    journal: Journal, resource: ResourceName, found: Due, moment: datetime
+) -> JournalLost | None:
+    """Record the slots that nobody serves any more; returns and raises what `write` does."""
     missed = [_skipped(resource, slot, moment, _MISSED) for slot in found.missed]
     overlapped = [_skipped(resource, slot, moment, _OVERLAPPED) for slot in found.overlapped]
     waited = [_skipped(resource, slot, moment, _WAITED) for slot in found.waited]
-    if missed or overlapped or waited:
-        journal.write(*missed, *overlapped, *waited)
+    if not (missed or overlapped or waited):
+        return None
+    return journal.write(*missed, *overlapped, *waited)
 
 
 def record_failed(
     journal: Journal, resource: ResourceName, slot: datetime, moment: datetime, why: str
-) -> None:
-    """Record a run that ended before it could record anything; raises what `write` raises.
+) -> JournalLost | None:
+    """Record a run that ended before it could record anything; returns and raises as `write`.
 
     Where one is on record nothing is changed.
     """
     if journal.has_run_for(resource, slot, until=moment):
-        return
+        return None
     told = f"the run of {resource} ended before it began: {why}"
-    journal.write(_record(resource, slot, moment, Outcome.FAILED, told))
+    return journal.write(_record(resource, slot, moment, Outcome.FAILED, told))
 
 
 _MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%d %H:%M} UTC"
