@@ -192,12 +192,15 @@ class Journal:
             _seconds(until),
         )
 
-    def envelopes(self, customer: str, *, last: int | None = None) -> Iterator[signing.Kept]:
+    def envelopes(
+        self, customer: str, *, last: int | None = None, after: int = 0
+    ) -> Iterator[signing.Kept]:
         """Return the signed records of a customer, oldest first; raises JournalUnusable.
 
-        Read page by page, so that a long look keeps nobody from writing.
+        Only those whose number is higher than `after`, or the last ones. Read page by page, so that
+        a long look keeps nobody from writing.
         """
-        number = 0
+        number = after
         if last is not None:
             number = self._read(lambda opened: signing.before_last(opened, customer, last)) or 0
         while found := self._page(customer, number):

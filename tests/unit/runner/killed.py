@@ -1,7 +1,8 @@
 """A program that records runs and kills itself before the given line that it would execute.
 
-usage: python -m tests.unit.runner.killed STATE LINE
+usage: python -m tests.unit.runner.killed STATE LINE [clerk]
 
+With `clerk` runs are recorded by their clerks, each of which ends itself before its own such line.
 It tells each run once its record is written, and at the end how many lines there were.
 """
 
@@ -13,11 +14,12 @@ from types import FrameType
 from typing import Any
 
 from tests.unit.runner.record import MAIL, record
+from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.outcome import Outcome
-from unstoppable.runner import aside, emitter_file, files, journal, signing
+from unstoppable.runner import aside, clerk, emitter_file, files, journal, signing
 from unstoppable.runner.journal import Journal
 
-WATCHED = {module.__file__ for module in (aside, emitter_file, files, journal, signing)}
+WATCHED = {module.__file__ for module in (aside, clerk, emitter_file, files, journal, signing)}
 RUNS = (
     record("one", None),
     record("one"),
@@ -58,5 +60,18 @@ def main(state: Path, last_line: int) -> None:
     print(killer.lines)  # noqa: T201
 
 
+def main_with_clerks(state: Path, last_line: int) -> None:
+    sys.settrace(Killer(last_line).calls)
+    for end in RUNS[1:4:2]:
+        with clerk.beside(state, end.run) as mine:
+            mine.write(record(end.run.id, None))
+            mine.write(end)
+            print(end.run.id, flush=True)  # noqa: T201
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    try:
+        run = main_with_clerks if sys.argv[3:] else main
+        run(Path(sys.argv[1]), int(sys.argv[2]))
+    except JournalUnusable:
+        sys.exit(1)

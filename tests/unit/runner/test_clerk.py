@@ -18,7 +18,12 @@ from tests.unit.runner.record import ALICE, BOB, MAIL, record
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
-from unstoppable.domain.record_errors import EmitterUnusable, JournalDamaged, JournalSetAside
+from unstoppable.domain.record_errors import (
+    EmitterUnusable,
+    JournalDamaged,
+    JournalLost,
+    JournalSetAside,
+)
 from unstoppable.domain.run import RecordedIssue, RunRecord
 from unstoppable.runner import clerk as clerks
 from unstoppable.runner.clerk import Clerk, Desk, beside, serve
@@ -199,6 +204,17 @@ def test_a_damaged_journal_is_put_aside_through_it_once(clerk, journal):
     assert Path(str(pen.set_aside.facts["aside"])).read_bytes() == b"mallory" * 1000
     assert [one.run.id for one in journal.runs(ALICE, limit=9)] == ["mine"]
     assert refused(clerk, ask="set_aside")
+
+
+def test_a_journal_that_was_lost_is_told_through_it(clerk, journal):
+    journal.write(record("a"))
+    journal.path.unlink()
+
+    assert clerk.write(record("mine", None)) is None
+    lost = clerk.write(record("mine"))
+
+    assert isinstance(lost, JournalLost)
+    assert f"the journal {journal.path} was lost: it knows nothing of what alice's" in str(lost)
 
 
 def test_a_state_that_cannot_be_used_is_told(tmp_path):

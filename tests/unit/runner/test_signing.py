@@ -6,6 +6,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -114,16 +115,20 @@ def test_several_writers_at_once_make_one_chain(journal):
     assert len({one.place.chain for one in found}) == 1
 
 
-def killed_at(state: Path, line: int) -> list[str]:
-    """Return what was told before the kill; after the last line also how many there are."""
-    done = subprocess.run(
-        (sys.executable, "-m", "tests.unit.runner.killed", str(state), str(line)),
+def run_killed(state: Path, line: int, *how: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, "-m", "tests.unit.runner.killed", str(state), str(line), *how),
         env={name: value for name, value in os.environ.items() if "COVERAGE" not in name},
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def killed_at(state: Path, line: int) -> list[str]:
+    """Return what was told before the kill; after the last line also how many there are."""
+    done = run_killed(state, line)
     assert done.returncode == (0 if line == 0 else -9), done.stderr
     return done.stdout.split()
 
@@ -151,6 +156,40 @@ def test_a_kill_before_any_line_loses_no_record_and_makes_none_up(tmp_path, kill
         after = signed(journal)
         assert [one.run for one in after] == [*found, *going_on, "next"], line
         assert after[0].place.start is Start.FIRST, line
+
+
+def test_a_kill_of_a_run_or_its_clerk_loses_no_record_and_makes_none_up(tmp_path, kills):
+    ends = {"one": "succeeded", "two": "failed"}
+    chance = random.Random(SEED)  # noqa: S311
+    codes = set()
+    for line in chance.sample(range(1, 500), k=min(kills, 499)):
+        journal = Journal(tmp_path / str(line))
+
+        done = run_killed(journal.path.parent, line, "clerk")
+
+        codes.add(done.returncode)
+        wait_for_clerks(journal)
+        found = {one.run: one.outcome for one in signed(journal)}
+        assert found.items() <= ends.items(), line
+        assert [run for run in done.stdout.split() if run not in found] == [], line
+        Pen(journal).bury(record("next", None).run)
+        journal.write(record("next"))
+        assert [one.run for one in signed(journal)][-1] == "next", line
+    assert codes >= {-9, 1}, "runs were killed, and clerks"
+
+
+def wait_for_clerks(journal: Journal) -> None:
+    """Wait until the clerk of a killed run has written down what it was told."""
+    state = str(journal.path.parent).encode()
+    while any(state in words(path) for path in Path("/proc").glob("[0-9]*/cmdline")):
+        time.sleep(0.01)
+
+
+def words(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
 
 
 def test_a_key_that_cannot_be_used_leaves_runs_unsigned_until_it_can(journal):
@@ -285,6 +324,8 @@ def test_envelopes_come_oldest_first_page_by_page_and_the_last_ones_alone(journa
 
     assert runs(None) == runs(5) == runs(99) == ["0", "1", "2", "3", "4"]
     assert runs(3) == ["2", "3", "4"]
+    third = [*journal.envelopes("alice")][2]
+    assert [kept.run for kept in journal.envelopes("alice", after=third.number)] == ["3", "4"]
     assert list(Journal(Path("/nowhere")).envelopes("alice", last=1)) == []
 
 
