@@ -19,12 +19,12 @@ from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.secret_errors import SecretsNotHad
 from unstoppable.domain.text import printable
 from unstoppable.engine import Repository, ServerVisit, Source
-from unstoppable.runner import pins_file
+from unstoppable.runner import pins_file, watchdog
 from unstoppable.runner.clerk import Clerk, beside
 from unstoppable.runner.confinement import confine
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
-from unstoppable.runner.run import back_up, new_run
+from unstoppable.runner.run import Terms, back_up, new_run
 from unstoppable.secrets.reference import NotGiven
 
 
@@ -94,10 +94,15 @@ def run_now(  # noqa: PLR0913 - what is wanted, and for whom
     The first one is proved by restoring a sample of it.
     """
     source = source_of(configuration, accept_shrink=accept_shrink)
+    terms = Terms(
+        slot_at=slot_at,
+        max_runtime_hours=configuration.settings.max_runtime,
+        patience=watchdog.PATIENCE,
+        complain=lambda error: output.complain(error, is_verbose=session.is_verbose),
+    )
     with stoppable() as cancel:
         with showing("read", cancel, in_logs=slot_at is None) as watch:
-            installation = configuration.installation()
-            verdict = back_up(installation, source, watch, slot_at=slot_at, clerk=clerk)
+            verdict = back_up(configuration.installation(), source, watch, terms, clerk)
         proof = prove(configuration, verdict.record, source, cancel) if is_first else None
         # Signals still only wish: the verdict is told whole.
         more = {"proof": proof.document} if proof else {}

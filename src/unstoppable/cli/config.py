@@ -146,6 +146,6 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "UNSTOPPABLE_SOURCE_PIN": pin_text,
     "UNSTOPPABLE_SOURCE_REREAD": "{}d".format,
     "UNSTOPPABLE_SOURCE_MAX_BYTES": amounts.written,
-    "UNSTOPPABLE_SOURCE_MAX_RUNTIME": "{}h".format,
+    "UNSTOPPABLE_MAX_RUNTIME": "{}h".format,
 }
 """How values are written where it is not the way they are kept."""

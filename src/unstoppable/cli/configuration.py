@@ -139,7 +139,6 @@ class Configuration:
                 reread_days=given.source_reread,
                 max_files=given.source_max_files,
                 max_bytes=given.source_max_bytes,
-                max_runtime_hours=given.source_max_runtime,
                 bytes_per_second=given.source_bandwidth,
             ),
             password=Password(name=self.called(SOURCE_PASSWORD), secret=secret),

@@ -46,13 +46,13 @@ OF_ANY_RESOURCE = {
     "schedule": Key("schedule"),
     "zone": Key("schedule"),
     "max_shrink": Key("max_shrink"),
+    "max_runtime": Key("max_runtime"),
     "allow_private": Key("source_allow_private", StrictBool),
     "connections": Key("source_connections", Whole),
     "bandwidth": Key("source_bandwidth"),
     "reread": Key("source_reread"),
     "max_files": Key("source_max_files", Whole),
     "max_bytes": Key("source_max_bytes"),
-    "max_runtime": Key("source_max_runtime"),
 }
 OF_ONE_RESOURCE = {
     "source": Key("source"),

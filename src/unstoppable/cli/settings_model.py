@@ -144,16 +144,6 @@ class Settings(BaseModel):
             example="500 GiB",
         ),
     ] = 16 * 2**40
-    source_max_runtime: Annotated[
-        int,
-        BeforeValidator(lambda value: values.whole(value, "h", "24h")),
-        Told(
-            "For how many hours one run reads from a server at most. What was read until then is "
-            "kept, and the next run goes on from there.",
-            default="`24h`",
-            example="8h",
-        ),
-    ] = 24
     cold: Annotated[
         Path | S3Prefix,
         BeforeValidator(values.cold),
@@ -360,6 +350,17 @@ class Settings(BaseModel):
             example="30%",
         ),
     ] = 50
+    max_runtime: Annotated[
+        int,
+        BeforeValidator(lambda value: values.whole(value, "h", "24h")),
+        Told(
+            "How many hours a run may take. One that takes longer is stopped and has failed; what "
+            "it stored is kept, and the next run goes on from there. Until there is a complete "
+            "snapshot a run may take any time.",
+            default="`24h`",
+            example="8h",
+        ),
+    ] = 24
 
 
 TOLD = {

@@ -78,7 +78,6 @@ class FtpsAccess:
     max_files: int
     """Files and folders that one run reads at most."""
     max_bytes: int
-    max_runtime_hours: int
     bytes_per_second: int | None
     """How fast files and listings may come; None for as fast as they can."""
 

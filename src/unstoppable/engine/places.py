@@ -16,6 +16,8 @@ from unstoppable.domain.source_errors import CertificatesUnreadable
 from unstoppable.engine.translation import copy
 
 _HOUR_SECONDS = 60 * 60
+_ANY_TIME_SECONDS = 10 * 365 * 24 * _HOUR_SECONDS
+"""The run as a whole has its limit, which is not the server's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ def server(source: FtpsSource, password: str | None = None) -> unstoppable_engin
         reread_seconds=access.reread_days * 24 * _HOUR_SECONDS,
         max_files=access.max_files,
         max_bytes=access.max_bytes,
-        max_seconds=access.max_runtime_hours * _HOUR_SECONDS,
+        max_seconds=_ANY_TIME_SECONDS,
         bytes_per_second=access.bytes_per_second,
     )
 

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -78,6 +79,8 @@ class Clerk:
     def __init__(self, channel: BufferedIOBase, path: Path, run: Run) -> None:
         self._channel, self._path = channel, path
         self.run = run
+        self._lock = threading.Lock()
+        """A run that is killed is recorded by another thread."""
 
     def write(self, *records: RunRecord) -> JournalLost | None:
         """Keep the records, of this run or of runs that were killed."""
@@ -96,6 +99,10 @@ class Clerk:
         question = {"of": str(resource), "slot": _text(slot_at), "until": _text(until)}
         return bool(self._ask(ask="has_run_for", **question))
 
+    def has_complete(self, resource: ResourceName) -> bool:
+        """Return whether a run left a complete snapshot."""
+        return bool(self._ask(ask="has_complete", of=str(resource)))
+
     def mounts(self, resource: ResourceName) -> frozenset[bytes]:
         """Return the mount points that the next backup of this resource needs."""
         return frozenset(map(_bytes, self._ask(ask="mounts", of=str(resource))))
@@ -113,8 +120,9 @@ class Clerk:
 
     def _ask(self, **question: object) -> Any:  # noqa: ANN401 - anything of JSON
         try:
-            _send(self._channel, question)
-            line = self._channel.readline()
+            with self._lock:
+                _send(self._channel, question)
+                line = self._channel.readline()
         except OSError as error:
             raise self._ended() from error
         if not line:
@@ -139,6 +147,7 @@ class Desk:
             "write": self._write,
             "going_on": self._going_on,
             "has_run_for": self._has_run_for,
+            "has_complete": self._has_complete,
             "mounts": self._mounts,
             "remember_mounts": self._remember_mounts,
             "set_aside": self._set_aside,
@@ -178,6 +187,10 @@ class Desk:
         if slot_at is None or (slot, until) != (_text(slot_at), _text(started_at)):
             raise ValueError("the slot is another run's")
         return self._journal.has_run_for(resource, slot_at, until=started_at)
+
+    def _has_complete(self, of: str) -> bool:
+        self._require_own(of)
+        return self._journal.has_complete(self._run.resource)
 
     def _mounts(self, of: str) -> list[str]:
         self._require_own(of)

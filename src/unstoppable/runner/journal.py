@@ -16,7 +16,6 @@ from unstoppable.domain.record_errors import (
     JournalDamaged,
     JournalLost,
     JournalSetAside,
-    RunUnknown,
 )
 from unstoppable.domain.record_form import Start
 from unstoppable.domain.run import RunRecord
@@ -179,6 +178,10 @@ class Journal:
             _seconds(until + CLOCK_STEP),
         )
         return bool(found)
+
+    def has_complete(self, resource: ResourceName) -> bool:
+        """Return whether a run left a complete snapshot; raises JournalUnusable."""
+        return bool(self._of(resource, "outcome IN (?, ?) LIMIT 1", *KEPT))
 
     def at_work(
         self, resource: ResourceName, *, after: datetime, until: datetime

@@ -61,6 +61,10 @@ class Pen:
         others = (record.run for record in going_on)
         return any(one.resource == run.resource and one.slot_at != run.slot_at for one in others)
 
+    def has_complete(self, run: Run) -> bool:
+        """Return whether the resource has a complete snapshot, as far as the journal says."""
+        return self._ask(lambda: self._journal.has_complete(run.resource), otherwise=False)
+
     def bury(self, run: Run) -> None:
         """Record runs as killed that have no outcome though the lane was free."""
         nobody: list[RunRecord] = []

@@ -2,12 +2,14 @@
 
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from unstoppable.domain import errors
 from unstoppable.domain.ftps import FtpsSource
+from unstoppable.domain.limit_errors import RunStopped
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
 from unstoppable.domain.record_errors import JournalLost, JournalSetAside
@@ -30,6 +32,11 @@ from unstoppable.runner.journal import Journal
 from unstoppable.runner.mounts import MountGuard
 from unstoppable.runner.pen import Pen
 from unstoppable.runner.plan import Installation
+from unstoppable.runner.run_journal import RunJournal
+from unstoppable.runner.watchdog import NOTHING_KEPT, PATIENCE, Patience, Watchdog
+
+_LAST_WORDS_SECONDS = 30.0
+"""How long a run that is killed may take to be recorded: the journal may hang as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,26 @@ class Verdict:
         if self.unrecorded and self.record.outcome is Outcome.SUCCEEDED:
             return ExitCode.FAILED
         return self.record.exit_code or ExitCode.SUCCEEDED
+
+
+def _say_nothing(_error: errors.UnstoppableError) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On which terms a run is made."""
+
+    slot_at: datetime | None = None
+    """The due moment it serves; None for a run that a person started."""
+    max_runtime_hours: int | None = None
+    """How long it may take as a whole, once there is a complete snapshot; None for any time."""
+    patience: Patience = PATIENCE
+    complain: Callable[[errors.UnstoppableError], None] = _say_nothing
+    """Tells why a run is killed that does not end by itself."""
+
+
+BY_HAND = Terms()
 
 
 def now() -> datetime:
@@ -75,8 +102,7 @@ def back_up(
     installation: Installation,
     source: Source,
     watch: Watch,
-    *,
-    slot_at: datetime | None = None,
+    terms: Terms = BY_HAND,
     clerk: Clerk | None = None,
 ) -> Verdict:
     """Make a backup, for a slot where one is due, and return how it ended, whatever happens.
@@ -92,22 +118,32 @@ def back_up(
     A journal that cannot be written stops no backup, and the verdict says so; but one that is
     late for its slot, because it would be made again with each tick. One that is damaged is put
     aside, and the run is recorded in a new one.
+
+    A run that takes too long is stopped, and fails. Where it does not stop, this process is ended
+    once that is on record.
     """
-    run = new_run(installation.resource, slot_at) if clerk is None else clerk.run
+    run = new_run(installation.resource, terms.slot_at) if clerk is None else clerk.run
     journal = Journal(installation.state) if clerk is None else clerk
     pen, guard = Pen(journal), MountGuard(journal, run.resource, source)
+    watchdog = Watchdog(
+        run.resource, watch.cancel, lambda why: _die(journal, run, why, terms), terms.patience
+    )
     try:
-        with lane.hold(lane.lane_file(installation.hot, run.resource), run):
+        with watchdog, lane.hold(lane.lane_file(installation.hot, run.resource), run):
             if pen.is_served(run):
                 return _failed(run, errors.SlotServed(resource=run.resource))
             pen.write(RunRecord(run=run))
             if pen.failure is not None and run.is_late:
                 return replace(_failed(run, pen.failure), set_aside=pen.set_aside)
             pen.bury(run)
+            if pen.has_complete(run):
+                watchdog.allow(terms.max_runtime_hours)
             work = _Work(installation, guard, run, watch)
             is_on_server = isinstance(source.place, FtpsSource)
             lost = ServerLost if is_on_server else errors.SourceLost
-            verdict = work.named(_attempt(run, work.store, watch, lost=lost))
+            verdict = _attempt(run, work.store, watch, lost=lost, stopped=watchdog.error)
+            watchdog.leave()
+            verdict = work.named(verdict)
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
@@ -145,20 +181,49 @@ class _Work:
         return replace(verdict, record=replace(verdict.record, repository=self.opened))
 
 
+def _never_stopped(_kept: str = NOTHING_KEPT) -> RunStopped | None:
+    return None
+
+
 def _attempt(
     run: Run,
     store: Callable[[], Stored],
     watch: Watch,
     *,
     lost: type[errors.SourceLost] = errors.SourceLost,
+    stopped: Callable[[str], RunStopped | None] = _never_stopped,
 ) -> Verdict:
     try:
         stored, is_cancelled = store(), watch.cancel.is_set()
-        return _stored(run, stored, is_cancelled=is_cancelled, lost=lost)
+        found = _stored(run, stored, is_cancelled=is_cancelled, lost=lost)
+    except errors.Cancelled as error:
+        return _failed(run, stopped(NOTHING_KEPT) or error)
     except errors.UnstoppableError as error:
         return _failed(run, error)
     except Exception as error:  # noqa: BLE001 - the outermost place: it becomes a record
         return _failed(run, errors.unexpected(error))
+    why = stopped(f"incomplete snapshot {found.record.snapshot_id or '':.8} was kept")
+    if why is None or found.record.outcome is not Outcome.CANCELLED:
+        return found
+    record = RunRecord.of_error(run, why, ended_at=found.record.ended_at)
+    kept = {name: getattr(found.record, name) for name in ("snapshot_id", "counts", "issues")}
+    return Verdict(record=replace(record, **kept), stored=found.stored, error=why)
+
+
+def _die(journal: RunJournal, run: Run, why: RunStopped, terms: Terms) -> None:
+    """Record and tell why a run is killed, as far as that does not hang too, and end the process.
+
+    The lane is still held: nobody else calls this run dead before it is recorded.
+    """
+
+    def tell() -> None:
+        Pen(journal).write(RunRecord.of_error(run, why, ended_at=now()))
+        terms.complain(why)
+
+    last_words = threading.Thread(target=tell, daemon=True)
+    last_words.start()
+    last_words.join(_LAST_WORDS_SECONDS)
+    os._exit(why.exit_code)
 
 
 def _stored(

@@ -21,6 +21,9 @@ class RunJournal(Protocol):
     def has_run_for(self, resource: ResourceName, slot_at: datetime, *, until: datetime) -> bool:
         """Return whether a run began for the slot."""
 
+    def has_complete(self, resource: ResourceName) -> bool:
+        """Return whether a run left a complete snapshot."""
+
     def mounts(self, resource: ResourceName) -> frozenset[bytes]:
         """Return the mount points that its next backup needs."""
 

@@ -98,7 +98,7 @@ def test_the_sample_is_two_resources(place, monkeypatch):
     assert isinstance(www.source, FtpsSource)
     assert str(www.source) == "ftps://backup@ftp.acme.example/htdocs"
     assert www.source.password.resolve() == "secret"
-    assert www.source.access.max_runtime_hours == 24
+    assert (www.settings.max_runtime, mail.settings.max_runtime) == (24, 24)
     assert www.schedule == Schedule("17 2 * * *", "Europe/Berlin")
     assert www.settings.exclude == ("cache/**", "*.tmp")
     assert (www.settings.max_shrink, mail.settings.max_shrink) == (40, 90)

@@ -10,6 +10,7 @@ import pytest
 from unstoppable.domain import (
     customer_errors,
     errors,
+    limit_errors,
     mount_errors,
     outlook_errors,
     record_errors,
@@ -26,6 +27,7 @@ SOURCE = Path(__file__).parents[3] / "src/unstoppable"
 TREE = (
     customer_errors,
     errors,
+    limit_errors,
     mount_errors,
     outlook_errors,
     record_errors,

@@ -47,7 +47,6 @@ SERVER = Source(
             reread_days=30,
             max_files=1,
             max_bytes=1,
-            max_runtime_hours=1,
             bytes_per_second=None,
         ),
         password=Password(name="P", secret=InFile(name="P", path=Path("/secrets/password"))),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.runner.summaries import stored
 from unstoppable.domain import errors
+from unstoppable.domain.limit_errors import RanTooLong
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import Run, RunRecord
@@ -56,6 +57,41 @@ def test_a_source_that_was_lost_is_a_failure_with_a_snapshot():
     assert (verdict.record.outcome, verdict.exit_code) == (Outcome.FAILED, 1)
     assert isinstance(verdict.error, errors.SourceLost)
     assert verdict.record.snapshot_id == "f" * 64
+
+
+def test_what_was_stopped_for_taking_too_long_has_failed_and_is_not_cancelled():
+    cancel = Cancel()
+
+    def store() -> Stored:
+        cancel.set()
+        return stored("incomplete")
+
+    verdict = _attempt(
+        RUN,
+        store,
+        Watch(cancel=cancel, progress=lambda _progress: None),
+        stopped=lambda kept: RanTooLong(resource=ALICE, limit="8 h 00 min", kept=kept),
+    )
+
+    assert (verdict.record.outcome, verdict.exit_code) == (Outcome.FAILED, 1)
+    assert verdict.record.message == (
+        "stopped alice/www: it took longer than max_runtime allows, 8 h 00 min; "
+        "incomplete snapshot ffffffff was kept"
+    )
+    assert verdict.record.snapshot_id == "f" * 64
+    assert verdict.record.counts is not None
+
+
+def test_what_was_complete_before_it_could_be_stopped_has_succeeded():
+    verdict = _attempt(
+        RUN,
+        stored,
+        Watch(cancel=Cancel(), progress=lambda _progress: None),
+        stopped=lambda kept: RanTooLong(resource=ALICE, limit="8 h 00 min", kept=kept),
+    )
+
+    assert verdict.record.outcome is Outcome.SUCCEEDED
+    assert verdict.error is None
 
 
 def test_issues_that_are_counted_but_not_kept_still_make_a_run_partial():
