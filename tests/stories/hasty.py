@@ -5,7 +5,9 @@ from tests.stories.world import Machine
 _PATCH = """
 from datetime import timedelta
 from unstoppable.runner import watchdog
+from unstoppable.secrets import bounded
 
+bounded.FILE_SECONDS = 1.0
 watchdog.PATIENCE = watchdog.Patience({patience})
 """
 

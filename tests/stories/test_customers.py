@@ -21,14 +21,14 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.3)
 
 
-def wait_until_read(path: Path) -> None:
-    """Wait until some process has begun to read a file."""
+def wait_until_read(path: Path) -> int:
+    """Wait until some process has begun to read a file, and return that process."""
     until = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < until:
         for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
             try:
                 if descriptor.readlink() == path:
-                    return
+                    return int(descriptor.parts[2])
             except OSError:
                 continue
     raise AssertionError("nobody reads it")

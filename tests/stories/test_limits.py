@@ -1,7 +1,14 @@
 """Runs that take too long are ended, whatever they wait for, and leave what they have."""
 
+import os
+import signal
+
+import pytest
+
 from tests.stories.dead_mount import dead
 from tests.stories.hasty import hurry
+from tests.stories.hoster import Hoster
+from tests.stories.test_customers import wait_until_read
 from tests.stories.world import stretch
 
 ONE_HOUR = {"UNSTOPPABLE_MAX_RUNTIME": "1h"}
@@ -57,3 +64,110 @@ def test_one_that_does_not_end_is_killed_and_recorded(well):
     assert not well.asked("status")["is_running"]
     (well.data / "gone").rmdir()
     well.done("backup")
+
+
+@pytest.fixture
+def two(hoster: Hoster) -> Hoster:
+    """Two customers; what happens to acme must not touch blue."""
+    hoster.add("acme", www="0 0 29 2 *")
+    hoster.add("blue", www="0 0 29 2 *")
+    return hoster
+
+
+def tick(hoster: Hoster) -> str:
+    """Run what is due; blue succeeds, and acme is recorded as failed with what is returned."""
+    told = hoster.machine.run("schedule", "tick")
+    assert told.returncode == 1, told.stderr
+    assert hoster.runs("blue/www") == [("succeeded", "")]
+    [(outcome, message)] = hoster.runs("acme/www")
+    assert outcome == "failed"
+    assert f"acme/www: error: {message}\n" in told.stderr or message.endswith(" and was killed")
+    return message
+
+
+def test_a_run_that_moves_nothing_is_stopped_and_stops_no_other(two):
+    hurry(two.machine, stall=3, grace=0.5)
+
+    with dead(two.source("acme", "www") / "gone"):
+        message = tick(two)
+
+    assert message == (
+        "stopped acme/www: for 3 s not a byte was read, stored or listed; "
+        "it did not end within 0 s and was killed"
+    )
+
+
+def test_a_run_that_hangs_before_it_watches_itself_is_killed_by_who_started_it(two):
+    hurry(two.machine, stall=3, grace=0.5)
+
+    with dead(two.source("acme", "www")):
+        message = tick(two)
+
+    assert message == (
+        "the run of acme/www ended before it began: "
+        "its process gave no sign of life for 3 s and was killed"
+    )
+
+
+def test_a_run_that_is_halted_is_killed_and_recorded(two):
+    hurry(two.machine, stall=3, grace=0.5)
+    large = two.lengthen("acme", gibibytes=64)
+    running = two.machine.start("schedule", "tick")
+    os.kill(wait_until_read(large), signal.SIGSTOP)
+
+    _, told = running.communicate(timeout=60)
+
+    words = "its process gave no sign of life for 3 s and was killed"
+    assert f"acme/www: error: {words}\n" in told
+    assert two.runs("acme/www") == [
+        ("failed", f"the run of acme/www ended and did not say how: {words}")
+    ]
+    assert two.runs("blue/www") == [("succeeded", "")]
+
+
+def test_a_secret_on_a_mount_that_is_gone_fails_its_run_alone(two):
+    hurry(two.machine)
+    file = two.customers / "acme.toml"
+    gone = two.machine.root / "gone"
+    key = two.machine.root / "keys/acme-www"
+    file.write_text(file.read_text().replace(str(key), f"{gone}/acme.key"))
+
+    with dead(gone):
+        message = tick(two)
+
+    assert f"cannot read {gone}/acme.key for resources.www.repository_key in acme.toml: " in message
+    assert "whoever reads it hangs, for 1 s by now" in message
+
+
+def test_certificates_that_are_a_pipe_stop_their_customer_alone(two):
+    pipe = two.machine.root / "pipe"
+    os.mkfifo(pipe, 0o600)
+    file = two.customers / "acme.toml"
+    bucket = f'cold = "s3"\nca_file = "{pipe}"\nendpoint = "https://127.0.0.1:1"\n'
+    file.write_text(bucket + file.read_text())
+
+    told = two.machine.run("schedule", "tick")
+    os.mkfifo(two.customers / "cyan.toml", 0o600)
+    again = two.machine.run("schedule", "tick")
+
+    assert told.returncode == 2
+    assert f"ca_file in {file} line 2 cannot be used: {pipe}: it is a pipe, not a file" in (
+        told.stderr
+    )
+    assert two.runs("blue/www") == [("succeeded", "")]
+    assert "cyan.toml cannot be read: it is a pipe, not a file" in again.stderr
+
+
+def test_certificates_on_a_mount_that_is_gone_stop_their_customer_alone(two):
+    hurry(two.machine)
+    gone = two.machine.root / "gone"
+    file = two.customers / "acme.toml"
+    bucket = f'cold = "s3"\nca_file = "{gone}/ca.pem"\nendpoint = "https://127.0.0.1:1"\n'
+    file.write_text(bucket + file.read_text())
+
+    with dead(gone):
+        told = two.machine.run("schedule", "tick")
+
+    assert told.returncode == 2
+    assert "whoever reads it hangs, for 1 s by now" in told.stderr
+    assert two.runs("blue/www") == [("succeeded", "")]

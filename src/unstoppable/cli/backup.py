@@ -11,7 +11,7 @@ from unstoppable.cli import output, records
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import HANDED_OVER, ROOT_KEY, Configuration, Given
 from unstoppable.cli.proof import prove
-from unstoppable.cli.secrets_option import secrets_option
+from unstoppable.cli.secrets_option import secrets_option, signs_option
 from unstoppable.cli.settings import load
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
@@ -44,6 +44,7 @@ from unstoppable.secrets.reference import NotGiven
 )
 @secrets_option
 @click.option("--cannot", hidden=True, help="Why the secrets of this run could not be read.")
+@signs_option
 @click.option("--confined", is_flag=True, hidden=True, help="Give up what this run does not need.")
 @click.pass_obj
 def backup(  # noqa: PLR0913 - one for each option
@@ -69,7 +70,7 @@ def backup(  # noqa: PLR0913 - one for each option
       10 no repository    11 skipped, another run is going on
       12 wrong key or broken pin    130 cancelled
     """
-    configuration = load(session.env_file, asked, secrets=session.secrets)
+    configuration = load(session.env_file, asked, secrets=session.secrets, is_alone=confined)
     if cannot is not None:
         configuration = _without_key(configuration, cannot)
     with _confined(session, configuration, slot) if confined else nullcontext() as clerk:
@@ -99,6 +100,7 @@ def run_now(  # noqa: PLR0913 - what is wanted, and for whom
         max_runtime_hours=configuration.settings.max_runtime,
         patience=watchdog.PATIENCE,
         complain=lambda error: output.complain(error, is_verbose=session.is_verbose),
+        sign=session.sign,
     )
     with stoppable() as cancel:
         with showing("read", cancel, in_logs=slot_at is None) as watch:

@@ -29,6 +29,8 @@ class Session:
     is_verbose: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What whoever started this program handed over, by the settings' names."""
+    sign: "Callable[[], None]" = lambda: None
+    """Gives a sign of life to whoever started this program."""
 
 
 class Verbatim(click.Command):

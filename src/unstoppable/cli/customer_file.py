@@ -24,6 +24,7 @@ from unstoppable.domain.customer_errors import (
 from unstoppable.domain.errors import NameInvalid, UnstoppableError
 from unstoppable.domain.infisical import ClientSecret, Identity, InfisicalReference
 from unstoppable.domain.secret import Secret
+from unstoppable.secrets.bounded import open_plain
 from unstoppable.secrets.infisical_secrets import InInfisical, Keeper
 from unstoppable.secrets.reference import on_this_machine, refuse_unsafe
 
@@ -342,7 +343,7 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
 def _text(path: Path) -> str:
     try:
         refuse_unsafe_folder(path.parent)
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
             content = file.read(_LARGEST_FILE_BYTES + 1)
     except OSError as error:

@@ -11,6 +11,7 @@ from dotenv.parser import parse_stream
 from unstoppable.domain.customer_errors import CustomersUnreadable
 from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, EnvFileUnreadable, FileUnsafe
 from unstoppable.domain.outlook_errors import HomeUnknown
+from unstoppable.secrets.bounded import open_plain
 from unstoppable.secrets.reference import refuse_unsafe
 
 ENV_FILE = "UNSTOPPABLE_ENV_FILE"
@@ -37,7 +38,7 @@ def customers(path: Path) -> tuple[Path, list[Path] | None]:
     None instead of files where there is no such folder. Raises CustomersUnreadable: a folder that
     cannot be read is not an empty one.
     """
-    folder = path.with_name("customers")
+    folder = customers_folder(path)
     try:
         found = sorted(folder.iterdir())
     except OSError as error:
@@ -45,6 +46,11 @@ def customers(path: Path) -> tuple[Path, list[Path] | None]:
             return folder, None
         raise CustomersUnreadable(folder=folder, cause=error.strerror) from error
     return folder, [f for f in found if f.name.endswith(".toml") and not f.name.startswith(".")]
+
+
+def customers_folder(path: Path) -> Path:
+    """Return the folder of customers beside a settings file, whether it is there or not."""
+    return path.with_name("customers")
 
 
 def is_named(named: Path | None) -> bool:
@@ -100,7 +106,7 @@ def read(path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
     """
     try:
         refuse_unsafe_folder(path.parent)
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
             text = file.read().decode()
     except FileNotFoundError as error:

@@ -17,6 +17,7 @@ from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
 from unstoppable.engine import Cancel
+from unstoppable.runner import watchdog
 from unstoppable.runner.child import Child, Order
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
@@ -94,6 +95,7 @@ class Conductor:
             environment=_of_children(),
             tell=output.data,
             say=output.say,
+            patience=watchdog.PATIENCE,
         )
         return Child(order)
 

@@ -56,15 +56,21 @@ def load(
     *,
     may_be_missing: bool = False,
     secrets: Mapping[str, str] = _NOTHING,
+    is_alone: bool = False,
 ) -> Configuration:
     """Return the settings of one resource: of the environment and the settings file.
 
     A file that nobody named may be missing; with `may_be_missing` a named one as well.
     Where there are many customers, `asked` says which resource, and its customer's file goes
     before both. `secrets` were handed over, and take the place of what all of them say.
+    With `is_alone` no other customer's file is opened, for a process that gives up the rest: that
+    no two have in common what they must not, whoever started it has seen.
     Raises the errors of settings, each naming the place and the setting.
     """
-    found = choose(read_all(named, may_be_missing=may_be_missing), asked)
+    if is_alone and asked is not None:
+        found = _read_one(named, ResourceName.parse(asked))
+    else:
+        found = choose(read_all(named, may_be_missing=may_be_missing), asked)
     return usable(_handed(found, secrets) if secrets else found)
 
 
@@ -226,15 +232,22 @@ def read_one(named: Path | None, resource: ResourceName) -> Configuration:
 
     Raises what is wrong with them.
     """
+    return usable(_read_one(named, resource))
+
+
+def _read_one(named: Path | None, resource: ResourceName) -> Reading:
     reader, common = _common(named, may_be_missing=True)
-    folder, files = env_file.customers(common.env_file)
-    if not _is_for_many(files, common):
-        return usable(reader.reading(common))
-    found = _in_order(folder / f"{resource.customer}.toml", common)
+    path = env_file.customers_folder(common.env_file) / f"{resource.customer}.toml"
+    if not path.exists() and not _is_for_many(env_file.customers(common.env_file)[1], common):
+        reading = reader.reading(common)
+        return choose(Readings(all=(reading,), common=reading), str(resource))
+    hints.are_many(is_so=True)
+    reader.refuse_one_of_many(common.given, path.parent)
+    found = _in_order(path, common)
     for reading in _of_customer(reader, common, found):
         if reading.configuration.resource == resource:
-            return usable(reading)
-    raise ResourceNotThere(asked=resource, nearest=found.path, folder=folder)
+            return reading
+    raise ResourceNotThere(asked=resource, nearest=found.path, folder=path.parent)
 
 
 def _in_order(path: Path, common: Configuration, *, folder: Path | None = None) -> Customer:

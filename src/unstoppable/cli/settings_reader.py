@@ -29,7 +29,7 @@ from unstoppable.domain.customer_errors import (
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.keys import parse_key
 from unstoppable.domain.s3 import SCHEME, credential
-from unstoppable.secrets.reference import InFile, Literal, read_private, refuse_unsafe
+from unstoppable.secrets.reference import InFile, Literal, read_private, read_trusted
 
 if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
@@ -47,7 +47,6 @@ _OF_ONE = frozenset(
     }
 )
 """Settings of one resource alone."""
-_LARGEST_CERTIFICATES_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +146,8 @@ class SettingsReader:
         if path is None:
             return
         try:
-            with path.open("rb") as file:
-                refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
-                if b"-----BEGIN CERTIFICATE-----" not in file.read(_LARGEST_CERTIFICATES_BYTES):
-                    self._refuse(name, given[name], f"{path} holds no certificate as PEM")
+            if b"-----BEGIN CERTIFICATE-----" not in read_trusted(path):
+                self._refuse(name, given[name], f"{path} holds no certificate as PEM")
         except OSError as error:
             self._refuse(name, given[name], f"{path}: {error.strerror}")
         except errors.FileUnsafe as error:

@@ -9,6 +9,33 @@ class RunStopped(UnstoppableError):
     is_permanent = False
 
 
+class StoodStill(RunStopped):
+    """A run that moved nothing any more."""
+
+    sentence_form = "stopped {resource}: for {limit} not a byte was read, stored or listed; {kept}"
+    hint_form = (
+        "does a disk, a mount or a server hang that it reads or writes? the next run goes on from "
+        "what was kept"
+    )
+
+
+class WentSilent(RunStopped):
+    """A run whose process hung before it could watch itself, or was halted."""
+
+    sentence_form = "its process gave no sign of life for {limit} and was killed"
+    hint_form = (
+        "was it halted, or does something hang that it needs before it begins, such as the folder "
+        "of hot or of the state?"
+    )
+
+
+class SecretsSlow(RunStopped):
+    """Secrets that nobody gave in time."""
+
+    sentence_form = "reading them took longer than {limit}"
+    hint_form = "`unstoppable secrets check {resource}` tries each of them"
+
+
 class RanTooLong(RunStopped):
     """A run that took longer than its max_runtime."""
 

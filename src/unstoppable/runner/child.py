@@ -5,19 +5,23 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from unstoppable.domain.errors import UnstoppableError, unexpected
+from unstoppable.domain.limit_errors import SecretsSlow, WentSilent
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
-from unstoppable.domain.text import printable
+from unstoppable.domain.text import duration, printable
+from unstoppable.runner.watchdog import Patience
 
 _SIGNALLED = 128
 """Shells add it to the number of the signal that ended a process."""
 _LONGEST_LINE_BYTES = 65_536
+_MOST_SIGNS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +37,15 @@ class Order:
     """Takes a line of its result."""
     say: Callable[[str], None]
     """Takes a line of everything else."""
+    patience: Patience
 
 
 class Child:
     """A run that begins as soon as its secrets are there; nobody waits for it.
 
     Its secrets go through a pipe, so that they stand in no argument, environment or file. A run
-    whose secrets cannot be had is told why, and records it.
+    whose secrets cannot be had, or not in time, is told why, and records it.
+    It gives a sign of life through another pipe; one that is silent for too long is ended.
     """
 
     def __init__(self, order: Order) -> None:
@@ -48,13 +54,46 @@ class Child:
         self._code: int | None = None
         self._is_stopped = False
         self._lock = threading.Lock()
+        self._signs: int | None = None
+        """The reading end of the pipe of its signs of life."""
+        self._heard_at = time.monotonic()
+        self._killed_at: float | None = None
+        """When it is killed, where it has to end."""
         self.last_words = ""
         """The last thing that it complained about."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def poll(self) -> int | None:
-        """Return its exit code once it has ended and everything it said was told."""
+        """Return its exit code once it has ended and everything it said was told.
+
+        To be called now and then: here it is noticed that it is silent.
+        """
+        self._listen_for_signs()
         return self._code
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, once there is one."""
+        return None if self._process is None else self._process.pid
+
+    def _listen_for_signs(self) -> None:
+        if self._signs is None:
+            return
+        if self._code is not None:
+            os.close(self._signs)
+            self._signs = None
+            return
+        now, patience = time.monotonic(), self._order.patience
+        with suppress(BlockingIOError):
+            if os.read(self._signs, _MOST_SIGNS):
+                self._heard_at = now
+        if self._killed_at is None and now - self._heard_at > patience.stall.total_seconds():
+            limit = duration(patience.stall)
+            self._complain(str(WentSilent(limit=limit)))
+            self._killed_at = now + patience.grace.total_seconds()
+            self.stop()
+        elif self._killed_at is not None and now >= self._killed_at:
+            self.kill()
 
     def stop(self) -> None:
         """Have it end soon: it keeps what it has."""
@@ -82,16 +121,22 @@ class Child:
             self._code = code
 
     def _run_to_its_end(self) -> int:
-        secrets, options = self._secrets()
+        secrets, options = self._secrets_in_time()
         taken, given = os.pipe()
+        signs, sign = os.pipe()
+        for end in (signs, sign):
+            os.set_blocking(end, False)
         try:
-            process = self._start((*self._order.argv, *options), taken)
+            process = self._start((*self._order.argv, *options), taken, sign)
         except OSError as error:
             os.close(given)
+            os.close(signs)
             self._complain(f"it could not be started: {error.strerror}")
             return ExitCode.FAILED
         finally:
             os.close(taken)
+            os.close(sign)
+        self._heard_at, self._signs = time.monotonic(), signs
         _hand_over(given, secrets if process else {})
         if process is None:
             return ExitCode.CANCELLED
@@ -102,6 +147,18 @@ class Child:
         code = process.wait()
         return code if code >= 0 else _SIGNALLED - code
 
+    def _secrets_in_time(self) -> tuple[Mapping[str, str], list[str]]:
+        """Return the same as `_secrets`; the thread that still waits for them is left."""
+        found: list[tuple[Mapping[str, str], list[str]]] = []
+        asking = threading.Thread(target=lambda: found.append(self._secrets()), daemon=True)
+        asking.start()
+        limit = self._order.patience.secrets
+        asking.join(limit.total_seconds())
+        if found:
+            return found[0]
+        slow = SecretsSlow(resource=self._order.resource, limit=duration(limit))
+        return {}, ["--cannot", str(slow)]
+
     def _secrets(self) -> tuple[Mapping[str, str], list[str]]:
         """Return the secrets of the run, or the option that tells it why it has none."""
         try:
@@ -111,7 +168,7 @@ class Child:
         except Exception as error:  # noqa: BLE001 - a run is recorded whatever happens
             return {}, ["--cannot", str(unexpected(error))]
 
-    def _start(self, argv: Sequence[str], taken: int) -> subprocess.Popen[bytes] | None:
+    def _start(self, argv: Sequence[str], taken: int, sign: int) -> subprocess.Popen[bytes] | None:
         """Start it; nothing where it was stopped before.
 
         It leads a process group of its own, so that Ctrl-C reaches the parent alone, who tells it.
@@ -120,9 +177,9 @@ class Child:
             if self._is_stopped:
                 return None
             self._process = subprocess.Popen(
-                (*argv, "--secrets-fd", str(taken)),
+                (*argv, "--secrets-fd", str(taken), "--signs-fd", str(sign)),
                 env=dict(self._order.environment),
-                pass_fds=(taken,),
+                pass_fds=(taken, sign),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -1,11 +1,13 @@
 """The pins of an installation, in a file beside its settings."""
 
+import os
 from pathlib import Path
 
 from unstoppable.domain.errors import FolderUnusable, PinsInvalid, PinsMissing
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins, PinsMalformed, read_pins, write_pins
 from unstoppable.runner.files import remove_drafts, replace
+from unstoppable.secrets.bounded import open_plain
 from unstoppable.secrets.reference import refuse_unsafe
 
 _LARGEST_FILE_BYTES = 16 * 2**20
@@ -38,8 +40,8 @@ def add(path: Path, resource: ResourceName, pins: Pins) -> None:
 
 def _read(path: Path) -> dict[ResourceName, Pins]:
     try:
-        refuse_unsafe(path, path.stat(), is_secret=False)
-        with path.open("rb") as file:
+        with open_plain(path) as file:
+            refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
             return read_pins(file.read(_LARGEST_FILE_BYTES).decode())
     except FileNotFoundError:
         return {}

@@ -12,7 +12,7 @@ from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import TICK, Due, Schedule
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.tick import look, record_failed
+from unstoppable.runner.tick import Death, look, record_failed
 
 _LOOKED_AHEAD = timedelta(days=366 * 5)
 _TOLD_OTHERWISE = (ExitCode.SUCCEEDED, ExitCode.SKIPPED, ExitCode.CANCELLED)
@@ -25,6 +25,10 @@ class Running(Protocol):
 
     last_words: str
     """What it complained about last."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, once there is one."""
 
     def poll(self) -> int | None:
         """Return its exit code once it has ended."""
@@ -130,9 +134,14 @@ class Planner(Generic[_Run]):
 
     def _record_death(self, lane: _Lane[_Run], moment: datetime, code: int) -> None:
         """Record a run that failed and did not say so itself: it will not be made again."""
-        why = lane.running.last_words or f"its exit code is {code}"
+        death = Death(
+            resource=lane.resource,
+            slot=lane.slot,
+            pid=lane.running.pid,
+            why=lane.running.last_words or f"its exit code is {code}",
+        )
         try:
-            lost = record_failed(self._journal, lane.resource, lane.slot, moment, why)
+            lost = record_failed(self._journal, death, moment)
             if lost is not None:
                 self._complain(lost)
         except UnstoppableError as error:

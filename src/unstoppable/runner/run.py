@@ -74,6 +74,8 @@ class Terms:
     patience: Patience = PATIENCE
     complain: Callable[[errors.UnstoppableError], None] = _say_nothing
     """Tells why a run is killed that does not end by itself."""
+    sign: Callable[[], None] = lambda: None
+    """Gives whoever started it a sign of life, now and then."""
 
 
 BY_HAND = Terms()
@@ -119,14 +121,18 @@ def back_up(
     late for its slot, because it would be made again with each tick. One that is damaged is put
     aside, and the run is recorded in a new one.
 
-    A run that takes too long is stopped, and fails. Where it does not stop, this process is ended
-    once that is on record.
+    A run that takes too long, or stands still, is stopped, and fails. Where it does not stop, this
+    process is ended once that is on record.
     """
     run = new_run(installation.resource, terms.slot_at) if clerk is None else clerk.run
     journal = Journal(installation.state) if clerk is None else clerk
     pen, guard = Pen(journal), MountGuard(journal, run.resource, source)
     watchdog = Watchdog(
-        run.resource, watch.cancel, lambda why: _die(journal, run, why, terms), terms.patience
+        run.resource,
+        watch.cancel,
+        terms.patience,
+        kill=lambda why: _die(journal, run, why, terms),
+        sign=terms.sign,
     )
     try:
         with watchdog, lane.hold(lane.lane_file(installation.hot, run.resource), run):
@@ -138,10 +144,11 @@ def back_up(
             pen.bury(run)
             if pen.has_complete(run):
                 watchdog.allow(terms.max_runtime_hours)
-            work = _Work(installation, guard, run, watch)
+            followed = watchdog.following(watch)
+            work = _Work(installation, guard, run, followed)
             is_on_server = isinstance(source.place, FtpsSource)
             lost = ServerLost if is_on_server else errors.SourceLost
-            verdict = _attempt(run, work.store, watch, lost=lost, stopped=watchdog.error)
+            verdict = _attempt(run, work.store, followed, lost=lost, stopped=watchdog.error)
             watchdog.leave()
             verdict = work.named(verdict)
             pen.write(verdict.record)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from unstoppable.domain.errors import FolderUnusable, JournalUnusable, UnstoppableError
@@ -87,17 +88,39 @@ def record_skipped(
     return journal.write(*missed, *overlapped, *waited)
 
 
-def record_failed(
-    journal: Journal, resource: ResourceName, slot: datetime, moment: datetime, why: str
-) -> JournalLost | None:
-    """Record a run that ended before it could record anything; returns and raises as `write`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """A run that ended and did not say how."""
 
-    Where one is on record nothing is changed.
+    resource: ResourceName
+    slot: datetime
+    pid: int | None
+    """Its process, where there was one."""
+    why: str
+
+
+def record_failed(journal: Journal, death: Death, moment: datetime) -> JournalLost | None:
+    """Record a run that ended before it could record how; returns and raises as `write`.
+
+    Where it is on record that it ended, or another run for the slot is, nothing is changed.
     """
-    if journal.has_run_for(resource, slot, until=moment):
+    resource = death.resource
+    for record in journal.going_on(resource.customer):
+        if record.run.pid == death.pid and record.run.slot_at == death.slot:
+            told = f"the run of {resource} ended and did not say how: {death.why}"
+            return journal.write(
+                replace(
+                    record,
+                    ended_at=moment,
+                    outcome=Outcome.FAILED,
+                    exit_code=EXIT_CODES[Outcome.FAILED],
+                    message=told,
+                )
+            )
+    if journal.has_run_for(resource, death.slot, until=moment):
         return None
-    told = f"the run of {resource} ended before it began: {why}"
-    return journal.write(_record(resource, slot, moment, Outcome.FAILED, told))
+    told = f"the run of {resource} ended before it began: {death.why}"
+    return journal.write(_record(resource, death.slot, moment, Outcome.FAILED, told))
 
 
 _MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%d %H:%M} UTC"

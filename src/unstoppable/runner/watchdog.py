@@ -1,4 +1,4 @@
-"""A thread beside a run that ends it where it takes too long."""
+"""A thread beside a run that ends it where it takes too long, or stands still."""
 
 import threading
 import time
@@ -8,10 +8,12 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from unstoppable.domain.limit_errors import RanTooLong, RunStopped
+from unstoppable.domain.limit_errors import RanTooLong, RunStopped, StoodStill
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.progress import Progress
 from unstoppable.domain.text import duration
-from unstoppable.engine import Cancel
+from unstoppable.engine import Cancel, Watch
+from unstoppable.runner.activity import Activity
 
 NOTHING_KEPT = "nothing was stored"
 
@@ -20,6 +22,10 @@ NOTHING_KEPT = "nothing was stored"
 class Patience:
     """How long a run is waited for."""
 
+    stall: timedelta = timedelta(minutes=30)
+    """How long it may move nothing, or give no sign of life to who started it."""
+    secrets: timedelta = timedelta(minutes=5)
+    """How long its secrets may take to be read."""
     grace: timedelta = timedelta(minutes=2)
     """How long it may take to end once it was told to."""
     look_seconds: float = 5.0
@@ -33,7 +39,7 @@ PATIENCE = Patience()
 
 
 class Watchdog:
-    """Wishes that a run stops where it takes too long, and kills one that does not.
+    """Wishes that a run stops where it takes too long or stands still; kills one that does not.
 
     The run ends as the wish has it, with what was kept; `error` then tells why it stopped.
     """
@@ -42,11 +48,14 @@ class Watchdog:
         self,
         resource: ResourceName,
         cancel: Cancel,
-        kill: Callable[[RunStopped], None],
         patience: Patience,
+        *,
+        kill: Callable[[RunStopped], None],
+        sign: Callable[[], None],
     ) -> None:
-        self._resource, self._cancel, self._kill = resource, cancel, kill
-        self._patience = patience
+        self._resource, self._cancel, self._kill, self._sign = resource, cancel, kill, sign
+        self._patience, self._activity = patience, Activity()
+        self._moved, self._moved_at = self._activity.moved(), time.monotonic()
         self._longest: timedelta | None = None
         self._began = time.monotonic()
         self._cause: Callable[[str], RunStopped] | None = None
@@ -77,6 +86,15 @@ class Watchdog:
         """Let the run take so long as a whole; None lets it take any time."""
         self._longest = None if hours is None else hours * self._patience.hour
 
+    def following(self, watch: Watch) -> Watch:
+        """Return who follows a call, and have this one follow it as well."""
+
+        def show(progress: Progress) -> None:
+            watch.progress(progress)
+            self._activity.note(progress)
+
+        return Watch(cancel=watch.cancel, progress=show)
+
     def error(self, kept: str = NOTHING_KEPT) -> RunStopped | None:
         """Return why the run was stopped, where it was stopped here; `kept` says what it left."""
         return None if self._cause is None else self._cause(kept)
@@ -84,7 +102,11 @@ class Watchdog:
     def _watch(self) -> None:
         killed_at = float("inf")
         while not self._is_over.wait(self._patience.look_seconds):
+            self._sign()
             now = time.monotonic()
+            moved = self._activity.moved()
+            if moved != self._moved:
+                self._moved, self._moved_at = moved, now
             if now >= killed_at:
                 self._end(self._cause)
                 return
@@ -100,6 +122,11 @@ class Watchdog:
         if longest is not None and now - self._began > longest.total_seconds():
             return lambda kept: RanTooLong(
                 resource=self._resource, limit=duration(longest), kept=kept
+            )
+        stall = self._patience.stall
+        if now - self._moved_at > stall.total_seconds():
+            return lambda kept: StoodStill(
+                resource=self._resource, limit=duration(stall), kept=kept
             )
         return None
 

@@ -210,7 +210,7 @@ def _trust(identity: Identity) -> ssl.SSLContext:
         return context
     path = Path(identity.ca_file)
     try:
-        context.load_verify_locations(cadata=read_trusted(path))
+        context.load_verify_locations(cadata=read_trusted(path).decode())
     except (OSError, ValueError) as error:
         cause = "it holds no certificates"
         if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):

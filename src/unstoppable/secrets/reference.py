@@ -9,6 +9,7 @@ from unstoppable.domain.errors import FileUnsafe, SecretUnreadable, UnstoppableE
 from unstoppable.domain.reference import FileReference, VariableReference
 from unstoppable.domain.secret import Secret
 from unstoppable.domain.secret_errors import VariableUnset
+from unstoppable.secrets.bounded import bounded, open_plain
 
 _LARGEST_SECRET_BYTES = 65_536
 _MOST_CERTIFICATES_BYTES = 4 << 20
@@ -85,9 +86,7 @@ def read_private(path: Path, *, name: str) -> str:
     Raises SecretUnreadable or FileUnsafe.
     """
     try:
-        with path.open("rb") as file:
-            refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
-            content = file.read(_LARGEST_SECRET_BYTES + 1)
+        content = _read(path, is_secret=True, most_bytes=_LARGEST_SECRET_BYTES + 1)
         if len(content) > _LARGEST_SECRET_BYTES:
             raise SecretUnreadable(path=path, name=name, cause="it is too large")
         return content.decode()
@@ -96,14 +95,21 @@ def read_private(path: Path, *, name: str) -> str:
         raise SecretUnreadable(path=path, name=name, cause=cause) from error
 
 
-def read_trusted(path: Path) -> str:
-    """Return the text of a file that everybody may read, and only its owner may change.
+def read_trusted(path: Path) -> bytes:
+    """Return what is in a file that everybody may read, and only its owner may change.
 
-    Raises FileUnsafe, OSError or ValueError.
+    Raises FileUnsafe or OSError.
     """
-    with path.open("rb") as file:
-        refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
-        return file.read(_MOST_CERTIFICATES_BYTES).decode()
+    return _read(path, is_secret=False, most_bytes=_MOST_CERTIFICATES_BYTES)
+
+
+def _read(path: Path, *, is_secret: bool, most_bytes: int) -> bytes:
+    def read() -> bytes:
+        with open_plain(path) as file:
+            refuse_unsafe(path, os.fstat(file.fileno()), is_secret=is_secret)
+            return file.read(most_bytes)
+
+    return bounded(path, read)
 
 
 def refuse_unsafe(path: Path, found: os.stat_result, *, is_secret: bool) -> None:

@@ -12,11 +12,13 @@ from unstoppable.cli.customer_file import lines_of
 from unstoppable.cli.customer_model import CustomerFile, Defaults, Infisical, Keep, Resource
 from unstoppable.cli.settings import choose, load, read_all
 from unstoppable.cli.settings_reader import Reading
-from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.customer_errors import CustomerFileUnreadable, OneOrMany, ResourceNotThere
+from unstoppable.domain.errors import ResourceUnknown, UnstoppableError
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.schedule import Schedule
+from unstoppable.secrets.bounded import open_plain
 
 WWW = """\
 [resources.www]
@@ -350,3 +352,32 @@ def test_the_schema_takes_the_sample_and_no_typo():
 
     with pytest.raises(jsonschema.ValidationError, match="sorce"):
         jsonschema.validate({"resources": {"www": {"sorce": "/x"}}}, schema)
+
+
+def test_a_run_reads_no_other_customers_file(place, monkeypatch):
+    place.customer("acme")
+    place.customer("blue")
+    opened = []
+
+    def note(path):
+        opened.append(path)
+        return open_plain(path)
+
+    monkeypatch.setattr(customer_file, "open_plain", note)
+    found = load(place.env_file, "acme/www", is_alone=True)
+
+    assert found.resource == ResourceName.parse("acme/www")
+    assert opened == [place.folder / "acme.toml"]
+
+
+def test_a_run_of_a_resource_that_is_not_there_is_refused(place):
+    with pytest.raises(ResourceUnknown):
+        load(place.env_file, "acme/www", is_alone=True)
+    place.customer("acme")
+    with pytest.raises(ResourceNotThere):
+        load(place.env_file, "acme/mail", is_alone=True)
+    with pytest.raises(CustomerFileUnreadable):
+        load(place.env_file, "blue/www", is_alone=True)
+    place.settings(["UNSTOPPABLE_SOURCE=/srv"])
+    with pytest.raises(OneOrMany):
+        load(place.env_file, "acme/www", is_alone=True)

@@ -34,6 +34,7 @@ class Running:
     run: Run
     code: int | None = None
     last_words: str = ""
+    pid: int | None = 1
 
     def poll(self) -> int | None:
         return self.code
@@ -191,6 +192,32 @@ def test_a_run_that_died_before_it_was_recorded_is_recorded_as_failed(site):
         "the run of acme/www ended before it began: its exit code is 137",
     )
     assert site.started == [("acme/www", at(1)), ("acme/www", at(2))]
+
+
+def test_a_run_that_was_killed_is_recorded_at_once_with_its_last_words(site):
+    site.plan(acme_www=HOURLY)
+    site.until(1)
+    site.running["acme/www"].last_words = "its process gave no sign of life"
+    site.running["acme/www"].code = 137
+
+    site.until(1.1)
+
+    [(slot, outcome, message)] = site.told("acme/www")
+    assert (slot, outcome) == (at(1), Outcome.FAILED)
+    assert message == (
+        "the run of acme/www ended and did not say how: its process gave no sign of life"
+    )
+
+
+def test_the_run_of_another_process_for_the_same_slot_is_left_alone(site):
+    site.plan(acme_www=HOURLY)
+    site.until(1)
+    site.running["acme/www"].pid = 2
+    site.running["acme/www"].code = 137
+
+    site.until(1.1)
+
+    assert [outcome for _, outcome, _ in site.told("acme/www")] == [None]
 
 
 def test_one_that_found_its_lane_busy_is_made_again(site):

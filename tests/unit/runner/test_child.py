@@ -1,0 +1,93 @@
+"""Processes that are no runs: silent ones, and some whose secrets do not come."""
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from unstoppable.domain.names import ResourceName
+from unstoppable.runner.child import Child, Order
+from unstoppable.runner.watchdog import Patience
+
+ACME = ResourceName.parse("acme/www")
+QUICK = Patience(
+    stall=timedelta(seconds=0.4), grace=timedelta(seconds=0.4), secrets=timedelta(seconds=0.2)
+)
+SAYING = "import sys; print(sys.argv[1:])"
+SILENT = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: None); time.sleep(60)"
+SIGNING = """
+import os, sys, time
+for _ in range(20):
+    os.write(int(sys.argv[sys.argv.index("--signs-fd") + 1]), b".")
+    time.sleep(0.05)
+"""
+
+
+def start(program: str, said: list[str], secrets=dict) -> Child:
+    return Child(
+        Order(
+            resource=ACME,
+            argv=(sys.executable, "-c", program),
+            environment={},
+            secrets=secrets,
+            tell=said.append,
+            say=said.append,
+            patience=QUICK,
+        )
+    )
+
+
+def end(child: Child) -> int:
+    until = time.monotonic() + 30
+    while (code := child.poll()) is None:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return code
+
+
+def test_one_that_gives_signs_of_life_goes_on():
+    child = start(SIGNING, [])
+
+    assert end(child) == 0
+    assert child.last_words == ""
+
+
+def test_one_that_gives_none_is_killed():
+    said: list[str] = []
+    child = start(SILENT, said)
+
+    assert end(child) == 137
+    assert child.last_words == "its process gave no sign of life for 0 s and was killed"
+    assert said == [f"acme/www: error: {child.last_words}"]
+
+
+def test_one_whose_secrets_do_not_come_is_told_why():
+    ended, said = threading.Event(), list[str]()
+
+    def hang() -> Mapping[str, str]:
+        ended.wait(30)
+        return {}
+
+    child = start(SAYING, said, hang)
+    code = end(child)
+    ended.set()
+
+    assert code == 0
+    assert "'--cannot', 'reading them took longer than 0 s'" in said[0]
+
+
+@pytest.mark.parametrize("program", [SAYING, SILENT])
+def test_nothing_stays_open(program):
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
+    child = start(program, [])
+    end(child)
+    child.poll()
+
+    assert descriptors() == before
