@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.stories.world import DEADLINE_SECONDS
+from unstoppable.domain.names import ResourceName
+from unstoppable.runner import lane
+from unstoppable.runner.run import new_run
 
 NEVER = "0 0 29 2 *"
 
@@ -145,6 +148,30 @@ def test_status_tells_first_who_needs_somebody(hoster):
     assert "it was never backed up" in rows[1]
     assert "acme/www" in one.stdout
     assert [found["needs"] is None for found in document["resources"]] == [False, False, True]
+
+
+def test_a_run_that_was_killed_is_not_called_running_while_another_one_is(hoster):
+    hoster.add("acme", www=NEVER, mail=NEVER)
+    hoster.machine.done("backup", "acme/mail")
+    large = hoster.lengthen("acme", gibibytes=64)
+    with hoster.machine.start("backup", "acme/www", to_be_killed=True) as running:
+        wait_until_read(large)
+        at_work = hoster.machine.asked("status", "acme/www")["is_running"]
+        beside = hoster.machine.asked("status", "acme/mail")["is_running"]
+        running.kill()
+    lane_file = hoster.machine.hot / "acme/lane.lock"
+
+    # Whatever holds the lane and records no run, such as `hot rebuild`, calls nobody dead.
+    with lane.hold(lane_file, new_run(ResourceName.parse("acme/mail"))):
+        told = hoster.machine.done("runs", "acme/www")
+        one = hoster.machine.run("status", "acme/www")
+        whole = hoster.machine.run("status")
+
+    assert (at_work, beside) == (True, False)
+    assert "  killed\n" in told
+    assert " killed" in one.stdout
+    assert "running" not in told + one.stdout + whole.stdout
+    assert "the last run was killed" in whole.stdout
 
 
 def test_a_daemon_takes_new_customers_refuses_what_is_broken_and_stops(hoster):

@@ -12,6 +12,7 @@ from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
+from unstoppable.runner.lane import UNKNOWN
 from unstoppable.runner.mounts import UNMOUNTED
 from unstoppable.runner.run import Verdict
 
@@ -99,11 +100,16 @@ def took(record: RunRecord) -> str:
     return duration(record.ended_at - record.run.started_at) if record.ended_at else ""
 
 
-def outcome(record: RunRecord, *, lane_is_held: bool) -> str:
-    """Return a run's outcome in a word; one without, whose lane is free, was killed."""
+def outcome(record: RunRecord, *, holder: str | None) -> str:
+    """Return a run's outcome in a word; one without, that does not hold its lane, was killed."""
     if record.outcome is not None:
         return record.outcome
-    return "running" if lane_is_held else "killed"
+    return "running" if is_running(record, holder) else "killed"
+
+
+def is_running(record: RunRecord, holder: str | None) -> bool:
+    """Return whether a run is going on, by the run that holds its lane."""
+    return record.outcome is None and holder in {record.run.id, UNKNOWN}
 
 
 def as_document(record: RunRecord) -> dict[str, Any]:

@@ -74,12 +74,12 @@ def _list(session: Session, configuration: Configuration, last: int, before: str
     if session.is_json:
         output.document([records.as_document(record) for record in found])
         return 0
-    is_held = lane.is_held(lane.lane_file(settings.hot, resource))
+    holder = lane.holder(lane.lane_file(settings.hot, resource))
     rows = [
         (
             record.run.id,
             output.local(record.run.started_at),
-            records.outcome(record, lane_is_held=is_held),
+            records.outcome(record, holder=holder),
             records.took(record),
             (record.snapshot_id or "")[: records.SHORT_ID],
             record.message or "",

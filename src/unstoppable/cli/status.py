@@ -20,6 +20,8 @@ class _Status:
     last_run: RunRecord | None
     last_stored: RunRecord | None
     is_running: bool
+    holder: str | None
+    """The run that holds the lane of the customer."""
     sheet: SheetState
 
 
@@ -55,10 +57,12 @@ def status(session: Session, *, asked: str | None) -> int:
 def _look(configuration: Configuration) -> _Status:
     settings, resource = configuration.settings, configuration.resource
     runs = Journal(settings.state).telling(resource)
+    holder = lane.holder(lane.lane_file(settings.hot, resource))
     return _Status(
         last_run=next(iter(runs), None),
         last_stored=records.last_stored(runs),
-        is_running=lane.is_held(lane.lane_file(settings.hot, resource)),
+        is_running=any(records.is_running(run, holder) for run in runs),
+        holder=holder,
         sheet=sheet_state.look(configuration),
     )
 
@@ -80,7 +84,7 @@ def _last_run(found: _Status) -> str:
     record = found.last_run
     if record is None:
         return "none"
-    word = records.outcome(record, lane_is_held=found.is_running)
+    word = records.outcome(record, holder=found.holder)
     text = f"{output.local(record.run.started_at)}  {word}"
     return f"{text}: {record.message}" if record.message else text
 

@@ -27,6 +27,8 @@ class _Row:
     need: str | None
     health: Health | None = None
     is_running: bool = False
+    holder: str | None = None
+    """The run that holds the lane of the customer."""
 
 
 def show(session: Session, found: Readings) -> int:
@@ -59,18 +61,19 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
             continue
         journal, resource = Journal(settings.state), configuration.resource
         runs = journal.telling(resource, until=moment + CLOCK_STEP)
-        is_running = _is_running(configuration)
+        holder = _holder(configuration)
+        is_running = any(records.is_running(run, holder) for run in runs)
         known = health(runs, configuration.schedule, moment, is_running=is_running)
-        yield _Row(name=name, need=known.need, health=known, is_running=is_running)
+        yield _Row(name=name, need=known.need, health=known, is_running=is_running, holder=holder)
 
 
-def _is_running(configuration: Configuration) -> bool:
-    """Return whether the lane is held; where that cannot be known, nothing is."""
+def _holder(configuration: Configuration) -> str | None:
+    """Return which run holds the lane; where that cannot be known, none does."""
     path = lane.lane_file(configuration.settings.hot, configuration.resource)
     try:
-        return lane.is_held(path)
+        return lane.holder(path)
     except FolderUnusable:
-        return False
+        return None
 
 
 def _verdict(rows: list[_Row], needy: list[_Row], moment: datetime) -> str:
@@ -94,7 +97,7 @@ def _cells(row: _Row) -> tuple[str, ...]:
     return (
         row.name,
         output.local(last.run.started_at) if last else "none",
-        records.outcome(last, lane_is_held=row.is_running) if last else "",
+        records.outcome(last, holder=row.holder) if last else "",
         output.local(stored.run.started_at) if stored else "none",
         printable(hints.named(row.need or "", row.name)),
     )

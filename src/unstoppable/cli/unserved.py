@@ -16,7 +16,7 @@ from unstoppable.domain.schedule import Schedule
 from unstoppable.runner import remembered
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
-from unstoppable.runner.tick import look, record_failed
+from unstoppable.runner.tick import Death, look, record_failed
 
 _NEEDED = frozenset(PREFIX + name for name in ("STATE", "SCHEDULE", "CUSTOMER", "RESOURCE"))
 """Without these nobody knows what was due, or where it is recorded."""
@@ -86,7 +86,10 @@ def record(reading: Reading) -> list[UnstoppableError]:
     found, troubles = look(journal, resource, configuration.schedule, moment)
     try:
         if found.run is not None:
-            record_failed(journal, resource, found.run, moment, str(reading.faults[0]))
+            death = Death(
+                resource=resource, slot=found.run, pid=None, why=str(reading.faults[0])
+            )
+            record_failed(journal, death, moment)
     except UnstoppableError as error:
         return [*troubles, error]
     return troubles

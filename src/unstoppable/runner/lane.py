@@ -1,7 +1,7 @@
 """The lane of a customer: whoever starts it, one run at a time.
 
 The kernel holds the lock and gives it back however the holder dies.
-What the file says is for people alone and never decides anything.
+What the file says tells which run that is, and never decides who may go on.
 """
 
 import fcntl
@@ -24,6 +24,7 @@ _LARGEST_NOTE_BYTES = 4096
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
 """`is_held` takes the lock for a moment, and a holder writes its name just after it got it."""
+UNKNOWN = ""
 _NOBODY_KNOWN = "another run holds its lane"
 
 
@@ -46,18 +47,47 @@ def hold(path: Path, run: Run) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a run holds the lane now; raises FolderUnusable."""
+    """Return whether somebody holds the lane now; raises FolderUnusable."""
+    return _look(path) is not None
+
+
+def holder(path: Path) -> str | None:
+    """Return the id of the run that holds the lane now; None where nobody does.
+
+    Empty where somebody does who did not say so; raises FolderUnusable.
+    """
+    for _ in range(_TRIES):
+        note = _look(path)
+        if note is None:
+            return None
+        if (run := _run_of(note)) is not None:
+            return run
+        time.sleep(_PAUSE_SECONDS)
+    return UNKNOWN
+
+
+def _look(path: Path) -> bytes | None:
+    """Return what the holder wrote; None where nobody holds it."""
     try:
         is_there = path.exists()
     except OSError as error:  # a folder that this user may not enter
         raise FolderUnusable(path=path, cause=error.strerror) from error
     if not is_there:
-        return False
+        return None
     lock = _open(path, os.O_RDWR)
     try:
-        return not _try_lock(lock, fcntl.LOCK_SH)
+        if _try_lock(lock, fcntl.LOCK_SH):
+            return None
+        return os.pread(lock, _LARGEST_NOTE_BYTES, 0)
     finally:
         os.close(lock)
+
+
+def _run_of(note: bytes) -> str | None:
+    try:
+        return str(json.loads(note)["run"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _lock(path: Path, resource: ResourceName) -> int:

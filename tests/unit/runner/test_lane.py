@@ -148,3 +148,20 @@ def test_asking_whether_a_lane_is_held_makes_nobody_skip(path):
     finally:
         is_over.set()
         asking.join()
+
+
+def test_it_is_known_which_run_holds_a_lane(path):
+    assert lane.holder(path) is None
+    with lane.hold(path, RUN):
+        assert lane.holder(path) == "R"
+
+    assert lane.holder(path) is None
+
+
+@pytest.mark.parametrize("note", [b"", b"[", b'{"pid": 1}', b"7"])
+def test_a_holder_that_does_not_say_who_it_is_is_one_all_the_same(path, note):
+    with lane.hold(path, RUN):
+        path.write_bytes(note)
+
+        assert lane.holder(path) == lane.UNKNOWN
+        assert lane.is_held(path)
