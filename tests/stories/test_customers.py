@@ -5,10 +5,12 @@ import signal
 import tarfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.stories.test_schedule import age
 from tests.stories.world import DEADLINE_SECONDS
 from unstoppable.domain.names import ResourceName
 from unstoppable.runner import lane
@@ -28,12 +30,11 @@ def wait_until_read(path: Path) -> int:
     """Wait until some process has begun to read a file, and return that process."""
     until = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < until:
-        for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-            try:
-                if descriptor.readlink() == path:
-                    return int(descriptor.parts[2])
-            except OSError:
-                continue
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended meanwhile
+                for descriptor in (process / "fd").iterdir():
+                    if descriptor.readlink() == path:
+                        return int(process.name)
     raise AssertionError("nobody reads it")
 
 
@@ -172,6 +173,32 @@ def test_a_run_that_was_killed_is_not_called_running_while_another_one_is(hoster
     assert " killed" in one.stdout
     assert "running" not in told + one.stdout + whole.stdout
     assert "the last run was killed" in whole.stdout
+
+
+def test_beside_a_long_run_a_tick_starts_nothing_and_what_waits_is_not_called_missed(hoster):
+    hoster.add("acme", www=NEVER, mail=NEVER)
+    hoster.machine.done("backup", "acme/www")
+    hoster.machine.done("backup", "acme/mail")
+    file = hoster.customers / "acme.toml"
+    mail = file.read_text().partition("[resources.mail]")
+    file.write_text("".join((*mail[:2], mail[2].replace(NEVER, "* * * * *"))))
+    large = hoster.lengthen("acme", gibibytes=64)
+    by_hand = hoster.machine.start("backup", "acme/www")
+    wait_until_read(large)
+    age(hoster.machine, minutes=4)
+
+    tick = hoster.machine.run("schedule", "tick")
+    skipped = hoster.runs("acme/mail")[1:]
+    by_hand.terminate()
+    by_hand.communicate(timeout=60)
+    hoster.machine.done("schedule", "tick", "acme/mail")
+
+    assert (tick.returncode, tick.stdout, tick.stderr) == (0, "", "")
+    assert len(skipped) >= 2
+    for outcome, message in skipped:
+        assert outcome == "skipped"
+        assert message.startswith("skipped: others were at work from ")
+    assert hoster.runs("acme/mail")[-1][0] == "succeeded"
 
 
 def test_a_daemon_takes_new_customers_refuses_what_is_broken_and_stops(hoster):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from unstoppable.cli.configuration import PREFIX, Configuration, real
+from unstoppable.cli.planning import known_of
 from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
@@ -15,7 +16,6 @@ from unstoppable.domain.outlook_errors import ScheduleRare
 from unstoppable.domain.setup_errors import KeyLost
 from unstoppable.domain.text import printable
 from unstoppable.runner import faults
-from unstoppable.runner.journal import Journal
 from unstoppable.runner.tick import what_is_due
 
 _LOOKED_AHEAD = timedelta(days=1)
@@ -141,8 +141,8 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
         name = configuration.called(PREFIX + "SCHEDULE")
         found.faults.append(ScheduleRare(schedule=schedule, resource=resource, name=name))
     try:
-        journal = Journal(configuration.settings.state)
-        found.due_now = what_is_due(journal, resource, schedule, moment).run
+        known = known_of(configuration)
+        found.due_now = what_is_due(known, resource, schedule, moment).run
     except UnstoppableError as error:
         found.faults.append(error)
     found.faults += faults.of_emitter(configuration.settings.state, resource.customer)

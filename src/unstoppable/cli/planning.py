@@ -9,19 +9,21 @@ from pathlib import Path
 
 from unstoppable.cli import output, unserved
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
 from unstoppable.cli.unserved import NotBegun, Unserved
-from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.errors import FolderUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
 from unstoppable.engine import Cancel
-from unstoppable.runner import watchdog
+from unstoppable.runner import lane, watchdog
 from unstoppable.runner.child import Child, Order
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
 from unstoppable.runner.run import now
+from unstoppable.runner.tick import Known
 
 _LOOK_SECONDS = 0.25
 """How often somebody looks whether a run has ended."""
@@ -49,11 +51,12 @@ class Conductor:
     def __init__(self, session: Session, found: Readings, *, is_all: bool = True) -> None:
         self._is_all = is_all
         self._unserved = Unserved()
-        self._session, self._env_file = session, found.common.configuration.env_file
-        settings = found.common.configuration.settings
+        first = found.common.configuration
+        self._session, self._env_file = session, first.env_file
+        settings = first.settings
         self._has_fault = self._has_trouble = False
         self.planner: Planner[Child | NotBegun] = Planner(
-            Journal(settings.state),
+            known_of(first),
             self._start,
             most_at_once=settings.parallel or default_parallel(),
             complain=self._complain,
@@ -126,6 +129,20 @@ def _of_children() -> dict[str, str]:
         if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
         if name.removesuffix("_FILE") not in HANDED_OVER_NAMES
     }
+
+
+def known_of(configuration: Configuration) -> Known:
+    """Return what is known of the runs of an installation."""
+    settings = configuration.settings
+    return Known(Journal(settings.state), lambda resource: holder(settings.hot, resource))
+
+
+def holder(hot: Path, resource: ResourceName) -> str | None:
+    """Return the id of the run that has the lane; where that cannot be known the run tells."""
+    try:
+        return lane.holder(lane.lane_file(hot, resource), tries=1)
+    except FolderUnusable:
+        return None
 
 
 def schedules(found: Readings) -> dict[ResourceName, Schedule]:

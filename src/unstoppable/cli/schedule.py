@@ -18,7 +18,7 @@ from unstoppable.cli.calling import (
 )
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.planning import Conductor, complain
+from unstoppable.cli.planning import Conductor, complain, known_of
 from unstoppable.cli.settings import Readings, choose, read_all, usable
 from unstoppable.cli.watch import stoppable
 from unstoppable.domain.outcome import ExitCode
@@ -61,11 +61,11 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
 
 
 def _tick_one(session: Session, configuration: Configuration, *, dry_run: bool) -> int:
-    resource, journal = configuration.resource, Journal(configuration.settings.state)
+    resource, known = configuration.resource, known_of(configuration)
     if dry_run:
-        found = what_is_due(journal, resource, configuration.schedule, now())
+        found = what_is_due(known, resource, configuration.schedule, now())
         return _rehearse(session, configuration, found.run)
-    found, troubles = look(journal, resource, configuration.schedule, now())
+    found, troubles = look(known, resource, configuration.schedule, now())
     for trouble in troubles:
         output.complain(trouble, is_verbose=session.is_verbose)
     if found.run is not None:
@@ -90,8 +90,8 @@ def _rehearse_all(session: Session, found: Readings) -> int:
     for reading in found.all:
         configuration, moment = reading.configuration, now()
         if not reading.faults:
-            journal, resource = Journal(configuration.settings.state), configuration.resource
-            looked = what_is_due(journal, resource, configuration.schedule, moment)
+            resource = configuration.resource
+            looked = what_is_due(known_of(configuration), resource, configuration.schedule, moment)
             due[str(resource)] = looked.run
     if session.is_json:
         output.document([{"resource": resource, "due": slot} for resource, slot in due.items()])

@@ -16,7 +16,7 @@ from unstoppable.domain.schedule import Schedule
 from unstoppable.runner import remembered
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
-from unstoppable.runner.tick import Death, look, record_failed
+from unstoppable.runner.tick import Death, Known, look, record_failed
 
 _NEEDED = frozenset(PREFIX + name for name in ("STATE", "SCHEDULE", "CUSTOMER", "RESOURCE"))
 """Without these nobody knows what was due, or where it is recorded."""
@@ -38,6 +38,7 @@ class NotBegun:
     last_words: str
     """Why it did not begin."""
     exit_code: int
+    pid: None = None
 
     def poll(self) -> int:
         """Return its exit code."""
@@ -83,7 +84,7 @@ def record(reading: Reading) -> list[UnstoppableError]:
         return []
     configuration, moment = reading.configuration, now()
     resource, journal = configuration.resource, Journal(configuration.settings.state)
-    found, troubles = look(journal, resource, configuration.schedule, moment)
+    found, troubles = look(Known(journal), resource, configuration.schedule, moment)
     try:
         if found.run is not None:
             death = Death(

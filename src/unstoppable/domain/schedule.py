@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,6 +22,7 @@ _SPREAD_OVER_HOURS = 6
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _MOST_PUT_BACK = timedelta(hours=3)
 _MINUTE = timedelta(minutes=1)
+_HANDOVER = 2 * TICK
 _A_DAY = timedelta(days=1)
 
 
@@ -147,16 +148,34 @@ class Due:
     """Those whose turn did not come before the next one."""
 
 
-def due(slots: Iterable[datetime], at_work: Iterable[Span]) -> Due:
-    """Tell what is to be done about `slots`, oldest first."""
-    spans = list(at_work)
+def due(slots: Iterable[datetime], at_work: Iterable[Span], others: Iterable[Span] = ()) -> Due:
+    """Tell what is to be done about `slots`, oldest first.
+
+    `at_work` was the same resource, `others` were those that it shares its lane with.
+    """
+    slots, spans, beside = list(slots), list(at_work), list(others)
     overlapped: list[datetime] = []
     free: list[datetime] = []
     for slot in slots:
         is_overlapped = any(span.started_at <= slot <= span.ended_at for span in spans)
         (overlapped if is_overlapped else free).append(slot)
     newest = free.pop() if free and (not overlapped or free[-1] > overlapped[-1]) else None
-    return Due(run=newest, overlapped=tuple(overlapped), missed=tuple(free))
+    ends = dict(pairwise(slots))
+    waited = [slot for slot in free if slot in ends and _is_busy(slot, ends[slot], beside)]
+    missed = tuple(slot for slot in free if slot not in waited)
+    return Due(run=newest, overlapped=tuple(overlapped), missed=missed, waited=tuple(waited))
+
+
+def _is_busy(start: datetime, end: datetime, others: Iterable[Span]) -> bool:
+    """Return whether others were at work from `start` to `end`, one after the other.
+
+    Between two of them the next one is started, which takes as long as somebody does not look.
+    """
+    reached = start
+    for span in sorted(others, key=lambda one: one.started_at):
+        if span.started_at <= reached + _HANDOVER and span.ended_at > reached:
+            reached = span.ended_at
+    return reached > start and reached + _HANDOVER >= end
 
 
 def _is_steady(zone: tzinfo, moment: datetime) -> bool:

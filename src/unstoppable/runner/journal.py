@@ -195,6 +195,18 @@ class Journal:
             _seconds(until),
         )
 
+    def at_work_beside(
+        self, resource: ResourceName, *, after: datetime, until: datetime
+    ) -> list[RunRecord]:
+        """Return the same of the customer's other resources; raises JournalUnusable."""
+        condition = (
+            "customer = ? AND resource <> ? AND outcome <> ? AND started_at <= ? "
+            "AND json_extract(record, '$.ended_at') BETWEEN ? AND ?"
+        )
+        last = _seconds(until)
+        values = (*_name(resource), Outcome.SKIPPED, last, _seconds(after), last)
+        return self._select(condition, values)
+
     def envelopes(
         self, customer: str, *, last: int | None = None, after: int = 0
     ) -> Iterator[signing.Kept]:

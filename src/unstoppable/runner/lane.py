@@ -51,12 +51,12 @@ def is_held(path: Path) -> bool:
     return _look(path) is not None
 
 
-def holder(path: Path) -> str | None:
+def holder(path: Path, *, tries: int = _TRIES) -> str | None:
     """Return the id of the run that holds the lane now; None where nobody does.
 
-    Empty where somebody does who did not say so; raises FolderUnusable.
+    Empty where somebody does who did not say so yet, or not at all; raises FolderUnusable.
     """
-    for _ in range(_TRIES):
+    for _ in range(tries):
         note = _look(path)
         if note is None:
             return None

@@ -11,8 +11,7 @@ from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import TICK, Due, Schedule
-from unstoppable.runner.journal import Journal
-from unstoppable.runner.tick import Death, look, record_failed
+from unstoppable.runner.tick import Death, Known, look, record_failed
 
 _LOOKED_AHEAD = timedelta(days=366 * 5)
 _TOLD_OTHERWISE = (ExitCode.SUCCEEDED, ExitCode.SKIPPED, ExitCode.CANCELLED)
@@ -52,19 +51,19 @@ class Planner(Generic[_Run]):
     Its memory is the journal's: another one, or the same one after a crash, goes on as it would.
     The lane of a customer, which each run takes itself, decides; here it is only foreseen, so that
     a slot whose turn has not come yet waits, and is told as skipped when the next one of its
-    resource comes.
+    resource comes. `Known.holder` tells whether others, whoever started them, have it.
     """
 
     def __init__(
         self,
-        journal: Journal,
+        known: Known,
         start: Callable[[ResourceName, datetime], _Run],
         *,
         most_at_once: int,
         complain: Callable[[UnstoppableError], None],
     ) -> None:
-        self._journal, self._start, self._complain = journal, start, complain
-        self._most_at_once = most_at_once
+        self._known, self._start, self._complain = known, start, complain
+        self.most_at_once = most_at_once
         self._schedules: Mapping[ResourceName, Schedule] = {}
         self._looks: list[tuple[datetime, ResourceName]] = []
         """When somebody has to look at what, the next look first; some are out of date."""
@@ -73,6 +72,8 @@ class Planner(Generic[_Run]):
         self._waiting: dict[str, dict[ResourceName, datetime]] = defaultdict(dict)
         """Slots that are due, by customer."""
         self._lanes: dict[str, _Lane[_Run]] = {}
+        self._taken: dict[str, datetime] = {}
+        """Customers whose lane somebody else has, and when that was asked last."""
         self._last: datetime | None = None
         self.exit_codes: list[int] = []
         """Those of the runs that ended."""
@@ -87,8 +88,9 @@ class Planner(Generic[_Run]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing runs and nothing waits."""
-        return not self._lanes and not any(self._waiting.values())
+        """Whether nothing runs, and nothing waits but for others to leave its lane."""
+        waiting = {customer for customer, slots in self._waiting.items() if slots}
+        return not self._lanes and waiting <= self._taken.keys()
 
     def running(self) -> list[_Run]:
         """Return the runs that were not seen to end."""
@@ -141,7 +143,7 @@ class Planner(Generic[_Run]):
             why=lane.running.last_words or f"its exit code is {code}",
         )
         try:
-            lost = record_failed(self._journal, death, moment)
+            lost = record_failed(self._known.journal, death, moment)
             if lost is not None:
                 self._complain(lost)
         except UnstoppableError as error:
@@ -151,7 +153,7 @@ class Planner(Generic[_Run]):
         schedule = self._schedules[resource]
         slots = self._waiting[resource.customer]
         found, troubles = look(
-            self._journal, resource, schedule, moment, lambda due: self._foreseen(resource, due)
+            self._known, resource, schedule, moment, lambda due: self._foreseen(resource, due)
         )
         for trouble in troubles:
             self._complain(trouble)
@@ -176,17 +178,43 @@ class Planner(Generic[_Run]):
         slot = self._waiting[resource.customer].get(resource)
         waited = tuple(missed for missed in found.missed if missed == slot)
         missed = tuple(missed for missed in found.missed if missed != slot)
-        return replace(found, missed=missed, waited=waited)
+        return replace(found, missed=missed, waited=(*found.waited, *waited))
 
     def _start_waiting(self, moment: datetime) -> None:
         free = [c for c, slots in self._waiting.items() if slots and c not in self._lanes]
         first = sorted((min((slot, r) for r, slot in self._waiting[c].items())) for c in free)
-        for slot, resource in first[: max(0, self._most_at_once - len(self._lanes))]:
-            del self._waiting[resource.customer][resource]
-            try:
-                running = self._start(resource, slot)
-            except UnstoppableError as error:
-                self._complain(error)
-                self._look_later(resource, moment + TICK)
-                continue
-            self._lanes[resource.customer] = _Lane(resource=resource, slot=slot, running=running)
+        for slot, resource in first:
+            if len(self._lanes) >= self.most_at_once:
+                return
+            if not self._is_taken(resource, moment):
+                self._start_now(resource, slot, moment)
+
+    def _start_now(self, resource: ResourceName, slot: datetime, moment: datetime) -> None:
+        del self._waiting[resource.customer][resource]
+        try:
+            running = self._start(resource, slot)
+        except UnstoppableError as error:
+            self._complain(error)
+            self._look_later(resource, moment + TICK)
+            return
+        self._lanes[resource.customer] = _Lane(resource=resource, slot=slot, running=running)
+
+    def _is_taken(self, resource: ResourceName, moment: datetime) -> bool:
+        """Return whether others have the lane; asked once for each moment.
+
+        What they served meanwhile is no longer due when they leave it.
+        """
+        customer = resource.customer
+        asked_at = self._taken.get(customer)
+        if asked_at == moment:
+            return True
+        if self._known.holder(resource) is not None:
+            self._taken[customer] = moment
+            return True
+        if asked_at is None:
+            return False
+        del self._taken[customer]
+        for one in list(self._waiting[customer]):
+            del self._waiting[customer][one]
+            self._look(one, moment)
+        return resource not in self._waiting[customer]

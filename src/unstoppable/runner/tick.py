@@ -15,10 +15,24 @@ from unstoppable.runner import machine
 from unstoppable.runner.journal import Journal
 
 _ID_DIGITS = 8
+Holder = Callable[[ResourceName], str | None]
+"""Tells the id of the run that holds a customer's lane; None where none does, or no id."""
+
+
+def nobody(_resource: ResourceName) -> None:
+    """Tell that no run holds the lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the runs of this machine: those on record, and who is at work."""
+
+    journal: Journal
+    holder: Holder = nobody
 
 
 def look(
-    journal: Journal,
+    known: Known,
     resource: ResourceName,
     schedule: Schedule,
     moment: datetime,
@@ -31,12 +45,13 @@ def look(
     is due before it is recorded, and may know better.
     """
     troubles: list[UnstoppableError] = []
+    journal = known.journal
     try:
         try:
-            found = what_is_due(journal, resource, schedule, moment)
+            found = what_is_due(known, resource, schedule, moment)
         except JournalDamaged:
             troubles += filter(None, [journal.set_aside()])
-            found = what_is_due(journal, resource, schedule, moment)
+            found = what_is_due(known, resource, schedule, moment)
         found = foresee(found)
         lost = record_skipped(journal, resource, found, moment)
         troubles += filter(None, [None if troubles else lost])
@@ -47,25 +62,33 @@ def look(
     return found, troubles
 
 
-def what_is_due(
-    journal: Journal, resource: ResourceName, schedule: Schedule, moment: datetime
-) -> Due:
+def what_is_due(known: Known, resource: ResourceName, schedule: Schedule, moment: datetime) -> Due:
     """Return what is to be done at a moment about the slots that have no record.
 
     A resource that was never backed up is due at once. Raises JournalUnusable.
     """
+    journal = known.journal
     last = journal.last_slot(resource, until=moment) or journal.last_start(resource, until=moment)
     if last is None:
         return Due(run=moment.replace(second=0, microsecond=0))
     slots = schedule.since(last, until=moment)
     if not slots:
         return Due()
-    at_work = [
+    own = journal.at_work(resource, after=slots[0], until=moment)
+    others = journal.at_work_beside(resource, after=slots[0], until=moment)
+    for record in journal.going_on(resource.customer):
+        if record.run.id == known.holder(resource):
+            now = replace(record, ended_at=moment)
+            (own if record.run.resource == resource else others).append(now)
+    return due(slots, _spans(own), _spans(others))
+
+
+def _spans(records: list[RunRecord]) -> list[Span]:
+    return [
         Span(started_at=record.run.started_at, ended_at=record.ended_at)
-        for record in journal.at_work(resource, after=slots[0], until=moment)
+        for record in records
         if record.ended_at is not None
     ]
-    return due(slots, at_work)
 
 
 def due_without_journal(schedule: Schedule, moment: datetime) -> Due:

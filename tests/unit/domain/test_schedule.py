@@ -157,6 +157,23 @@ def test_a_slot_that_finds_a_run_at_work_is_not_made_up_for():
     assert due([hour(2), hour(4)], [long]) == Due(run=hour(4), overlapped=(hour(2),))
 
 
+def test_a_slot_that_others_left_no_turn_waited_and_was_not_missed():
+    minutes = timedelta(minutes=1)
+    one = Span(started_at=hour(0), ended_at=hour(1) + 20 * minutes)
+    next_one = Span(started_at=one.ended_at + minutes, ended_at=hour(2) - minutes)
+    short = Span(started_at=hour(1), ended_at=hour(1) + 5 * minutes)
+    before = Span(started_at=hour(0), ended_at=hour(1))
+
+    waited = Due(run=hour(2), waited=(hour(1),))
+    missed = Due(run=hour(2), missed=(hour(1),))
+    assert due([hour(1), hour(2)], [], [next_one, one]) == waited
+    assert due([hour(1), hour(2)], [], [one]) == missed, "nobody looked when it was free"
+    assert due([hour(1), hour(2)], [], [next_one]) == missed
+    assert due([hour(1), hour(2)], [], [short]) == missed
+    assert due([hour(1), hour(2)], [], [before]) == missed
+    assert due([hour(1)], [], [one]) == Due(run=hour(1)), "it waits"
+
+
 def test_what_was_missed_before_a_run_is_not_run_after_it():
     late = Span(started_at=hour(2), ended_at=hour(3))
 

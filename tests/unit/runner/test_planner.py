@@ -12,6 +12,7 @@ from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
+from unstoppable.runner.tick import Known
 
 HOURLY = Schedule.parse("0 * * * *")
 HALF_PAST = Schedule.parse("30 * * * *")
@@ -56,10 +57,12 @@ class Site:
     complaints: list[UnstoppableError] = field(default_factory=list)
     moment: datetime = START
     records: bool = True
+    held: dict[str, Run] = field(default_factory=dict)
+    """Runs of other processes, by the customers whose lanes they hold."""
 
     def __post_init__(self) -> None:
         self.planner = Planner(
-            self.journal,
+            Known(self.journal, self._holder),
             self._start,
             most_at_once=self.most_at_once,
             complain=self.complaints.append,
@@ -75,6 +78,31 @@ class Site:
             self.journal.write(RunRecord(run=run))
         self.running[str(resource)] = Running(self, run)
         return self.running[str(resource)]
+
+    def _holder(self, resource: ResourceName) -> str | None:
+        run = self.held.get(resource.customer)
+        return None if run is None else run.id
+
+    def hold(self, resource: str, slot: datetime | None = None) -> None:
+        """Have another process make a backup."""
+        name = named(resource)
+        run = Run(
+            id=f"theirs {self.moment}", resource=name, slot_at=slot, started_at=self.moment, pid=2
+        )
+        self.journal.write(RunRecord(run=run))
+        self.held[name.customer] = run
+
+    def leave(self, customer: str) -> None:
+        """Have that one end."""
+        ended = RunRecord(
+            run=self.held.pop(customer),
+            ended_at=self.moment,
+            outcome=Outcome.SUCCEEDED,
+            exit_code=0,
+        )
+        self.journal.write(ended)
+        self.moment += timedelta(seconds=1)
+        self.planner.step(self.moment)
 
     def plan(self, **schedules: Schedule) -> None:
         found = {named(name.replace("_", "/")): schedule for name, schedule in schedules.items()}
@@ -318,3 +346,81 @@ def test_two_planners_serve_each_slot_once(tmp_path):
     slots = sorted(one.started + other.started)
     assert slots == sorted(set(slots))
     assert len(slots) == 9 + 10
+
+
+def test_beside_a_run_of_others_nothing_is_started_and_what_is_due_waits(site):
+    site.plan(acme_www=HOURLY, blue_www=HOURLY)
+    site.until(0.9)
+    site.hold("acme/mail")
+
+    site.until(1.5)
+    is_idle = site.planner.is_idle
+    site.end("blue/www")
+    waits = site.planner.is_idle
+    site.leave("acme")
+
+    assert (is_idle, waits) == (False, True), "a tick need not wait for others"
+    assert site.started == [("blue/www", at(1)), ("acme/www", at(1))]
+
+
+def test_a_slot_that_others_left_no_turn_is_skipped_and_not_missed(site):
+    site.plan(acme_www=HOURLY)
+    site.until(0.9)
+    site.hold("acme/mail")
+
+    site.until(2.2)
+    [waited] = site.told("acme/www")
+
+    assert waited[:2] == (at(1), Outcome.SKIPPED)
+    assert waited[2] == (
+        "skipped: others were at work from 2026-11-24 01:00 UTC until acme/www was due again"
+    )
+
+
+def test_the_same_is_told_by_one_who_looks_each_minute_and_remembers_nothing(site):
+    site.plan(acme_www=HOURLY)
+    site.until(0.9)
+    site.hold("acme/mail")
+    while site.moment < at(3.2):
+        site.moment += timedelta(minutes=1)
+        tick = Site(site.journal, moment=site.moment, held=site.held)
+        tick.planner.plan({named("acme/www"): HOURLY}, site.moment)
+        tick.planner.step(site.moment)
+        assert tick.planner.is_idle
+
+    assert [told[:2] for told in site.told("acme/www")] == [
+        (at(1), Outcome.SKIPPED),
+        (at(2), Outcome.SKIPPED),
+    ]
+    assert all("others were at work" in (told[2] or "") for told in site.told("acme/www"))
+
+
+def test_a_slot_that_finds_its_own_resource_at_work_elsewhere_is_skipped_at_once(site):
+    site.plan(acme_www=HOURLY)
+    site.until(0.9)
+    site.hold("acme/www")
+
+    site.until(1)
+    site.leave("acme")
+    site.until(1.5)
+
+    [_, told] = site.told("acme/www")
+    assert told[:2] == (at(1), Outcome.SKIPPED)
+    assert "a run of acme/www was still at work at 2026-11-24 01:00 UTC" in (told[2] or "")
+    assert site.started == []
+
+
+def test_what_others_served_meanwhile_is_not_started(site):
+    site.plan(acme_www=HOURLY)
+    site.until(0.99)
+    site.hold("acme/mail")
+    site.until(1)
+    site.leave("acme")
+    site.end("acme/www")
+    site.until(1.95)
+    site.hold("acme/www", at(2))
+    site.until(2.1)
+    site.leave("acme")
+    site.until(2.5)
+
+    assert site.started == [("acme/www", at(1))]
