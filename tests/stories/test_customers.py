@@ -201,6 +201,27 @@ def test_beside_a_long_run_a_tick_starts_nothing_and_what_waits_is_not_called_mi
     assert hoster.runs("acme/mail")[-1][0] == "succeeded"
 
 
+def test_what_does_not_wait_is_skipped_and_recorded_at_once(hoster):
+    hoster.add("acme", www=NEVER, mail=NEVER)
+    hoster.machine.done("backup", "acme/www")
+    hoster.machine.done("backup", "acme/mail")
+    file = hoster.customers / "acme.toml"
+    text = file.read_text().replace(NEVER, "* * * * *")
+    file.write_text(text + 'overlap = "skip"\n')
+    large = hoster.lengthen("acme", gibibytes=64)
+    by_hand = hoster.machine.start("backup", "acme/www")
+    wait_until_read(large)
+    age(hoster.machine, minutes=1)
+
+    hoster.machine.done("schedule", "tick", "acme/mail")
+    told = hoster.runs("acme/mail")
+    by_hand.terminate()
+    by_hand.communicate(timeout=60)
+
+    assert told[-1][0] == "skipped"
+    assert told[-1][1].startswith("skipped: acme/mail does not wait for others, who were at work")
+
+
 def test_a_daemon_takes_new_customers_refuses_what_is_broken_and_stops(hoster):
     hoster.add("acme", www=NEVER)
     daemon = hoster.machine.start("daemon")

@@ -13,6 +13,7 @@ from unstoppable.cli.configuration import HANDED_OVER, ROOT_KEY, Configuration, 
 from unstoppable.cli.proof import prove
 from unstoppable.cli.secrets_option import secrets_option, signs_option
 from unstoppable.cli.settings import load
+from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.watch import showing, stoppable
 from unstoppable.domain.errors import SourceUnavailable
 from unstoppable.domain.ftps import FtpsSource
@@ -98,6 +99,7 @@ def run_now(  # noqa: PLR0913 - what is wanted, and for whom
     terms = Terms(
         slot_at=slot_at,
         max_runtime_hours=configuration.settings.max_runtime,
+        is_impatient=configuration.settings.overlap == SKIP,
         patience=watchdog.PATIENCE,
         complain=lambda error: output.complain(error, is_verbose=session.is_verbose),
         sign=session.sign,

@@ -47,6 +47,7 @@ OF_ANY_RESOURCE = {
     "zone": Key("schedule"),
     "max_shrink": Key("max_shrink"),
     "max_runtime": Key("max_runtime"),
+    "overlap": Key("overlap"),
     "allow_private": Key("source_allow_private", StrictBool),
     "connections": Key("source_connections", Whole),
     "bandwidth": Key("source_bandwidth"),

@@ -12,6 +12,7 @@ from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
+from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
 from unstoppable.domain.errors import FolderUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
@@ -70,7 +71,8 @@ class Conductor:
             self._unserved = unserved.of(found) if self._is_all else Unserved()
         except UnstoppableError as error:
             self._complain(error)
-        self.planner.plan({**schedules(found), **self._unserved.schedules}, now())
+        planned = {**schedules(found), **self._unserved.schedules}
+        self.planner.plan(planned, now(), impatient(found))
 
     def conduct(self, cancel: Cancel, *, is_over: Callable[[], bool]) -> int:
         """Go on until it is over, or somebody cancels; returns the worst exit code of all runs."""
@@ -149,6 +151,12 @@ def schedules(found: Readings) -> dict[ResourceName, Schedule]:
     """Return when the resources are due that can be backed up."""
     usable = [reading.configuration for reading in found.all if not reading.faults]
     return {one.resource: one.schedule for one in usable}
+
+
+def impatient(found: Readings) -> frozenset[ResourceName]:
+    """Return the resources that do not wait for others of their customer."""
+    each = (reading.configuration for reading in found.all)
+    return frozenset(one.resource for one in each if one.settings.overlap == SKIP)
 
 
 def complain(session: Session, found: Readings) -> bool:

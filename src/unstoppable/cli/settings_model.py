@@ -329,6 +329,17 @@ class Settings(BaseModel):
             example="17 2 * * * Europe/Berlin",
         ),
     ] = None
+    overlap: Annotated[
+        str,
+        BeforeValidator(values.overlap),
+        Told(
+            "What becomes of a backup that is due while another resource of the customer is at "
+            "work: `wait`, until the next one is due, or `skip`, which records it as skipped at "
+            "once. One whose own resource is at work is always skipped.",
+            default="`wait`",
+            example="skip",
+        ),
+    ] = values.WAIT
     parallel: Annotated[
         int | None,
         BeforeValidator(lambda value: values.connections(value, most=values.MOST_PARALLEL)),

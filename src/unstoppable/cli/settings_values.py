@@ -13,6 +13,7 @@ from unstoppable.domain.schedule import Schedule
 MOST_CONNECTIONS = 64
 MOST_SOURCE_CONNECTIONS = 32
 MOST_PARALLEL = 99
+WAIT, SKIP = "wait", "skip"
 
 
 def folder(value: object) -> Path:
@@ -80,6 +81,13 @@ def addressing(value: object) -> str:
     """Return how a server is told the bucket."""
     if str(value) not in {"path", "virtual-host"}:
         raise ValueError(f"'{value}' is neither path nor virtual-host")
+    return str(value)
+
+
+def overlap(value: object) -> str:
+    """Return what becomes of a slot that finds others at work."""
+    if str(value) not in {WAIT, SKIP}:
+        raise ValueError(f"'{value}' is neither {WAIT} nor {SKIP}")
     return str(value)
 
 

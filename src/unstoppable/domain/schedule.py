@@ -146,6 +146,8 @@ class Due:
     """Those that came while nobody looked, but the newest."""
     waited: tuple[datetime, ...] = ()
     """Those whose turn did not come before the next one."""
+    crowded: tuple[datetime, ...] = ()
+    """Those that found others at work, and were not to wait for them."""
 
 
 def due(slots: Iterable[datetime], at_work: Iterable[Span], others: Iterable[Span] = ()) -> Due:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -11,7 +11,7 @@ from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import TICK, Due, Schedule
-from unstoppable.runner.tick import Death, Known, look, record_failed
+from unstoppable.runner.tick import Death, Known, look, record_failed, record_skipped
 
 _LOOKED_AHEAD = timedelta(days=366 * 5)
 _TOLD_OTHERWISE = (ExitCode.SUCCEEDED, ExitCode.SKIPPED, ExitCode.CANCELLED)
@@ -65,6 +65,7 @@ class Planner(Generic[_Run]):
         self._known, self._start, self._complain = known, start, complain
         self.most_at_once = most_at_once
         self._schedules: Mapping[ResourceName, Schedule] = {}
+        self._impatient: Collection[ResourceName] = frozenset()
         self._looks: list[tuple[datetime, ResourceName]] = []
         """When somebody has to look at what, the next look first; some are out of date."""
         self._look_at: dict[ResourceName, datetime] = {}
@@ -78,9 +79,17 @@ class Planner(Generic[_Run]):
         self.exit_codes: list[int] = []
         """Those of the runs that ended."""
 
-    def plan(self, schedules: Mapping[ResourceName, Schedule], moment: datetime) -> None:
-        """From now on plan these; what runs goes on, and what waits and is not there is left."""
-        self._schedules = schedules
+    def plan(
+        self,
+        schedules: Mapping[ResourceName, Schedule],
+        moment: datetime,
+        impatient: Collection[ResourceName] = frozenset(),
+    ) -> None:
+        """From now on plan these; what runs goes on, and what waits and is not there is left.
+
+        A slot of those that are impatient does not wait for other resources of its customer.
+        """
+        self._schedules, self._impatient = schedules, impatient
         for slots in self._waiting.values():
             for resource in slots.keys() - schedules.keys():
                 del slots[resource]
@@ -167,12 +176,8 @@ class Planner(Generic[_Run]):
         """Return what is due where a run of the resource is known to be at work, or to wait."""
         lane = self._lanes.get(resource.customer)
         if lane is not None and lane.resource == resource:
-            # What was never backed up is due at any moment, which is no slot to be skipped.
-            schedule = self._schedules[resource]
-            is_slot = found.run is not None and found.run in schedule.slots(
-                after=found.run - TICK, until=found.run
-            )
-            overlapped = (*found.overlapped, *((found.run,) if is_slot and found.run else ()))
+            slots = [found.run] if found.run and self._is_slot(resource, found.run) else []
+            overlapped = (*found.overlapped, *slots)
             missed = tuple(slot for slot in found.missed if slot != lane.slot)
             return Due(overlapped=tuple(s for s in overlapped if s != lane.slot), missed=missed)
         slot = self._waiting[resource.customer].get(resource)
@@ -180,14 +185,36 @@ class Planner(Generic[_Run]):
         missed = tuple(missed for missed in found.missed if missed != slot)
         return replace(found, missed=missed, waited=(*found.waited, *waited))
 
+    def _is_slot(self, resource: ResourceName, slot: datetime) -> bool:
+        """Return whether it is one: what was never backed up is due at any moment."""
+        return slot in self._schedules[resource].slots(after=slot - TICK, until=slot)
+
+    def _skip_crowded(self, moment: datetime) -> None:
+        """Record what does not wait for others of its customer, and finds them at work."""
+        taken = [customer for customer, at in self._taken.items() if at == moment]
+        for customer in (*self._lanes, *taken) if self._impatient else ():
+            slots = self._waiting[customer]
+            crowded = [(one, slot) for one, slot in slots.items() if one in self._impatient]
+            for resource, slot in crowded:
+                if self._is_slot(resource, slot):
+                    del slots[resource]
+                    self._record(resource, Due(crowded=(slot,)), moment)
+
+    def _record(self, resource: ResourceName, found: Due, moment: datetime) -> None:
+        try:
+            record_skipped(self._known.journal, resource, found, moment)
+        except UnstoppableError as error:
+            self._complain(error)
+
     def _start_waiting(self, moment: datetime) -> None:
         free = [c for c, slots in self._waiting.items() if slots and c not in self._lanes]
         first = sorted((min((slot, r) for r, slot in self._waiting[c].items())) for c in free)
         for slot, resource in first:
             if len(self._lanes) >= self.most_at_once:
-                return
+                break
             if not self._is_taken(resource, moment):
                 self._start_now(resource, slot, moment)
+        self._skip_crowded(moment)
 
     def _start_now(self, resource: ResourceName, slot: datetime, moment: datetime) -> None:
         del self._waiting[resource.customer][resource]

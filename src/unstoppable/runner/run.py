@@ -71,6 +71,8 @@ class Terms:
     """The due moment it serves; None for a run that a person started."""
     max_runtime_hours: int | None = None
     """How long it may take as a whole, once there is a complete snapshot; None for any time."""
+    is_impatient: bool = False
+    """Whether the slot does not wait for other resources of the customer."""
     patience: Patience = PATIENCE
     complain: Callable[[errors.UnstoppableError], None] = _say_nothing
     """Tells why a run is killed that does not end by itself."""
@@ -154,7 +156,8 @@ def back_up(
             pen.write(verdict.record)
     except (errors.Busy, errors.FolderUnusable) as error:
         verdict = _failed(run, error)
-        if run.slot_at is None or not isinstance(error, errors.Busy) or pen.is_at_work(run):
+        is_busy = isinstance(error, errors.Busy) and not terms.is_impatient
+        if run.slot_at is None or not is_busy or pen.is_at_work(run):
             pen.write(verdict.record)
         # Else it is something else that is at work, and the next tick finds the slot still due.
     unrecorded = pen.failure or guard.failure

@@ -106,9 +106,10 @@ def record_skipped(
     missed = [_skipped(resource, slot, moment, _MISSED) for slot in found.missed]
     overlapped = [_skipped(resource, slot, moment, _OVERLAPPED) for slot in found.overlapped]
     waited = [_skipped(resource, slot, moment, _WAITED) for slot in found.waited]
-    if not (missed or overlapped or waited):
+    crowded = [_skipped(resource, slot, moment, _CROWDED) for slot in found.crowded]
+    if not (missed or overlapped or waited or crowded):
         return None
-    return journal.write(*missed, *overlapped, *waited)
+    return journal.write(*missed, *overlapped, *waited, *crowded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,9 @@ _MISSED = "missed: nothing looked at the schedule of {resource} at {slot:%Y-%m-%
 _OVERLAPPED = "skipped: a run of {resource} was still at work at {slot:%Y-%m-%d %H:%M} UTC"
 _WAITED = (
     "skipped: others were at work from {slot:%Y-%m-%d %H:%M} UTC until {resource} was due again"
+)
+_CROWDED = (
+    "skipped: {resource} does not wait for others, who were at work at {slot:%Y-%m-%d %H:%M} UTC"
 )
 
 

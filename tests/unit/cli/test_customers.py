@@ -50,6 +50,7 @@ exclude = ["cache/**", "*.tmp"]
 source = "/srv/mail"
 repository_key = "env:ACME_MAIL_KEY"
 max_shrink = "90%"
+overlap = "skip"
 """
 
 
@@ -101,6 +102,7 @@ def test_the_sample_is_two_resources(place, monkeypatch):
     assert str(www.source) == "ftps://backup@ftp.acme.example/htdocs"
     assert www.source.password.resolve() == "secret"
     assert (www.settings.max_runtime, mail.settings.max_runtime) == (24, 24)
+    assert (www.settings.overlap, mail.settings.overlap) == ("wait", "skip")
     assert www.schedule == Schedule("17 2 * * *", "Europe/Berlin")
     assert www.settings.exclude == ("cache/**", "*.tmp")
     assert (www.settings.max_shrink, mail.settings.max_shrink) == (40, 90)

@@ -424,3 +424,46 @@ def test_what_others_served_meanwhile_is_not_started(site):
     site.until(2.5)
 
     assert site.started == [("acme/www", at(1))]
+
+
+def test_what_does_not_wait_for_others_is_skipped_at_once(site):
+    site.plan(acme_mail=HOURLY, acme_www=HOURLY)
+    impatient = frozenset({named("acme/www")})
+    site.planner.plan(site.planner._schedules, site.moment, impatient)
+
+    site.until(1)
+    [told] = site.told("acme/www")
+    site.end("acme/mail")
+    site.until(1.9)
+    site.hold("acme/db")
+    site.until(2.1)
+
+    assert told == (
+        at(1),
+        Outcome.SKIPPED,
+        "skipped: acme/www does not wait for others, who were at work at 2026-11-24 01:00 UTC",
+    )
+    assert [one[:2] for one in site.told("acme/www")][1:] == [(at(2), Outcome.SKIPPED)]
+    assert site.started == [("acme/mail", at(1))]
+
+
+def test_what_does_not_wait_for_others_is_run_where_none_are_at_work(tmp_path):
+    site = Site(Journal(tmp_path / "state"), most_at_once=1)
+    site.plan(acme_mail=HOURLY, blue_www=HOURLY)
+    site.planner.plan(site.planner._schedules, site.moment, frozenset({named("blue/www")}))
+
+    site.until(1.1)
+    site.end("acme/mail")
+
+    assert site.started == [("acme/mail", at(1)), ("blue/www", at(1))], "no other is of its lane"
+
+
+def test_what_was_never_backed_up_waits_all_the_same(site):
+    site.plan(acme_mail=HOURLY)
+    schedules = {**site.planner._schedules, named("acme/www"): HOURLY}
+    site.until(1)
+    site.planner.plan(schedules, site.moment, frozenset({named("acme/www")}))
+    site.until(1.1)
+    site.end("acme/mail")
+
+    assert [name for name, _ in site.started] == ["acme/mail", "acme/www"]
