@@ -1,6 +1,9 @@
 """A hoster's machine: customers with resources, each with a repository of its own."""
 
 import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +11,11 @@ import pytest
 import unstoppable_engine as engine
 
 from tests.servers.infisical import ENVIRONMENT, PROJECT, InfisicalServer
-from tests.stories.world import Machine, stretch
+from tests.stories.world import DEADLINE_SECONDS, Machine, stretch
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins, write_pins
+
+NEVER = "0 0 29 2 *"
 
 
 @dataclass
@@ -96,3 +101,22 @@ class Hoster:
 @pytest.fixture
 def hoster(alice: Machine) -> Hoster:
     return Hoster(alice)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < until, "it never was so"
+        time.sleep(0.3)
+
+
+def wait_until_read(path: Path) -> int:
+    """Wait until some process has begun to read a file, and return that process."""
+    until = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < until:
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended meanwhile
+                for descriptor in (process / "fd").iterdir():
+                    if descriptor.readlink() == path:
+                        return int(process.name)
+    raise AssertionError("nobody reads it")

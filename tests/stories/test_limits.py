@@ -7,8 +7,7 @@ import pytest
 
 from tests.stories.dead_mount import dead
 from tests.stories.hasty import hurry
-from tests.stories.hoster import Hoster
-from tests.stories.test_customers import wait_until_read
+from tests.stories.hoster import NEVER, Hoster, wait_until_read
 from tests.stories.world import stretch
 
 ONE_HOUR = {"UNSTOPPABLE_MAX_RUNTIME": "1h"}
@@ -69,8 +68,8 @@ def test_one_that_does_not_end_is_killed_and_recorded(well):
 @pytest.fixture
 def two(hoster: Hoster) -> Hoster:
     """Two customers; what happens to acme must not touch blue."""
-    hoster.add("acme", www="0 0 29 2 *")
-    hoster.add("blue", www="0 0 29 2 *")
+    hoster.add("acme", www=NEVER)
+    hoster.add("blue", www=NEVER)
     return hoster
 
 

@@ -1,7 +1,6 @@
 """`unstoppable daemon`."""
 
 import signal
-from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
@@ -23,7 +22,8 @@ def daemon(session: Session) -> int:
 
     Instead of a timer that calls `schedule tick`. SIGTERM has the runs that are at work keep what
     they have, and ends it. SIGHUP reads settings and customers' files again; where something in
-    them is wrong, they are refused, and what was planned before goes on.
+    them is wrong, or hot or state is another folder, they are refused, and what was planned
+    before goes on.
 
     Example:
       unstoppable daemon
@@ -38,7 +38,7 @@ def daemon(session: Session) -> int:
     with stoppable() as cancel, _Reloading() as reloading:
         conductor = Conductor(session, found)
         output.say(f"planning {_planned(found)}")
-        conductor.conduct(cancel, is_over=lambda: reloading.pass_on(session, conductor.take))
+        conductor.conduct(cancel, is_over=lambda: reloading.pass_on(session, conductor))
     output.say("stopped")
     return ExitCode.SUCCEEDED
 
@@ -59,16 +59,20 @@ class _Reloading:
     def _want(self, _signal: int, _frame: FrameType | None) -> None:
         self._is_wanted = True
 
-    def pass_on(self, session: Session, take: Callable[[Readings], None]) -> bool:
+    def pass_on(self, session: Session, conductor: Conductor) -> bool:
         """Have new settings taken where somebody wants that and they are in order."""
         if not self._is_wanted:
             return False
         self._is_wanted = False
         found = read_all(session.env_file)
-        if complain(session, found):
+        has_fault = complain(session, found)
+        if not has_fault and (moved := conductor.moved(found)):
+            output.complain(moved, is_verbose=session.is_verbose)
+            has_fault = True
+        if has_fault:
             output.say("the new settings are refused; what was planned before goes on")
         else:
-            take(found)
+            conductor.take(found)
             output.say(f"the settings were read again, planning {_planned(found)}")
         return False
 

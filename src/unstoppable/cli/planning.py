@@ -3,17 +3,18 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from unstoppable.cli import output, unserved
 from unstoppable.cli.command import Session
-from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.configuration import PREFIX, Configuration
 from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
+from unstoppable.domain.customer_errors import PlaceMoved
 from unstoppable.domain.errors import FolderUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
@@ -33,6 +34,8 @@ _KEPT = frozenset(
 )
 _KEPT_BEGINNINGS = ("COVERAGE_", "LC_", "PYTHON", "SSL_CERT_", "UNSTOPPABLE_", "XDG_")
 """What of the environment a run has."""
+_KEPT_PLACES = ("state", "hot")
+"""Where the journal and the lanes are."""
 _PATIENCE_SECONDS = 120
 """How long a run may take to end by itself once it was told to."""
 _WORST_FIRST = (
@@ -54,12 +57,12 @@ class Conductor:
         self._unserved = Unserved()
         first = found.common.configuration
         self._session, self._env_file = session, first.env_file
-        settings = first.settings
+        self._places = {name: getattr(first.settings, name) for name in _KEPT_PLACES}
         self._has_fault = self._has_trouble = False
         self.planner: Planner[Child | NotBegun] = Planner(
             known_of(first),
             self._start,
-            most_at_once=settings.parallel or default_parallel(),
+            most_at_once=_most_at_once(found),
             complain=self._complain,
         )
         self.take(found)
@@ -72,7 +75,21 @@ class Conductor:
         except UnstoppableError as error:
             self._complain(error)
         planned = {**schedules(found), **self._unserved.schedules}
+        self.planner.most_at_once = _most_at_once(found)
         self.planner.plan(planned, now(), impatient(found))
+
+    def moved(self, found: Readings) -> PlaceMoved | None:
+        """Return what new settings change that cannot be changed while runs are planned.
+
+        The runs that are at work record and lock where they began, and whoever looks elsewhere
+        would make their slots again, and beside them.
+        """
+        settings = found.common.configuration.settings
+        for name, place in self._places.items():
+            other = getattr(settings, name)
+            if other != place:
+                return PlaceMoved(name=PREFIX + name.upper(), other=other, place=place)
+        return None
 
     def conduct(self, cancel: Cancel, *, is_over: Callable[[], bool]) -> int:
         """Go on until it is over, or somebody cancels; returns the worst exit code of all runs."""
@@ -97,7 +114,7 @@ class Conductor:
             resource=resource,
             argv=(*argv, "--slot", slot.isoformat(), "--confined"),
             secrets=lambda: read_one(self._env_file, resource).secrets(),
-            environment=_of_children(),
+            environment=_of_children(self._places),
             tell=output.data,
             say=output.say,
             patience=watchdog.PATIENCE,
@@ -123,14 +140,25 @@ class Conductor:
         return next((code for code in _WORST_FIRST if code in codes), ExitCode.SUCCEEDED)
 
 
-def _of_children() -> dict[str, str]:
-    """Return the environment of a run: nothing there may be a secret, of another customer say."""
-    return {
+def _of_children(places: Mapping[str, Path]) -> dict[str, str]:
+    """Return the environment of a run: nothing there may be a secret, of another customer say.
+
+    Where it records and locks is where it was planned, whatever the settings say meanwhile.
+    """
+    kept = {
         name: value
         for name, value in os.environ.items()
         if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
         if name.removesuffix("_FILE") not in HANDED_OVER_NAMES
     }
+    for name, place in places.items():
+        kept.pop(f"{PREFIX}{name.upper()}_FILE", None)
+        kept[PREFIX + name.upper()] = str(place)
+    return kept
+
+
+def _most_at_once(found: Readings) -> int:
+    return found.common.configuration.settings.parallel or default_parallel()
 
 
 def known_of(configuration: Configuration) -> Known:

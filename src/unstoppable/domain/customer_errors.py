@@ -151,3 +151,13 @@ class ResourceNotThere(UsageError):
 
     sentence_form = "there is no resource {asked}"
     hint_form = "did you mean {nearest}? the files of customers are in {folder}"
+
+
+class PlaceMoved(UsageError):
+    """A daemon was told to look for its runs elsewhere while it plans them."""
+
+    sentence_form = "{name} became {other}, and this daemon goes on with {place}"
+    hint_form = (
+        "put it back, or stop the daemon and start it again: runs that are at work record and "
+        "lock where they began"
+    )

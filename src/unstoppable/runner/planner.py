@@ -76,8 +76,8 @@ class Planner(Generic[_Run]):
         self._taken: dict[str, datetime] = {}
         """Customers whose lane somebody else has, and when that was asked last."""
         self._last: datetime | None = None
-        self.exit_codes: list[int] = []
-        """Those of the runs that ended."""
+        self.exit_codes: set[int] = set()
+        """Those of the runs that ended, each once: a daemon sees millions of them."""
 
     def plan(
         self,
@@ -137,7 +137,7 @@ class Planner(Generic[_Run]):
             if code is None:
                 continue
             del self._lanes[customer]
-            self.exit_codes.append(code)
+            self.exit_codes.add(code)
             if code not in _TOLD_OTHERWISE:
                 self._record_death(lane, moment, code)
             # It may not have had the lane, or died before it could say anything.
