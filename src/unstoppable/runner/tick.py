@@ -75,12 +75,25 @@ def what_is_due(known: Known, resource: ResourceName, schedule: Schedule, moment
     if not slots:
         return Due()
     own = journal.at_work(resource, after=slots[0], until=moment)
-    others = journal.at_work_beside(resource, after=slots[0], until=moment)
-    for record in journal.going_on(resource.customer):
-        if record.run.id == known.holder(resource):
-            now = replace(record, ended_at=moment)
-            (own if record.run.resource == resource else others).append(now)
+    others: list[RunRecord] = []
+    now = _at_work_now(known, resource)
+    if now is not None:
+        span = replace(now, ended_at=moment)
+        (own if now.run.resource == resource else others).append(span)
+    found = due(slots, _spans(own))
+    if not found.missed:
+        return found
+    others += journal.at_work_beside(resource, after=slots[0], until=moment)
     return due(slots, _spans(own), _spans(others))
+
+
+def _at_work_now(known: Known, resource: ResourceName) -> RunRecord | None:
+    """Return the run that holds the lane, where it is on record."""
+    holder = known.holder(resource)
+    if holder is None:
+        return None
+    going_on = known.journal.going_on(resource.customer)
+    return next((record for record in going_on if record.run.id == holder), None)
 
 
 def _spans(records: list[RunRecord]) -> list[Span]:

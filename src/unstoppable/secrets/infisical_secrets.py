@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.infisical import Identity, InfisicalReference, Resolved
 from unstoppable.domain.secret_errors import InfisicalFailed
-from unstoppable.secrets.infisical import look
 
 
 class Keeper:
@@ -27,6 +26,9 @@ class Keeper:
             # Asked again and again with a wrong secret the identity would be locked out.
             raise self._failed
         if self._found is None:
+            # Speaking HTTP takes a tenth of what a whole run takes to begin.
+            from unstoppable.secrets.infisical import look  # noqa: PLC0415
+
             try:
                 self._found = look(self.identity, self._wanted)
             except UnstoppableError as error:
