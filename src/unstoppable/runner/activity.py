@@ -47,16 +47,30 @@ def _blocks(who: int) -> int:
 def _tcp_bytes() -> tuple[int, int]:
     """Return what all connections of this process sent and received."""
     sent = received = 0
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for descriptor in range(_FIRST, min(most, _MOST_DESCRIPTORS)):
+    for descriptor in range(_FIRST, _MOST_DESCRIPTORS):
         try:
             if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 continue
             # A name of our own for it: the engine may close its own at any moment.
-            with socket.socket(fileno=os.dup(descriptor)) as connection:
-                told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-                acknowledged, came = _MOVED.unpack(told)
-        except (OSError, struct.error):
-            continue  # it was closed meanwhile, or is none of TCP
+            own = os.dup(descriptor)
+        except OSError:
+            continue  # there is none, or it was closed meanwhile
+        acknowledged, came = _moved_by(own)
         sent, received = sent + acknowledged, received + came
     return sent, received
+
+
+def _moved_by(descriptor: int) -> tuple[int, int]:
+    """Return what a connection sent and received, and close this name of it."""
+    try:
+        connection = socket.socket(fileno=descriptor)
+    except OSError:  # something else has that name by now
+        os.close(descriptor)
+        return 0, 0
+    with connection:
+        try:
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+            acknowledged, came = _MOVED.unpack(told)
+        except (OSError, struct.error):  # it is none of TCP
+            return 0, 0
+    return acknowledged, came

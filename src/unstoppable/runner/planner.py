@@ -179,7 +179,8 @@ class Planner(Generic[_Run]):
             slots = [found.run] if found.run and self._is_slot(resource, found.run) else []
             overlapped = (*found.overlapped, *slots)
             missed = tuple(slot for slot in found.missed if slot != lane.slot)
-            return Due(overlapped=tuple(s for s in overlapped if s != lane.slot), missed=missed)
+            overlapped = tuple(slot for slot in overlapped if slot != lane.slot)
+            return replace(found, run=None, overlapped=overlapped, missed=missed)
         slot = self._waiting[resource.customer].get(resource)
         waited = tuple(missed for missed in found.missed if missed == slot)
         missed = tuple(missed for missed in found.missed if missed != slot)
@@ -244,4 +245,4 @@ class Planner(Generic[_Run]):
         for one in list(self._waiting[customer]):
             del self._waiting[customer][one]
             self._look(one, moment)
-        return resource not in self._waiting[customer]
+        return True  # who is first may be another one by now

@@ -101,6 +101,7 @@ class Site:
         self.journal.write(ended)
         self.moment += timedelta(seconds=1)
         self.planner.step(self.moment)
+        self.planner.step(self.moment)
 
     def plan(self, **schedules: Schedule) -> None:
         found = {named(name.replace("_", "/")): schedule for name, schedule in schedules.items()}

@@ -3,7 +3,9 @@
 import socket
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from unstoppable.domain.limit_errors import RanTooLong, RunStopped
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.progress import Progress
 from unstoppable.engine import Cancel, Watch
+from unstoppable.runner.activity import Activity
 from unstoppable.runner.watchdog import Patience, Watchdog
 
 ACME = ResourceName.parse("acme/www")
@@ -164,3 +167,28 @@ def test_one_that_writes_is_left_alone(kill, tmp_path):
             time.sleep(0.05)
 
     assert not cancel.is_set()
+
+
+def test_what_it_was_halted_for_does_not_count(kill, monkeypatch):
+    cancel, real, skipped = Cancel(), time.monotonic, [0.0]
+    monkeypatch.setattr("unstoppable.runner.watchdog.time.monotonic", lambda: real() + skipped[0])
+    with watching(cancel, kill, replace(STANDING, stall=timedelta(seconds=100))):
+        for _ in range(5):
+            skipped[0] += 61
+            time.sleep(0.05)
+
+    assert not cancel.is_set()
+
+
+def test_looking_leaves_no_descriptor_open():
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    activity, pair = Activity(), socket.socketpair()
+    before = descriptors()
+    for _ in range(10):
+        activity.moved()
+
+    assert descriptors() == before
+    for one in pair:
+        one.close()
