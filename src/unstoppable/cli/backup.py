@@ -12,6 +12,7 @@ from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import HANDED_OVER, ROOT_KEY, Configuration, Given
 from unstoppable.cli.proof import prove
 from unstoppable.cli.secrets_option import secrets_option, signs_option
+from unstoppable.cli.sender import sending
 from unstoppable.cli.settings import load
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.watch import showing, stoppable
@@ -77,9 +78,12 @@ def backup(  # noqa: PLR0913 - one for each option
     with _confined(session, configuration, slot) if confined else nullcontext() as clerk:
         if dry_run:
             return _rehearse(session, configuration, clerk, accept_shrink=accept_shrink)
-        return run_now(
-            session, configuration, accept_shrink=accept_shrink, slot_at=slot, clerk=clerk
-        )
+        # Of a run that somebody started, whoever did tells others, from the journal.
+        tells = nullcontext() if confined else sending(session, configuration, is_by_hand=True)
+        with tells:
+            return run_now(
+                session, configuration, accept_shrink=accept_shrink, slot_at=slot, clerk=clerk
+            )
 
 
 def run_now(  # noqa: PLR0913 - what is wanted, and for whom

@@ -31,6 +31,10 @@ ROOT_KEY = "UNSTOPPABLE_KEY"
 KEYS = {ROOT_KEY: KeyKind.ROOT, "UNSTOPPABLE_REPOSITORY_KEY": KeyKind.REPOSITORY}
 S3_SECRET = "UNSTOPPABLE_S3_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a setting
 SOURCE_PASSWORD = "UNSTOPPABLE_SOURCE_PASSWORD"  # noqa: S105 - the name of a setting
+PING_URL = "UNSTOPPABLE_PING_URL"
+SMTP_PASSWORD = "UNSTOPPABLE_SMTP_PASSWORD"  # noqa: S105 - the name of a setting
+OF_SENDER = frozenset({PING_URL, SMTP_PASSWORD})
+"""Secrets that no run needs: who sends reads them himself."""
 ENVIRONMENT = "the environment"
 HANDED_OVER = "the pipe of --secrets-fd"
 _S3 = "UNSTOPPABLE_S3_"
@@ -79,7 +83,9 @@ class Configuration:
         """Return the secrets of a run by their settings' names; raises what reading them does."""
         found = {name: given.value for name, given in self.given.items()}
         return {
-            name: value.resolve() for name, value in found.items() if not isinstance(value, str)
+            name: value.resolve()
+            for name, value in found.items()
+            if not isinstance(value, str) and name not in OF_SENDER
         }
 
     @property

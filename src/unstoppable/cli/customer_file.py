@@ -58,7 +58,6 @@ class Customer:
     path: Path
     title: str
     """How people call the customer."""
-    reporters: tuple[str, ...]
     client_id: str | None
     """Of the customer's identity at an Infisical server."""
     shares_identity: bool
@@ -87,7 +86,6 @@ def read(
         name=path.stem,
         path=path,
         title=reader.title or path.stem,
-        reporters=reader.reporters,
         client_id=reader.client_id,
         shares_identity=reader.shares_identity,
         has_keep=reader.has_keep,
@@ -105,7 +103,6 @@ class _Reader:
         self.client_id: str | None = None
         self.shares_identity = self.has_keep = False
         self._keeper: Keeper | None = None
-        self.reporters: tuple[str, ...] = ()
         self.resources: dict[str, dict[str, Given]] = {}
         self.faults: list[UnstoppableError] = []
         self._lines: dict[tuple[str, ...], int] = {}
@@ -126,7 +123,6 @@ class _Reader:
         if self.faults:
             return
         self.title = str(said.get("name", ""))
-        self.reporters = tuple(said.get("reporters", ()))
         identity = self._identity(said.get("infisical"))
         for resource, table in said["resources"].items():
             # Each run asks for what it needs itself.
@@ -160,9 +156,6 @@ class _Reader:
             *((("resources", name), table) for name, table in said["resources"].items()),
         ):
             self._refuse_values(place, table)
-        for address in said.get("reporters") or ():
-            if not str(address).startswith("https://"):
-                self._remember(("reporters",), f"'{address}' is not an https:// address")
 
     def _refuse_values(self, place: tuple[str, ...], table: dict[str, Any]) -> None:
         """Remember what of a resource, or of all, has the right form and cannot be."""
@@ -204,6 +197,8 @@ class _Reader:
         found |= self._given(in_table, table, OF_RESOURCE)
         found |= self._schedule(said.get("defaults", {}), in_table, table)
         found |= self._cold(said)
+        if "mail_to" in said:
+            found[f"{PREFIX}CUSTOMER_MAIL_TO"] = self._said(("mail_to",), said["mail_to"])
         for name, value in (("CUSTOMER", self.path.stem), ("RESOURCE", resource)):
             found[PREFIX + name] = self._said(in_table, value)
         return found

@@ -39,6 +39,9 @@ OF_CUSTOMER = {
     "ca_file": Key("s3_ca_file", is_file=True),
     "connections": Key("s3_connections", Whole),
     "bandwidth": Key("s3_bandwidth"),
+    "reporters": Key("reporters", Texts),
+    "ping_url": Key("ping_url", is_secret=True),
+    "notify_ca_file": Key("notify_ca_file"),
 }
 OF_ANY_RESOURCE = {
     "exclude": Key("exclude", Texts),
@@ -61,11 +64,16 @@ OF_ONE_RESOURCE = {
     "pin": Key("source_pin"),
     "ca_file": Key("source_ca_file", is_file=True),
     "repository_key": Key("repository_key", is_secret=True),
+    "ping_url": Key("ping_url", is_secret=True),
 }
 OF_RESOURCE = OF_ONE_RESOURCE | OF_ANY_RESOURCE
 _ZONE = "The zone whose clock the schedule follows, such as `Europe/Berlin`; else it is UTC."
 _EXCLUDE = "What is left out: a list of patterns as in gitignore, relative to the source."
-_MEANINGS = {"zone": _ZONE, "exclude": _EXCLUDE}
+_REPORTERS = (
+    "Other machines that are sent the signed record of each run of this customer, a list of "
+    "whole addresses, `https://` each; else those of UNSTOPPABLE_REPORTERS."
+)
+_MEANINGS = {"zone": _ZONE, "exclude": _EXCLUDE, "reporters": _REPORTERS}
 
 
 def _table(title: str, about: str, keys: dict[str, Key], /, **more: Any) -> type[BaseModel]:  # noqa: ANN401 - as pydantic has it
@@ -137,9 +145,12 @@ CustomerFile = _table(
         ),
     ),
     bucket=(StrictStr, _unsaid("The bucket; by default it has the customer's name.")),
-    reporters=(
-        list[StrictStr],
-        _unsaid("The machines that are told of each run, https:// each; nobody is told yet."),
+    mail_to=(
+        Texts,
+        _unsaid(
+            "Who else gets mail about this customer's resources, and no other's, besides those of "
+            "UNSTOPPABLE_MAIL_TO."
+        ),
     ),
     infisical=(Infisical, _unsaid("Where references `infisical:/PATH/NAME` lead.")),
     defaults=(Defaults, _unsaid("What holds for each resource that says nothing else.")),

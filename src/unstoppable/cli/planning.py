@@ -9,7 +9,8 @@ from pathlib import Path
 
 from unstoppable.cli import output, unserved
 from unstoppable.cli.command import Session
-from unstoppable.cli.configuration import PREFIX, Configuration
+from unstoppable.cli.configuration import OF_SENDER, PREFIX, Configuration
+from unstoppable.cli.sender import Sender
 from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
 from unstoppable.cli.settings_values import SKIP
@@ -59,6 +60,7 @@ class Conductor:
         self._session, self._env_file = session, first.env_file
         self._places = {name: getattr(first.settings, name) for name in _KEPT_PLACES}
         self._has_fault = self._has_trouble = False
+        self._sender = Sender(session)
         self.planner: Planner[Child | NotBegun] = Planner(
             known_of(first),
             self._start,
@@ -75,6 +77,7 @@ class Conductor:
         except UnstoppableError as error:
             self._complain(error)
         planned = {**schedules(found), **self._unserved.schedules}
+        self._sender.take(found)
         self.planner.most_at_once = _most_at_once(found)
         self.planner.plan(planned, now(), impatient(found))
 
@@ -93,12 +96,13 @@ class Conductor:
 
     def conduct(self, cancel: Cancel, *, is_over: Callable[[], bool]) -> int:
         """Go on until it is over, or somebody cancels; returns the worst exit code of all runs."""
-        while not cancel.is_set():
-            self.planner.step(now())
-            if is_over():
-                return self._exit_code()
-            time.sleep(_LOOK_SECONDS)
-        self._end()
+        with self._sender:
+            while not cancel.is_set():
+                self.planner.step(now())
+                if is_over():
+                    return self._exit_code()
+                time.sleep(_LOOK_SECONDS)
+            self._end()
         return ExitCode.CANCELLED
 
     def _complain(self, error: UnstoppableError) -> None:
@@ -119,7 +123,9 @@ class Conductor:
             say=output.say,
             patience=watchdog.PATIENCE,
         )
-        return Child(order)
+        child = Child(order)
+        self._sender.follow(resource.customer, child)
+        return child
 
     def _end(self) -> None:
         """Have the runs end, and kill those that do not."""
@@ -149,7 +155,7 @@ def _of_children(places: Mapping[str, Path]) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
-        if name.removesuffix("_FILE") not in HANDED_OVER_NAMES
+        if name.removesuffix("_FILE") not in HANDED_OVER_NAMES | OF_SENDER
     }
     for name, place in places.items():
         kept.pop(f"{PREFIX}{name.upper()}_FILE", None)

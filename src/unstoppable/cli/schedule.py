@@ -19,6 +19,7 @@ from unstoppable.cli.calling import (
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.planning import Conductor, complain, known_of
+from unstoppable.cli.sender import sending
 from unstoppable.cli.settings import Readings, choose, read_all, usable
 from unstoppable.cli.watch import stoppable
 from unstoppable.domain.outcome import ExitCode
@@ -65,11 +66,12 @@ def _tick_one(session: Session, configuration: Configuration, *, dry_run: bool) 
     if dry_run:
         found = what_is_due(known, resource, configuration.schedule, now())
         return _rehearse(session, configuration, found.run)
-    found, troubles = look(known, resource, configuration.schedule, now())
-    for trouble in troubles:
-        output.complain(trouble, is_verbose=session.is_verbose)
-    if found.run is not None:
-        return run_now(session, configuration, slot_at=found.run)
+    with sending(session, configuration, is_by_hand=False):
+        found, troubles = look(known, resource, configuration.schedule, now())
+        for trouble in troubles:
+            output.complain(trouble, is_verbose=session.is_verbose)
+        if found.run is not None:
+            return run_now(session, configuration, slot_at=found.run)
     return ExitCode.FAILED if troubles else ExitCode.SUCCEEDED
 
 

@@ -13,6 +13,8 @@ from unstoppable.cli.configuration import (
     ENVIRONMENT,
     HANDED_OVER,
     KEYS,
+    OF_SENDER,
+    PING_URL,
     PLACES,
     PREFIX,
     S3_KEY_ID,
@@ -26,6 +28,7 @@ from unstoppable.domain.customer_errors import (
     CustomerKeyInvalid,
     OneOrMany,
 )
+from unstoppable.domain.delivery import ping_address
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.keys import parse_key
 from unstoppable.domain.s3 import SCHEME, credential
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
     from unstoppable.domain.secret import Secret
 
-_SECRETS = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD})
-HANDED_OVER_NAMES = _SECRETS | {S3_KEY_ID}
+HANDED_OVER_NAMES = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD, S3_KEY_ID})
+_SECRETS = (HANDED_OVER_NAMES - {S3_KEY_ID}) | OF_SENDER
 _READ_ELSEWHERE = frozenset({env_file.ENV_FILE, "UNSTOPPABLE_CACHE"})
 """Names of the environment that are no settings; the second one is of the build."""
 _OF_ONE = frozenset(
@@ -232,9 +235,18 @@ def _value(name: str, written: str, given: Given) -> Given:
         value = Literal(text)
     elif name == SOURCE_PASSWORD:
         value = Literal(ftps.password(text, name=name))
+    elif name == PING_URL:
+        value = Literal(_ping_url(text, written, given.origin))
     elif name in _SECRETS:
         value = Literal(credential(text, name=name))
     return Given(value=value, origin=given.origin)
+
+
+def _ping_url(text: str, written: str, origin: str) -> str:
+    try:
+        return ping_address(text)
+    except ValueError as error:
+        raise errors.SettingInvalid(name=written, origin=origin, reason=error) from error
 
 
 def _file(name: str, text: str, origin: str) -> Path:

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from unstoppable.domain import amounts, errors, ftps, names, s3
+from unstoppable.domain import amounts, delivery, errors, ftps, names, s3
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
@@ -120,6 +120,24 @@ def schedule(value: object) -> Schedule:
         return Schedule.parse(str(value))
     except errors.ScheduleInvalid as error:
         raise ValueError(f"{error}; {error.hint}") from error
+
+
+def reporters(value: object) -> tuple[str, ...]:
+    """Return the addresses of reporters from their list."""
+    return tuple(dict.fromkeys(map(delivery.reporter, globs(value))))
+
+
+def mailboxes(value: object) -> tuple[str, ...]:
+    """Return addresses of mail from their list."""
+    return tuple(dict.fromkeys(map(delivery.mailbox, globs(value))))
+
+
+def mail_user(value: object) -> str:
+    """Return the name of a user of a mail server."""
+    text = str(value)
+    if not re.fullmatch(r"[!-~]{1,256}", text):
+        raise ValueError("it is no name of a user: it holds blanks or what is not ASCII")
+    return text
 
 
 def globs(value: object) -> tuple[str, ...]:

@@ -61,13 +61,13 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
             continue
         journal, resource = Journal(settings.state), configuration.resource
         runs = journal.telling(resource, until=moment + CLOCK_STEP)
-        holder = _holder(configuration)
+        holder = holder_of(configuration)
         is_running = any(records.is_running(run, holder) for run in runs)
         known = health(runs, configuration.schedule, moment, is_running=is_running)
         yield _Row(name=name, need=known.need, health=known, is_running=is_running, holder=holder)
 
 
-def _holder(configuration: Configuration) -> str | None:
+def holder_of(configuration: Configuration) -> str | None:
     """Return which run holds the lane; where that cannot be known, none does."""
     path = lane.lane_file(configuration.settings.hot, configuration.resource)
     try:

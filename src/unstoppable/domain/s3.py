@@ -126,7 +126,7 @@ def endpoint(text: str, *, example: str = "https://s3.example.com") -> str:
         raise ValueError(f"'{text}' is not an address such as {example}")
     if found.path not in {"", "/"} or found.query or found.fragment:
         raise ValueError("it holds more than https://, a host and a port")
-    if is_plain and not _is_loopback(host):
+    if is_plain and not is_loopback(host):
         raise ValueError(f"'{text}' is not encrypted; http:// is for this machine itself alone")
     name = f"[{host}]" if ":" in host else host
     return f"{found.scheme}://{name}" + (f":{port}" if port is not None else "")
@@ -173,5 +173,6 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine itself."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -72,6 +72,11 @@ class Child:
         return self._code
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it has ended; any thread may look."""
+        return self._code is not None
+
+    @property
     def pid(self) -> int | None:
         """Its process, once there is one."""
         return None if self._process is None else self._process.pid

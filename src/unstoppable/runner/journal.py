@@ -222,6 +222,27 @@ class Journal:
             yield from found
             number = found[-1].number
 
+    def after(self, customer: str, run: str | None, *, limit: int) -> list[signing.Kept]:
+        """Return the signed records of a customer that came after a run's, oldest first.
+
+        Where the run has none, in a new journal say, they begin with the first. Raises
+        JournalUnusable.
+        """
+
+        def question(opened: sqlite3.Connection) -> list[signing.Kept]:
+            number = signing.number_of(opened, customer, run)
+            return signing.page(opened, customer, number, limit)
+
+        return self._read(question) or []
+
+    def count_after(self, customer: str, run: str | None) -> int:
+        """Return how many those are; raises JournalUnusable."""
+
+        def question(opened: sqlite3.Connection) -> int:
+            return signing.count_after(opened, customer, signing.number_of(opened, customer, run))
+
+        return self._read(question) or 0
+
     def books(self, customer: str) -> signing.Books:
         """Return what it says of the customer's records as a whole; raises JournalUnusable."""
         return self._read(lambda opened: signing.books(opened, customer)) or signing.NO_BOOKS

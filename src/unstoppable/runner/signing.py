@@ -131,6 +131,25 @@ def before_last(connection: sqlite3.Connection, customer: str, last: int) -> int
     return int(found)
 
 
+def number_of(connection: sqlite3.Connection, customer: str, run: str | None) -> int:
+    """Return the number of a run's envelope; 0 where the customer has none of it."""
+    query = """
+        SELECT envelopes.number FROM envelopes JOIN chains USING (chain)
+        WHERE run = ? AND customer = ?
+        """
+    (found,) = connection.execute(query, (run, customer)).fetchone() or (0,)
+    return int(found)
+
+
+def count_after(connection: sqlite3.Connection, customer: str, number: int) -> int:
+    """Return how many envelopes of a customer have a higher number."""
+    query = """
+        SELECT count(*) FROM envelopes JOIN chains USING (chain)
+        WHERE customer = ? AND envelopes.number > ?
+        """
+    return int(connection.execute(query, (customer, number)).fetchone()[0])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """What the journal says of a customer's records as a whole."""

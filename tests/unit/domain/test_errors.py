@@ -9,6 +9,7 @@ import pytest
 
 from unstoppable.domain import (
     customer_errors,
+    delivery_errors,
     errors,
     limit_errors,
     mount_errors,
@@ -26,6 +27,7 @@ from unstoppable.domain.outcome import ExitCode
 SOURCE = Path(__file__).parents[3] / "src/unstoppable"
 TREE = (
     customer_errors,
+    delivery_errors,
     errors,
     limit_errors,
     mount_errors,

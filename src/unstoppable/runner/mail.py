@@ -1,0 +1,194 @@
+"""Mail: what waits in the outbox, handed to a server that is encrypted and known."""
+
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+from unstoppable.domain.delivery import MailServer, Meaning, is_due, pause_seconds
+from unstoppable.domain.delivery_errors import MailFailed
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.secret import Secret
+from unstoppable.runner.outbox import Channel, Mail, Outbox
+from unstoppable.runner.post import Answer, trust
+from unstoppable.runner.reporting import TOLD_AFTER, chance
+
+_KEPT_FOR_DAYS = 7
+"""A mail that nobody takes is of no use to anybody after that."""
+_FIRST_PERMANENT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long is waited for a mail server."""
+
+    step_seconds: float = 10
+    total_seconds: float = 30
+    """One mail, whatever the server does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailer:
+    """Who takes our mail, and as whom."""
+
+    server: MailServer
+    sender: str
+    user: str | None
+    password: Secret | None
+    ca_file: Path | None
+    limits: Limits = field(default_factory=Limits)
+
+    def send(self, mail: Mail) -> Answer:
+        """Hand over a mail and return what came of it; raises nothing."""
+        try:
+            password = self.password.resolve() if self.password else None
+            trusted = trust(self.ca_file)
+            with self._connected(trusted) as smtp:
+                self._encrypt(smtp, trusted)
+                if self.user is not None and password is not None:
+                    smtp.login(self.user, password)
+                smtp.send_message(self._message(mail), self.sender, [mail.recipient])
+        except UnstoppableError as error:
+            return Answer(meaning=Meaning.REFUSED, cause=str(error))
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            return _answer(error, self.limits)
+        return Answer(meaning=Meaning.ACCEPTED, cause="")
+
+    @contextmanager
+    def _connected(self, trusted: ssl.SSLContext) -> Iterator[smtplib.SMTP]:
+        """Connect, and cut it when the time is over: a timeout begins anew with each byte."""
+        limits, server = self.limits, self.server
+        smtp = (
+            smtplib.SMTP_SSL(timeout=limits.step_seconds, context=trusted)
+            if server.is_tls
+            else smtplib.SMTP(timeout=limits.step_seconds)
+        )
+        # What TLS compares with the certificate; `connect` alone does not set it.
+        smtp._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001
+        watch = threading.Timer(limits.total_seconds, _cut, (smtp,))
+        watch.daemon = True
+        watch.start()
+        try:
+            smtp.connect(server.host, server.port)
+            yield smtp
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+        finally:
+            watch.cancel()
+            smtp.close()
+
+    def _encrypt(self, smtp: smtplib.SMTP, trusted: ssl.SSLContext) -> None:
+        """Have the connection encrypted; in plain text nothing leaves this machine."""
+        if self.server.is_tls:
+            return
+        smtp.ehlo()
+        if smtp.has_extn("starttls"):
+            smtp.starttls(context=trusted)
+        elif not self.server.is_this_machine:
+            raise smtplib.SMTPNotSupportedError(
+                "it offers no STARTTLS, and nothing goes unencrypted"
+            )
+
+    def _message(self, mail: Mail) -> EmailMessage:
+        """Return the mail; whatever breaks a line in a header is refused by the library."""
+        message = EmailMessage()
+        message["From"] = Address("Unstoppable backups", addr_spec=self.sender)
+        message["To"] = Address(addr_spec=mail.recipient)
+        message["Subject"] = mail.subject
+        message["Date"] = format_datetime(mail.made_at)
+        # Sent twice it is the same mail.
+        domain = self.sender.rpartition("@")[2]
+        name = f"{mail.number}.{int(mail.made_at.timestamp())}"
+        message["Message-ID"] = f"<unstoppable.{name}@{domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(mail.body, cte="quoted-printable")
+        return message
+
+
+def deliver(outbox: Outbox, mailer: Mailer, now: Callable[[], datetime]) -> list[UnstoppableError]:
+    """Send the mails that wait; returns what a person must be told.
+
+    One that is refused for good stands in the way of no other; after a week it is given up.
+    Raises OutboxUnusable.
+    """
+    troubles: list[UnstoppableError] = []
+    for mail in outbox.mails():
+        channel = outbox.channel(_channel(mail.recipient))
+        moment = now()
+        if (moment - mail.made_at).days >= _KEPT_FOR_DAYS:
+            outbox.drop_mail(mail.number)
+            continue
+        if not is_due(channel.retry_at, moment.timestamp()):
+            continue
+        outbox.require()
+        answer = mailer.send(mail)
+        if answer.meaning is Meaning.ACCEPTED:
+            outbox.drop_mail(mail.number)
+            if channel.failures:
+                outbox.mend(channel.name)
+            continue
+        pause = pause_seconds(channel.failures + 1, chance=chance())
+        retry_at = moment.timestamp() + pause
+        outbox.fail(channel, cause=answer.cause, retry_at=retry_at, moment=moment)
+        is_refusal = answer.meaning is Meaning.REFUSED
+        if not channel.is_told and (is_refusal or channel.failures + 1 >= TOLD_AFTER):
+            outbox.note_told(channel.name)
+            server = mailer.server
+            troubles.append(MailFailed(recipient=mail.recipient, server=server, cause=answer.cause))
+        if answer.meaning is Meaning.BROKEN:
+            break
+    return troubles
+
+
+def failing(outbox: Outbox, recipients: list[str]) -> list[Channel]:
+    """Return of which recipients the last mail was not taken."""
+    return outbox.channels([_channel(recipient) for recipient in recipients])
+
+
+def _channel(recipient: str) -> str:
+    return f"mail {recipient}"
+
+
+def _cut(smtp: smtplib.SMTP) -> None:
+    """End a connection under whoever waits for it."""
+    sock = smtp.sock
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _answer(error: Exception, limits: Limits) -> Answer:
+    """Return what a failure means; what the server says is not told, it may repeat the password."""
+    is_refusal = False
+    match error:
+        case smtplib.SMTPAuthenticationError(smtp_code=code):
+            is_refusal, cause = True, f"it answers {code} to the user and password"
+        case smtplib.SMTPRecipientsRefused(recipients=recipients):
+            return _told(max(code for code, _ in recipients.values()), "to the recipient")
+        case smtplib.SMTPResponseException(smtp_code=code):
+            return _told(code, "to the mail")
+        case smtplib.SMTPNotSupportedError():
+            is_refusal, cause = True, str(error)
+        case ssl.SSLCertVerificationError(verify_message=told):
+            cause = f"its certificate is not trusted: {told}"
+        case TimeoutError():
+            cause = f"no answer within {limits.step_seconds:g} s"
+        case OSError(strerror=str() as told):
+            cause = told
+        case _:
+            cause = "the connection was lost, or is no SMTP"
+    return Answer(meaning=Meaning.REFUSED if is_refusal else Meaning.BROKEN, cause=cause)
+
+
+def _told(code: int, what: str) -> Answer:
+    is_for_good = code >= _FIRST_PERMANENT
+    meaning = Meaning.REFUSED if is_for_good else Meaning.LATER
+    return Answer(meaning=meaning, cause=f"it answers {code} {what}")

@@ -1,0 +1,154 @@
+"""Records to the reporters of a customer: each at least once, in order, until they are taken."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from unstoppable.domain.delivery import Meaning, is_due, pause_seconds
+from unstoppable.domain.delivery_errors import RecordPassedOver, ReporterAway, ReporterRefuses
+from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.run import RunRecord
+from unstoppable.runner.journal import Journal
+from unstoppable.runner.outbox import Channel, Outbox, Reported
+from unstoppable.runner.post import Answer, Post
+
+BATCH = 100
+"""How many records go out in one look."""
+KIND = "application/vnd.dsse.envelope.v1+json"
+TOLD_AFTER = 3
+"""Failures in a row after which a person is told: one lost packet is no news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for a reporter."""
+
+    customer: str
+    reporter: str
+    records: int
+    since: datetime | None
+    """When the oldest of them ended; None where nothing waits."""
+    cause: str
+    """Why it was not taken, as far as somebody tried."""
+    passed_over: int
+
+
+def chance() -> float:
+    """Return a number from 0 to 1."""
+    return random.random()  # noqa: S311 - nobody gains by guessing it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What whoever tells others of runs does it with."""
+
+    outbox: Outbox
+    journal: Journal
+    post: Post
+    now: Callable[[], datetime]
+
+
+def report(means: Means, customer: str, reporter: str) -> tuple[list[UnstoppableError], bool]:
+    """Send what a reporter was not told yet of a customer, as far as one look goes.
+
+    Returns what a person must be told, and whether more waits that may be sent at once.
+
+    Raises OutboxUnusable or JournalUnusable.
+    """
+    outbox, now = means.outbox, means.now
+    own, server = outbox.channel(_own(customer, reporter)), outbox.channel(_server(reporter))
+    moment = now().timestamp()
+    if not is_due(own.retry_at, moment) or not is_due(server.retry_at, moment):
+        return [], False
+    reported = outbox.reported(customer, reporter)
+    page = means.journal.after(customer, reported.run, limit=BATCH)
+    if page:
+        outbox.require()
+    for kept in page:
+        answer = means.post.send(reporter, kept.envelope, KIND)
+        if answer.meaning is not Meaning.ACCEPTED:
+            if _is_about_record(answer, reported, own):
+                passed = replace(reported, run=kept.run)
+                return _pass_over(outbox, (customer, reporter), passed, answer), True
+            return _failed(outbox, own, server, answer, now()), False
+        if own.failures or server.failures:
+            outbox.mend(own.name, server.name)
+            own, server = Channel(name=own.name), Channel(name=server.name)
+        reported = replace(reported, run=kept.run, is_accepted=True)
+        outbox.note_reported(customer, reporter, reported)
+    return [], len(page) == BATCH
+
+
+def _is_about_record(answer: Answer, reported: Reported, own: Channel) -> bool:
+    """Return whether it is the record, not who sends it: the one before it was taken."""
+    return (
+        answer.meaning is Meaning.RECORD_REFUSED
+        and reported.is_accepted
+        and own.failures + 1 >= TOLD_AFTER
+    )
+
+
+def _pass_over(
+    outbox: Outbox, whom: tuple[str, str], reported: Reported, answer: Answer
+) -> list[UnstoppableError]:
+    """Go on with the record after it: if that is refused as well, it was not the record."""
+    customer, reporter = whom
+    passed = replace(reported, is_accepted=False, passed_over=reported.passed_over + 1)
+    outbox.note_reported(customer, reporter, passed)
+    outbox.mend(_own(customer, reporter))
+    run = reported.run
+    return [RecordPassedOver(reporter=reporter, run=run, customer=customer, cause=answer.cause)]
+
+
+def _failed(
+    outbox: Outbox, own: Channel, server: Channel, answer: Answer, moment: datetime
+) -> list[UnstoppableError]:
+    is_away = answer.meaning is Meaning.BROKEN
+    failing = server if is_away else own
+    if not note_failure(outbox, failing, answer, moment):
+        return []
+    is_refusal = answer.meaning in {Meaning.REFUSED, Meaning.RECORD_REFUSED}
+    if failing.is_told or (not is_refusal and failing.failures + 1 < TOLD_AFTER):
+        return []
+    outbox.note_told(failing.name)
+    customer, reporter = own.name.split(" ", 2)[1:]
+    if is_away or not is_refusal:
+        return [ReporterAway(reporter=reporter, cause=answer.cause)]
+    return [ReporterRefuses(reporter=reporter, customer=customer, cause=answer.cause)]
+
+
+def note_failure(outbox: Outbox, failing: Channel, answer: Answer, moment: datetime) -> bool:
+    """Keep that a way failed, and when it is tried again; False where others did meanwhile."""
+    pause = pause_seconds(failing.failures + 1, chance=chance(), asked=answer.seconds_asked)
+    return outbox.fail(
+        failing, cause=answer.cause, retry_at=moment.timestamp() + pause, moment=moment
+    )
+
+
+def waiting(outbox: Outbox, journal: Journal, customer: str, reporter: str) -> Waiting:
+    """Return what waits for a reporter; raises OutboxUnusable or JournalUnusable."""
+    reported = outbox.reported(customer, reporter)
+    first = journal.after(customer, reported.run, limit=1)
+    records = journal.count_after(customer, reported.run) if first else 0
+    failing = outbox.channels([_own(customer, reporter), _server(reporter)])
+    since = None
+    if first and first[0].record is not None:
+        record = RunRecord.from_json(first[0].record)
+        since = record.ended_at or record.run.started_at
+    return Waiting(
+        customer=customer,
+        reporter=reporter,
+        records=records,
+        since=since,
+        cause="; ".join(channel.cause for channel in failing),
+        passed_over=reported.passed_over,
+    )
+
+
+def _own(customer: str, reporter: str) -> str:
+    return f"reporter {customer} {reporter}"
+
+
+def _server(reporter: str) -> str:
+    return f"server {reporter}"
