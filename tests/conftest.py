@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.servers.infisical",
     "tests.stories.site",
     "tests.servers.scripted",
+    "tests.servers.postbox",
     "tests.servers.witness",
     "tests.stories.world",
     "tests.stories.acme",

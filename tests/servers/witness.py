@@ -47,6 +47,7 @@ class Witness(ThreadingHTTPServer):
 
     def __init__(self, certificate: Certificate | None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.certificate = certificate
         self.asked: list[Told] = []
         self.faults: deque[Fault] = deque()
         self.status: Callable[[str, bytes], int] = lambda _path, _body: 202

@@ -25,7 +25,7 @@ _YOUNG_SECONDS, _YOUNG_EVERY_SECONDS = 10.0, 1.0
 """That a run began is told soon after."""
 _WORKERS = 8
 """How many customers are told of at once: a slow server delays few others, and no run."""
-FINISH_SECONDS = 10.0
+FINISH_SECONDS = 5.0
 """How long a process that ends waits for those who are told."""
 _MAIL = ""
 

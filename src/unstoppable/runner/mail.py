@@ -180,11 +180,11 @@ def _answer(error: Exception, limits: Limits) -> Answer:
         case ssl.SSLCertVerificationError(verify_message=told):
             cause = f"its certificate is not trusted: {told}"
         case TimeoutError():
-            cause = f"no answer within {limits.step_seconds:g} s"
+            cause = f"no connection within {limits.step_seconds:g} s"
         case OSError(strerror=str() as told):
             cause = told
         case _:
-            cause = "the connection was lost, or is no SMTP"
+            cause = "it does not answer as a mail server does, or not in time"
     return Answer(meaning=Meaning.REFUSED if is_refusal else Meaning.BROKEN, cause=cause)
 
 
