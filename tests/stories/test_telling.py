@@ -8,10 +8,13 @@ from contextlib import closing
 import pytest
 
 from tests.servers import infisical as faults
+from tests.servers.postbox import PASSWORD, USER
 from tests.stories.test_customers import wait_until
-from tests.stories.world import wait_until_reading
+from tests.stories.test_docs import commands_of, typed
+from tests.stories.world import stretch, wait_until_reading
 
 NEVER = "0 0 29 2 *"
+SECRET = "5ecret-of-the-ping"
 
 
 @pytest.fixture
@@ -148,3 +151,166 @@ def test_a_daemon_tells_as_runs_end_whatever_other_reporters_do(hoster, witness,
     assert daemon.returncode == 0
     assert {told.record["customer"] for told in witness.told} == {"blue", "cyan"}
     assert hanging.asked != []
+
+
+@pytest.fixture
+def telling(well, witness, postbox):
+    """Alice's machine, which tells everybody there can be."""
+    secret = well.root / "ping-url"
+    secret.write_text(f"{witness.address}/{SECRET}\n")
+    secret.chmod(0o600)
+    password = well.root / "smtp-password"
+    password.write_text(f"{PASSWORD}\n")
+    password.chmod(0o600)
+    well.extra |= {
+        "UNSTOPPABLE_REPORTERS": witness.records,
+        "UNSTOPPABLE_PING_URL_FILE": str(secret),
+        "UNSTOPPABLE_SMTP_SERVER": postbox.address,
+        "UNSTOPPABLE_SMTP_USER": USER,
+        "UNSTOPPABLE_SMTP_PASSWORD_FILE": str(password),
+        "UNSTOPPABLE_MAIL_TO": "ops@host.example",
+        "UNSTOPPABLE_NOTIFY_CA_FILE": str(witness.certificate.authority),
+    }
+    return well
+
+
+def pinged(witness):
+    return [path.removeprefix(f"/{SECRET}") for path in witness.paths() if SECRET in path]
+
+
+def test_people_are_told_when_a_backup_begins_to_fail_and_when_it_is_over(
+    telling, witness, postbox
+):
+    gone = telling.data.with_name("gone")
+    telling.done("backup")
+    telling.data.rename(gone)
+    told = [telling.run("backup") for _ in range(2)]
+    gone.rename(telling.data)
+    told.append(telling.run("backup"))
+
+    assert [one.returncode for one in told] == [1, 1, 0]
+    assert [path for path in pinged(witness) if path != "/start"] == ["", "/fail", "/fail", ""]
+    assert postbox.subjects() == [
+        "backups: default/default needs you",
+        "backups: default/default is in order again",
+    ]
+    [(sender, recipients, mail), _] = postbox.mails
+    assert (sender, recipients) == ("ops@host.example", ["ops@host.example"])
+    assert "the last run failed: " in mail.get_content()
+    everything = "".join(one.stdout + one.stderr for one in told)
+    assert SECRET not in everything
+    assert PASSWORD not in everything
+
+
+def test_a_long_run_is_told_when_it_begins(telling, witness):
+    stretch(telling.write("large"), gibibytes=2)
+    running = telling.start("backup")
+    wait_until(lambda: "/start" in pinged(witness))
+    is_going_on = running.poll() is None
+    running.communicate(timeout=60)
+
+    assert is_going_on
+    assert pinged(witness)[-1] == ""
+
+
+def test_what_the_planner_runs_is_told_by_the_planner(hoster, witness, postbox):
+    """The run itself is another process, which gave up its rights and gets no such secret."""
+    hoster.add("acme", www=NEVER)
+    path = hoster.customers / "acme.toml"
+    more = 'ping_url = "env:ACME_PING"\nmail_to = ["it@acme.example"]\n'
+    path.write_text(more + path.read_text())
+    hoster.machine.extra |= {
+        "ACME_PING": f"{witness.address}/{SECRET}",
+        "UNSTOPPABLE_SMTP_SERVER": postbox.address,
+        "UNSTOPPABLE_NOTIFY_CA_FILE": str(witness.certificate.authority),
+    }
+
+    told = hoster.machine.run("schedule", "tick")
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert pinged(witness)[-1] == ""
+    assert postbox.mails == []
+
+
+def test_a_ping_url_that_cannot_be_read_fails_no_backup(hoster):
+    hoster.add("acme", www=NEVER)
+    path = hoster.customers / "acme.toml"
+    path.write_text('ping_url = "env:ACME_PING"\n' + path.read_text())
+
+    told = hoster.machine.run("schedule", "tick")
+
+    assert told.returncode == 0
+    assert hoster.runs("acme/www") == [("succeeded", "")]
+    assert told.stderr.count("error: ") == 1
+    assert "the ping URL of acme/www is not reached: ping_url in acme.toml is env:" in told.stderr
+
+
+def test_status_and_check_tell_what_waits_since_when_and_why(telling, witness, postbox):
+    telling.done("backup")
+    whole = telling.done("status")
+    witness.status = lambda _path, _body: 403
+    postbox.refusal = "554 no"
+    telling.data.rename(telling.data.with_name("gone"))
+    told = telling.run("backup")
+    waiting = telling.done("status")
+    document = telling.asked("status")["undelivered"]
+    checked = telling.run("config", "check")
+    again = telling.run("backup")
+
+    assert "told         others, of every run\n" in whole
+    lines = [line[13:] for line in waiting[waiting.index("undelivered") :].splitlines()]
+    assert [line.partition(" since ")[0].strip() for line in lines] == [
+        f"1 record of default for {witness.records}",
+        "pings for the ping URL of default/default",
+        "1 mail for ops@host.example",
+    ]
+    assert [one["cause"] for one in document] == [
+        "it answers 403",
+        "it answers 403",
+        "it answers 554 to the mail",
+    ]
+    assert "note: undelivered: 1 record of default for" in checked.stderr
+    assert "refuses the records of default: it answers 403" in told.stderr
+    assert "refuses the records" not in again.stderr
+    assert SECRET not in waiting + str(document) + checked.stderr + told.stderr
+
+
+def test_notify_test_tries_each_way_and_tells_which_took_it(telling, witness, postbox):
+    rehearsed = telling.done("notify", "test", "--dry-run")
+    before = (len(witness.asked), len(postbox.mails))
+    whole = telling.run("notify", "test")
+    postbox.refusal = "554 no"
+    witness.status = lambda path, _body: 404 if SECRET in path else 202
+    lacking = telling.run("notify", "test")
+    document = telling.asked("notify", "test")
+
+    assert before == (0, 0)
+    assert rehearsed.count("\n") == 4
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert "3 ways: 3 took it, 0 did not\n" in whole.stdout
+    assert postbox.subjects() == ["backups: a test of mail"]
+    assert pinged(witness) == ["/log"]
+    assert lacking.returncode == 1
+    assert "3 ways: 1 took it, 2 did not\n" in lacking.stdout
+    assert [(one["by"], one["is_taken"], one["result"]) for one in document] == [
+        ("record", True, "it took the last record once more"),
+        ("ping", False, "it answers 404"),
+        ("mail", False, "it answers 554 to the mail"),
+    ]
+    assert SECRET not in rehearsed + whole.stdout + lacking.stdout + lacking.stderr
+
+
+def test_where_nobody_is_told_there_is_nothing_to_try(well):
+    told = well.run("notify", "test")
+
+    assert told.returncode == 2
+    assert "nobody is told of runs: UNSTOPPABLE_REPORTERS" in told.stderr
+    assert "\ntold" not in well.done("status")
+
+
+def test_the_commands_of_the_readme_work_one_after_the_other(telling):
+    commands = commands_of("Who is told")
+
+    assert len(commands) > 2
+    for command in commands:
+        typed(telling, command)

@@ -21,7 +21,7 @@ from unstoppable.runner.files import write_new
 from unstoppable.secrets.reference import InFile
 
 if TYPE_CHECKING:
-    from unstoppable.cli.settings_model import Told
+    from unstoppable.cli.told import Told
 
 
 @click.group()

@@ -34,6 +34,7 @@ SUMMARIES = {
     "source": "Look at the server that the source is on.",
     "bucket": "Make and check the bucket that cold is.",
     "key": "Name the key, and keep it on paper.",
+    "notify": "Try who hears of runs.",
     "secrets": "Try the secrets that settings refer to.",
     "config": "Write, check and show the settings.",
     "completion": "Write the script that completes commands in bash, zsh or fish.",
@@ -78,6 +79,8 @@ def _load(name: str) -> click.Command | None:  # noqa: C901, PLR0912, PLR0915 - 
             from unstoppable.cli.bucket import bucket as found
         case "key":
             from unstoppable.cli.key import key as found
+        case "notify":
+            from unstoppable.cli.notify import notify as found
         case "secrets":
             from unstoppable.cli.secrets import secrets as found
         case "config":

@@ -12,6 +12,7 @@ from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
 from unstoppable.cli.settings_reader import Reading
+from unstoppable.cli.undelivered import is_anybody_told
 from unstoppable.domain.delivery_errors import OutboxDamaged
 from unstoppable.domain.errors import UnstoppableError, unexpected
 
@@ -37,11 +38,6 @@ def sending(session: Session, configuration: Configuration, *, is_by_hand: bool)
     sender.take(Readings(all=(reading,), common=reading))
     sender.follow(configuration.resource.customer, _ThisProcess())
     return sender
-
-
-def _is_told(reading: Reading) -> bool:
-    settings = reading.configuration.settings
-    return bool(settings.reporters or settings.ping_url or settings.smtp_server)
 
 
 class Running(Protocol):
@@ -79,7 +75,7 @@ class Sender:
         """From now on tell of these."""
         watched: dict[str, Watched] = {}
         mailing = None
-        if any(_is_told(reading) for reading in found.all):
+        if any(is_anybody_told(one.configuration) for one in found.all):
             from unstoppable.cli import telling
 
             watched, mailing = telling.watched(found), telling.mailing(found)

@@ -5,38 +5,22 @@ docs/configuration.md are made of it, and tests compare them.
 Pydantic takes a quarter of a second to import: only what needs a setting's value imports this.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from unstoppable.cli import settings_telling as telling
 from unstoppable.cli import settings_values as values
+from unstoppable.cli.told import Folder, Kept, Told
 from unstoppable.domain import amounts, ftps, infisical, s3
-from unstoppable.domain.delivery import MailServer, mailbox
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
 from unstoppable.domain.schedule import Schedule
-from unstoppable.secrets.infisical_secrets import InInfisical
-from unstoppable.secrets.reference import InFile, InVariable, Literal
 
 PREFIX = "UNSTOPPABLE_"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a person is told of a setting."""
-
-    meaning: str
-    default: str
-    """In words: what is not set, and what depends on the machine, has no value to show."""
-    example: str
-    is_secret: bool = False
-    """Whether only the name of its file may be shown."""
-
-
-Kept = Literal | InFile | InVariable | InInfisical
-Folder = Annotated[Path, BeforeValidator(values.folder)]
 Name = Annotated[str, BeforeValidator(values.name)]
 
 
@@ -319,83 +303,16 @@ class Settings(BaseModel):
             example="yes",
         ),
     ] = False
-    reporters: Annotated[
-        tuple[str, ...],
-        BeforeValidator(values.reporters),
-        Told(
-            "Other machines that are sent the signed record of each run, `https://` each, "
-            "separated by commas or line breaks: the whole address that records are posted to. "
-            "`http://` is taken for this machine itself alone.",
-            default="nobody",
-            example="https://witness.example/v1/records",
-        ),
-    ] = ()
-    ping_url: Annotated[
-        Kept | None,
-        Told(
-            "An address in the style of healthchecks.io that is told when a run begins (`/start`), "
-            "succeeded, did not (`/fail`) or was skipped (`/log`). Whoever knows it may use it: "
-            "it is never shown.",
-            default="none",
-            example="/etc/unstoppable/ping-url",
-            is_secret=True,
-        ),
-    ] = None
-    smtp_server: Annotated[
-        MailServer | None,
-        BeforeValidator(lambda value: MailServer.parse(str(value))),
-        Told(
-            "Who takes mail: `smtp://HOST:PORT`, encrypted by STARTTLS, or `smtps://HOST:PORT`, "
-            "encrypted from the beginning. Unencrypted mail goes to this machine itself alone.",
-            default="none: no mail is sent",
-            example="smtp://mail.example.com:587",
-        ),
-    ] = None
-    smtp_user: Annotated[
-        str | None,
-        BeforeValidator(values.mail_user),
-        Told("As whom mail is sent.", default="nobody", example="backup@example.com"),
-    ] = None
-    smtp_password: Annotated[
-        Kept | None,
-        Told(
-            "The password of that user.",
-            default="none",
-            example="/etc/unstoppable/smtp-password",
-            is_secret=True,
-        ),
-    ] = None
-    mail_from: Annotated[
-        str | None,
-        BeforeValidator(lambda value: mailbox(str(value))),
-        Told(
-            "From which address mail comes.",
-            default="the first of UNSTOPPABLE_MAIL_TO",
-            example="backup@example.com",
-        ),
-    ] = None
-    mail_to: Annotated[
-        tuple[str, ...],
-        BeforeValidator(values.mailboxes),
-        Told(
-            "Who gets a mail when a resource begins to need somebody, when it is in order again, "
-            "and once a day in between; addresses separated by commas or line breaks. What "
-            "happens within a minute is one mail.",
-            default="nobody",
-            example="ops@example.com",
-        ),
-    ] = ()
-    customer_mail_to: Annotated[tuple[str, ...], BeforeValidator(values.mailboxes)] = ()
+    reporters: telling.Reporters = ()
+    ping_url: telling.PingUrl = None
+    smtp_server: telling.SmtpServer = None
+    smtp_user: telling.SmtpUser = None
+    smtp_password: telling.SmtpPassword = None
+    mail_from: telling.MailFrom = None
+    mail_to: telling.MailTo = ()
+    customer_mail_to: telling.Mailboxes = ()
     """Who else does, of one customer; said in the customer's file alone."""
-    notify_ca_file: Annotated[
-        Folder | None,
-        Told(
-            "A file with the certificates, as PEM, that are trusted for reporters, ping URLs and "
-            "the mail server beside the system's.",
-            default="the system's alone",
-            example="/etc/unstoppable/notify-ca.pem",
-        ),
-    ] = None
+    notify_ca_file: telling.NotifyCaFile = None
     schedule: Annotated[
         Schedule | None,
         BeforeValidator(values.schedule),

@@ -4,7 +4,8 @@ import re
 from textwrap import wrap
 
 from unstoppable.cli.env_file import quoted
-from unstoppable.cli.settings_model import TOLD, Told
+from unstoppable.cli.settings_model import TOLD
+from unstoppable.cli.told import Told
 
 _WIDTH = 98
 _UNBROKEN = "\N{NO-BREAK SPACE}"

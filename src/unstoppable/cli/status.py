@@ -9,6 +9,7 @@ from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import choose, read_all, usable
 from unstoppable.cli.sheet_state import SheetState
+from unstoppable.cli.undelivered import Undelivered, is_anybody_told, undelivered
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
 from unstoppable.runner import lane
@@ -23,6 +24,7 @@ class _Status:
     holder: str | None
     """The run that holds the lane of the customer."""
     sheet: SheetState
+    undelivered: list[Undelivered]
 
 
 @click.command(cls=Speaking)
@@ -64,6 +66,7 @@ def _look(configuration: Configuration) -> _Status:
         is_running=any(records.is_running(run, holder) for run in runs),
         holder=holder,
         sheet=sheet_state.look(configuration),
+        undelivered=undelivered([configuration]),
     )
 
 
@@ -77,7 +80,18 @@ def _lines(configuration: Configuration, found: _Status) -> list[tuple[str, str]
         ("last stored", _last_stored(found.last_stored)),
         ("key sheet", hints.said(found.sheet.sentence)),
         ("watched", records.UNWATCHED),
+        *_told(configuration, found),
     ]
+
+
+def _told(configuration: Configuration, found: _Status) -> list[tuple[str, str]]:
+    """Return whether others know what happened, where somebody is told at all."""
+    if not is_anybody_told(configuration):
+        return []
+    if not found.undelivered:
+        return [("told", "others, of every run")]
+    names = ("undelivered", *[""] * len(found.undelivered))
+    return [(name, one.sentence) for name, one in zip(names, found.undelivered, strict=False)]
 
 
 def _last_run(found: _Status) -> str:
@@ -108,4 +122,5 @@ def _document(configuration: Configuration, found: _Status) -> dict[str, object]
         "is_sheet_confirmed": found.sheet.is_confirmed,
         "sheet_files": found.sheet.files,
         "is_watched": False,
+        "undelivered": [one.document for one in found.undelivered],
     }

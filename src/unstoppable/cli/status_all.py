@@ -8,6 +8,7 @@ from unstoppable.cli import hints, output, records
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
+from unstoppable.cli.undelivered import undelivered
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.health import CLOCK_STEP, Health, health
 from unstoppable.domain.outcome import ExitCode
@@ -37,16 +38,20 @@ def show(session: Session, found: Readings) -> int:
     rows = sorted(_rows(found, moment), key=lambda row: (row.need is None, row.name))
     needy = [row for row in rows if row.need is not None]
     code = ExitCode.FAILED if needy else ExitCode.SUCCEEDED
+    waiting = undelivered(reading.configuration for reading in found.all)
     if session.is_json:
         document = {
             "verdict": found.nobody or _verdict(rows, needy, moment),
             "resources": list(map(_document, rows)),
+            "undelivered": [one.document for one in waiting],
         }
         output.document(document)
         return code
     output.data(found.nobody or _verdict(rows, needy, moment))
     columns = ("resource", "last run", "outcome", "last stored", "needs")
     output.table(columns, [_cells(row) for row in rows])
+    for one in waiting:
+        output.data(f"undelivered: {one.sentence}")
     return code
 
 

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from unstoppable.domain.alerts import Alert, Known
 from unstoppable.domain.delivery_errors import OutboxDamaged, OutboxSetAside, OutboxUnusable
@@ -119,8 +120,7 @@ class Outbox:
     def channels(self, names: Iterable[str]) -> list[Channel]:
         """Return those of some ways that did not work the last time; raises OutboxUnusable."""
         query = "SELECT * FROM channels WHERE channel = ?"
-        with self._opened() as opened:
-            rows = [opened.execute(query, (name,)).fetchone() for name in names]
+        rows = [row for name in names for row in self._found(query, name)]
         return [
             Channel(
                 name=row[0],
@@ -131,7 +131,6 @@ class Outbox:
                 is_told=bool(row[5]),
             )
             for row in rows
-            if row is not None
         ]
 
     def fail(self, known: Channel, *, cause: str, retry_at: float, moment: datetime) -> bool:
@@ -169,11 +168,9 @@ class Outbox:
         query = (
             "SELECT run, is_accepted, passed_over FROM reported WHERE customer = ? AND reporter = ?"
         )
-        with self._opened() as opened:
-            found = opened.execute(query, (customer, reporter)).fetchone()
-        if found is None:
-            return Reported()
-        return Reported(run=found[0], is_accepted=bool(found[1]), passed_over=found[2])
+        for run, is_accepted, passed_over in self._found(query, customer, reporter):
+            return Reported(run=run, is_accepted=bool(is_accepted), passed_over=passed_over)
+        return Reported()
 
     def note_reported(self, customer: str, reporter: str, found: Reported) -> None:
         """Keep how far a reporter was told of a customer; raises OutboxUnusable."""
@@ -186,8 +183,7 @@ class Outbox:
     def pinged(self, resource: ResourceName) -> frozenset[tuple[str, bool]]:
         """Return of which runs was told, and whether of their end; raises OutboxUnusable."""
         query = "SELECT run, is_end FROM pinged WHERE customer = ? AND resource = ?"
-        with self._opened() as opened:
-            found = opened.execute(query, (resource.customer, resource.resource)).fetchall()
+        found = self._found(query, resource.customer, resource.resource)
         return frozenset((run, bool(is_end)) for run, is_end in found)
 
     def note_pinged(
@@ -210,8 +206,7 @@ class Outbox:
 
     def alerts(self) -> dict[str, Known]:
         """Return what is known of each resource; raises OutboxUnusable."""
-        with self._opened() as opened:
-            rows = opened.execute("SELECT name, need, since, told_at FROM alerts").fetchall()
+        rows = self._found("SELECT name, need, since, told_at FROM alerts")
         return {
             name: Known(need=need, since=_moment(since), told_at=told_at and _moment(told_at))
             for name, need, since, told_at in rows
@@ -239,8 +234,7 @@ class Outbox:
     def mails(self) -> list[Mail]:
         """Return the mails that wait, oldest first; raises OutboxUnusable."""
         query = "SELECT number, recipient, subject, body, made_at FROM mails ORDER BY number"
-        with self._opened() as opened:
-            rows = opened.execute(query).fetchall()
+        rows = self._found(query)
         return [
             Mail(number=row[0], recipient=row[1], subject=row[2], body=row[3], made_at=_moment(at))
             for *row, at in rows
@@ -284,10 +278,15 @@ class Outbox:
         finally:
             os.close(lock)
 
-    @property
-    def is_there(self) -> bool:
-        """Whether anybody was told anything yet."""
-        return self.path.exists()
+    def _found(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Return rows and change nothing; none where nobody was told anything yet."""
+        try:
+            if not self.path.exists():
+                return []
+        except OSError as error:  # a folder that this user may not enter
+            raise OutboxUnusable(path=self.path, cause=error.strerror) from error
+        with self._opened() as opened:
+            return opened.execute(query, values).fetchall()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -101,6 +101,11 @@ def send(post: Post, address: str, kind: Ping, run: RunRecord) -> Answer:
     return post.send(address + kind.value, body, KIND, {"rid": ping_run_id(run.run.id)})
 
 
+def test(post: Post, address: str, words: bytes) -> Answer:
+    """Send a ping that changes nothing; `address` is what `ping_address` returned."""
+    return post.send(address + Ping.LOG.value, words, KIND)
+
+
 def waiting_since(outbox: Outbox, resource: ResourceName) -> Channel | None:
     """Return why pings of a resource do not arrive; None where they do."""
     return next(iter(outbox.channels([_channel(resource)])), None)

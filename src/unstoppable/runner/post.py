@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpcore2
 import httpx2
@@ -18,6 +18,7 @@ from unstoppable.secrets.reference import read_trusted
 
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "unstoppable"}
 _NETWORK_ERRORS = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)
+_KIND = "Content-Type"
 _ANSWER_BYTES = 65_536
 """What is read of an answer, so that its connection can be used again; nobody looks at it."""
 
@@ -60,11 +61,16 @@ class Post:
         self, address: str, content: bytes, kind: str, query: Mapping[str, str] | None = None
     ) -> Answer:
         """Return what the server answers; one that cannot be asked has a fault. Raises nothing."""
+        return self._ask("POST", address, content=content, params=query, headers={_KIND: kind})
+
+    def look(self, address: str) -> Answer:
+        """Return what the server answers to who sends nothing. Raises nothing."""
+        return self._ask("HEAD", address)
+
+    def _ask(self, method: str, address: str, **sent: Any) -> Answer:  # noqa: ANN401 - the client's
         self._deadline.restart(self._limits.total_seconds)
         try:
-            with self._opened().stream(
-                "POST", address, content=content, params=query, headers={"Content-Type": kind}
-            ) as response:
+            with self._opened().stream(method, address, **sent) as response:
                 answer = _answer(response)
                 _read_over(response)
         except _NETWORK_ERRORS as error:

@@ -146,6 +146,30 @@ def waiting(outbox: Outbox, journal: Journal, customer: str, reporter: str) -> W
     )
 
 
+def try_again(means: Means, customer: str, reporter: str) -> Answer:
+    """Return what a reporter answers now, to what waits or else to the last record once more.
+
+    Raises OutboxUnusable or JournalUnusable.
+    """
+    outbox = means.outbox
+    before = outbox.reported(customer, reporter).run
+    if means.journal.after(customer, before, limit=1):
+        outbox.mend(_own(customer, reporter), _server(reporter))
+        report(means, customer, reporter)
+        for failing in outbox.channels([_own(customer, reporter), _server(reporter)]):
+            return Answer(meaning=Meaning.REFUSED, cause=failing.cause)
+        return Answer(meaning=Meaning.ACCEPTED, cause="it took what waited")
+    for kept in means.journal.envelopes(customer, last=1):
+        answer = means.post.send(reporter, kept.envelope, KIND)
+        if answer.meaning is Meaning.ACCEPTED:
+            return replace(answer, cause="it took the last record once more")
+        return answer
+    answer = means.post.look(reporter)
+    is_there = answer.meaning is not Meaning.BROKEN
+    told = f"{answer.cause}, and there is no record yet that it could take"
+    return Answer(meaning=Meaning.ACCEPTED if is_there else Meaning.BROKEN, cause=told)
+
+
 def _own(customer: str, reporter: str) -> str:
     return f"reporter {customer} {reporter}"
 

@@ -6,9 +6,14 @@ import pytest
 
 from tests.servers import infisical as faults
 from tests.servers.s3 import Certificate
+from tests.servers.witness import Told
 from tests.unit.runner.record import ALICE, BEGAN, BOB, record
-from unstoppable.domain.delivery_errors import RecordPassedOver, ReporterAway, ReporterRefuses
-from unstoppable.domain.emitter import Emitter
+from unstoppable.domain.delivery_errors import (
+    OutboxUnusable,
+    RecordPassedOver,
+    ReporterAway,
+    ReporterRefuses,
+)
 from unstoppable.domain.signed_record import SignedRecord
 from unstoppable.runner import emitter_file, reporting
 from unstoppable.runner.journal import Journal
@@ -61,14 +66,10 @@ def test_each_record_is_posted_once_as_it_was_signed_and_in_order(teller, witnes
 
     assert runs(witness) == ["1", "2", "3"]
     emitter = emitter_file.find(tmp_path, "alice").emitter
-    assert [SignedRecord.open(told.body, emitter).place.sequence for told in witness.told] == [
-        1,
-        2,
-        3,
-    ]
+    opened = [SignedRecord.open(told.body, emitter) for told in witness.told]
+    assert [record.place.sequence for record in opened] == [1, 2, 3]
     assert {told.path for told in witness.told} == {"/v1/records"}
     assert witness.told[0].headers["Content-Type"] == "application/vnd.dsse.envelope.v1+json"
-    assert isinstance(emitter, Emitter)
     assert (teller.waits().records, teller.waits().since) == (0, None)
 
 
@@ -206,15 +207,13 @@ def test_a_redirect_is_not_followed_and_counts_as_a_refusal(teller, witness, sta
     assert elsewhere.asked == []
 
 
-def refusing(*refused):
-    return lambda _path, body: 422 if any(name in body for name in refused) else 200
-
-
 def test_one_record_that_is_refused_stops_the_others_for_minutes_and_is_told(teller, witness):
     teller.run("1")
     teller.look()
     teller.run("bad", "3")
-    witness.status = lambda _p, body: 422 if _has(body, "bad") else 200
+    witness.status = lambda _p, body: (
+        422 if Told("", {}, {}, body, 0).record["run"] == "bad" else 200
+    )
 
     first = teller.look()
     teller.later(minutes=1)
@@ -257,12 +256,6 @@ def test_a_reporter_that_never_took_any_record_loses_none(teller, witness):
         teller.later(hours=2)
 
     assert (teller.waits().records, teller.waits().passed_over) == (2, 0)
-
-
-def _has(body, run):
-    from tests.servers.witness import Told  # noqa: PLC0415
-
-    return Told("", {}, {}, body, 0).record["run"] == run
 
 
 def test_one_server_that_is_down_is_asked_once_for_all_customers(teller, witness):
@@ -377,8 +370,6 @@ def test_a_look_sends_so_many_and_the_next_one_goes_on(teller, witness, monkeypa
 
 
 def test_nothing_is_sent_where_it_cannot_be_remembered(teller, witness, monkeypatch):
-    from unstoppable.domain.delivery_errors import OutboxUnusable  # noqa: PLC0415
-
     teller.run("1")
 
     def full(_self):
