@@ -8,7 +8,7 @@ from pathlib import Path
 from unstoppable.cli.configuration import PREFIX, Configuration, real
 from unstoppable.cli.planning import known_of
 from unstoppable.cli.settings_reader import Reading
-from unstoppable.cli.undelivered import undelivered
+from unstoppable.cli.undelivered import lacking, undelivered
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.ftps import FtpsSource
@@ -152,6 +152,7 @@ def _look_at_schedule(found: Outlook, _reading: Reading, moment: datetime) -> No
 def _notes(found: Outlook) -> Iterator[str]:
     if not found.callers:
         yield "nobody is known to call the schedule here, see `unstoppable schedule install`"
+    yield from lacking(found.configuration)
     for waiting in undelivered([found.configuration]):
         if waiting.cause:
             yield f"undelivered: {waiting.sentence}"

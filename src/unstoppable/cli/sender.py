@@ -28,6 +28,8 @@ _WORKERS = 8
 """How many customers are told of at once: a slow server delays few others, and no run."""
 FINISH_SECONDS = 5.0
 """How long a process that ends waits for those who are told."""
+_SHARE_OF_MAIL = 0.4
+"""Somebody who hangs leaves time to write of it."""
 _MAIL = ""
 
 
@@ -63,6 +65,8 @@ class Sender:
         self._mailing: Mailing | None = None
         self._look_at: dict[str, float] = {}
         self._at_work: set[str] = set()
+        self._again: set[str] = set()
+        """Of those who are at work, who is to be looked at once more after it."""
         self._children: list[tuple[str, Running, float]] = []
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -140,16 +144,23 @@ class Sender:
     def _finish(self, seconds: float) -> None:
         """Look at everybody once more, then write mail, for so long at most."""
         until = time.monotonic() + seconds
-        for names in ([*self._watched], [_MAIL] if self._mailing else []):
-            self._wait(until)
+        with self._lock:
+            for name in self._watched:
+                self._have_done_once_more(name)
+        self._wait(until - seconds * _SHARE_OF_MAIL if self._mailing else until)
+        if self._mailing:
             with self._lock:
-                for name in names:
-                    if name not in self._at_work:
-                        self._have_done(name)
+                self._have_done_once_more(_MAIL)
             self._wait(until)
 
+    def _have_done_once_more(self, name: str) -> None:
+        if name in self._at_work:
+            self._again.add(name)
+        else:
+            self._have_done(name)
+
     def _wait(self, until: float) -> None:
-        """Wait until nobody is at work, for so long at most."""
+        """Wait until nobody is at work, until a moment at most."""
         while self._at_work and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS / 5)
 
@@ -162,7 +173,10 @@ class Sender:
                 self._complain_once(unexpected(error))
             with self._lock:
                 self._at_work.discard(name)
-                if is_more:
+                if name in self._again:
+                    self._again.remove(name)
+                    self._have_done(name)
+                elif is_more:
                     self._sooner(name, 0.0)
 
     def _do(self, name: str) -> bool:

@@ -41,6 +41,19 @@ def is_anybody_told(configuration: Configuration) -> bool:
     return bool(settings.reporters or settings.ping_url or settings.smtp_server)
 
 
+def lacking(configuration: Configuration) -> Iterator[str]:
+    """Yield what of the settings has no effect, because another one is missing."""
+    settings = configuration.settings
+    has_recipient = bool(settings.mail_to or settings.customer_mail_to)
+    if has_recipient and settings.smtp_server is None:
+        yield "no mail is sent: UNSTOPPABLE_SMTP_SERVER is not set"
+    if settings.smtp_server is not None and not has_recipient:
+        yield "no mail is sent: UNSTOPPABLE_MAIL_TO is not set"
+    if (settings.smtp_user is None) != (settings.smtp_password is None):
+        name = "USER" if settings.smtp_user is None else "PASSWORD"
+        yield f"nobody logs in to send mail: UNSTOPPABLE_SMTP_{name} is not set"
+
+
 def undelivered(found: Iterable[Configuration]) -> list[Undelivered]:
     """Return what waits for those whom these settings name; changes nothing."""
     told = [one for one in found if is_anybody_told(one)]

@@ -1,15 +1,18 @@
 """Who is told of what, by the settings of many customers."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from tests.servers import infisical as faults
 from tests.unit.runner.record import BEGAN, record
 from unstoppable.cli import planning, sender, telling
 from unstoppable.cli.command import Session
 from unstoppable.cli.sender import Sender
 from unstoppable.cli.settings import read_all
+from unstoppable.cli.undelivered import lacking
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
 from unstoppable.runner import lane
@@ -94,7 +97,7 @@ def test_a_run_that_goes_on_is_no_killed_one_and_one_that_was_killed_is_told(hos
     hosting.ran("acme", None)
     run = hosting.journal.going_on("acme")[0].run
     with lane.hold(lane.lane_file(hosting.folder / "hot", run.resource), run):
-        going_on = hosting.look(HOUR)
+        going_on = hosting.look(HOUR, is_last_look=True)
 
     killed = hosting.look(is_last_look=True)
 
@@ -243,6 +246,56 @@ def test_a_fault_of_our_own_is_told_once_and_stops_nobody_else(hosting, capsys, 
 
     assert capsys.readouterr().err.count("error: ") == 1
     assert [told.record["customer"] for told in hosting.witness.told] == ["blue"]
+
+
+def test_one_who_hangs_keeps_nobody_else_from_being_told_at_the_end(
+    hosting, monkeypatch, start_witness
+):
+    hanging = start_witness(None)
+    hanging.faults.extend([faults.hang] * 9)
+    hosting.add("acme", f'reporters = ["{hanging.records}"]')
+    hosting.add("blue", f'reporters = ["{hosting.witness.records}"]')
+    hosting.ran("acme")
+    hosting.ran("blue", Outcome.FAILED)
+    monkeypatch.setattr(sender, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sender, "FINISH_SECONDS", 2.0)
+    found = Sender(Session(), is_by_hand=True)
+    found.take(read_all(hosting.env_file))
+    with found:
+        while not hanging.asked or not hosting.witness.told:
+            time.sleep(0.01)
+        hosting.now += HOUR
+        hosting.ran("blue")
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 4
+    assert len(hosting.witness.told) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["SMTP_SERVER"], ["no mail is sent: UNSTOPPABLE_MAIL_TO is not set"]),
+        (["MAIL_TO"], ["no mail is sent: UNSTOPPABLE_SMTP_SERVER is not set"]),
+        (["MAIL_TO", "SMTP_SERVER"], []),
+        (["SMTP_USER"], ["nobody logs in to send mail: UNSTOPPABLE_SMTP_PASSWORD is not set"]),
+        (["SMTP_PASSWORD"], ["nobody logs in to send mail: UNSTOPPABLE_SMTP_USER is not set"]),
+    ],
+)
+def test_a_setting_that_needs_another_one_says_so(tmp_path, lines, told):
+    values = {
+        "SMTP_SERVER": "smtp://mail.example.com",
+        "MAIL_TO": OPERATOR,
+        "SMTP_USER": "me",
+        "SMTP_PASSWORD": "5ecret",
+    }
+    path = tmp_path / ".env"
+    path.write_text("".join(f"UNSTOPPABLE_{name}={values[name]}\n" for name in lines))
+    path.chmod(0o600)
+
+    [reading] = read_all(path).all
+
+    assert list(lacking(reading.configuration)) == told
 
 
 def test_whoever_is_named_later_is_told_from_then_on(hosting, monkeypatch):
