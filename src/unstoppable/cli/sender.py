@@ -1,6 +1,7 @@
 """Tells others of runs, beside everything else: nothing here delays a run or changes its end."""
 # ruff: noqa: PLC0415 - a client of HTTP is imported where somebody is told
 
+import random
 import threading
 import time
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from unstoppable.cli.telling import Mailing, Watched
 
 _LOOK_SECONDS = 0.25
-_SWEEP_SECONDS, _SWEEP_SECONDS_EACH = 10.0, 0.06
+_SWEEP_SECONDS, _SWEEP_SECONDS_EACH = 10.0, 0.1
 """How often each customer is looked at, of many less often: a look takes some milliseconds."""
 _YOUNG_SECONDS, _YOUNG_EVERY_SECONDS = 10.0, 1.0
 """That a run began is told soon after."""
@@ -85,7 +86,9 @@ class Sender:
             watched, mailing = telling.watched(found), telling.mailing(found)
         with self._lock:
             self._watched, self._mailing = watched, mailing
-            self._look_at = dict.fromkeys([*watched, *([_MAIL] if mailing else [])], 0.0)
+            # In any order: a tick ends soon, and must not end with the same ones each time.
+            names = random.sample([*watched], len(watched))
+            self._look_at = dict.fromkeys([*names, *([_MAIL] if mailing else [])], 0.0)
             self._begin()
 
     def follow(self, customer: str, running: Running) -> None:
@@ -145,7 +148,7 @@ class Sender:
         """Look at everybody once more, then write mail, for so long at most."""
         until = time.monotonic() + seconds
         with self._lock:
-            for name in self._watched:
+            for name in self._look_at.keys() - {_MAIL}:
                 self._have_done_once_more(name)
         self._wait(until - seconds * _SHARE_OF_MAIL if self._mailing else until)
         if self._mailing:

@@ -182,8 +182,12 @@ def tell_of(customer: Watched) -> tuple[list[UnstoppableError], bool]:
         for pinged in customer.pinged:
             troubles += ping(means, pinged)
     if customer.readings:
-        known = outbox.alerts()
-        outbox.note_needs(dict(_needs(customer.readings, known, journal)))
+        names = [str(one.configuration.resource) for one in customer.readings]
+        known = outbox.alerts(*names)
+        needs = dict(_needs(customer.readings, known, journal))
+        changed = {name: one for name, one in needs.items() if known.get(name) != one}
+        if changed:
+            outbox.note_needs(changed)
     return troubles, is_more
 
 

@@ -11,8 +11,15 @@ from unstoppable.domain.schedule import Schedule
 
 CLOCK_STEP = timedelta(hours=1)
 """What was begun later than that is of a clock that was ahead."""
-_LOOKED_BACK = (timedelta(days=2), timedelta(days=62), timedelta(days=800))
-"""Enough for two slots of a schedule that is daily, monthly or yearly."""
+_LOOKED_BACK = (
+    timedelta(minutes=10),
+    timedelta(hours=3),
+    timedelta(days=2),
+    timedelta(days=62),
+    timedelta(days=800),
+)
+"""Enough for two slots of a schedule that comes every few minutes, is hourly, daily, monthly or
+yearly; not more than is needed, for to list slots takes long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,10 +117,9 @@ class Outbox:
         """Return how a way is; raises OutboxUnusable."""
         return next(iter(self.channels([name])), Channel(name=name))
 
-    def channels(self, names: Iterable[str]) -> list[Channel]:
+    def channels(self, names: Sequence[str]) -> list[Channel]:
         """Return those of some ways that did not work the last time; raises OutboxUnusable."""
-        query = "SELECT * FROM channels WHERE channel = ?"
-        rows = [row for name in names for row in self._found(query, name)]
+        rows = self._found(f"SELECT * FROM channels WHERE channel IN ({_marks(names)})", *names)  # noqa: S608 - question marks alone
         return [
             Channel(
                 name=row[0],
@@ -196,17 +195,17 @@ class Outbox:
                 "INSERT OR IGNORE INTO pinged VALUES (?, ?, ?, ?)",
                 [(*name, run, is_end) for run, is_end in told],
             )
-            marks = ", ".join("?" * len(known))
-            query = (
-                f"DELETE FROM pinged WHERE customer = ? AND resource = ? AND run NOT IN ({marks})"  # noqa: S608 - question marks alone
-            )
-            opened.execute(query, (*name, *known))
+            query = "DELETE FROM pinged WHERE customer = ? AND resource = ?"
+            opened.execute(f"{query} AND run NOT IN ({_marks(known)})", (*name, *known))
 
     # --- mail -----------------------------------------------------------------------------------
 
-    def alerts(self) -> dict[str, Known]:
-        """Return what is known of each resource; raises OutboxUnusable."""
-        rows = self._found("SELECT name, need, since, told_at FROM alerts")
+    def alerts(self, *names: str) -> dict[str, Known]:
+        """Return what is known of each resource, or of some; raises OutboxUnusable."""
+        query = "SELECT name, need, since, told_at FROM alerts"
+        if names:
+            query += f" WHERE name IN ({_marks(names)})"
+        rows = self._found(query, *names)
         return {
             name: Known(need=need, since=_moment(since), told_at=told_at and _moment(told_at))
             for name, need, since, told_at in rows
@@ -318,6 +317,11 @@ def _make_tables(opened: sqlite3.Connection) -> None:
     for table in _TABLES:
         opened.execute(table)
     opened.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _marks(values: Sequence[str]) -> str:
+    """Return a question mark for each value."""
+    return ", ".join("?" * len(values))
 
 
 def _moment(seconds: int) -> datetime:

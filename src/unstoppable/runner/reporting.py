@@ -57,7 +57,9 @@ def report(means: Means, customer: str, reporter: str) -> tuple[list[Unstoppable
     Raises OutboxUnusable or JournalUnusable.
     """
     outbox, now = means.outbox, means.now
-    own, server = outbox.channel(_own(customer, reporter)), outbox.channel(_server(reporter))
+    names = (_own(customer, reporter), _server(reporter))
+    failing = {channel.name: channel for channel in outbox.channels(names)}
+    own, server = (failing.get(name) or Channel(name=name) for name in names)
     moment = now().timestamp()
     if not is_due(own.retry_at, moment) or not is_due(server.retry_at, moment):
         return [], False
