@@ -64,6 +64,7 @@ def undelivered(found: Iterable[Configuration]) -> list[Undelivered]:
 
 
 def _undelivered(found: list[Configuration]) -> Iterator[Undelivered]:
+    from unstoppable.cli.telling import mailer_of  # noqa: PLC0415 - as below
     from unstoppable.runner import mail, pings, reporting  # noqa: PLC0415 - they bring a client
     from unstoppable.runner.journal import Journal  # noqa: PLC0415 - as above
     from unstoppable.runner.outbox import Mail, Outbox  # noqa: PLC0415 - as above
@@ -92,6 +93,7 @@ def _undelivered(found: list[Configuration]) -> Iterator[Undelivered]:
         if waiting.recipient in own:
             by_recipient[waiting.recipient].append(waiting)
     for recipient, mails in by_recipient.items():
-        cause = "".join(channel.cause for channel in mail.failing(outbox, [recipient]))
+        mailer = mailer_of(found[0])
+        cause = mail.why_waiting(outbox, mailer, recipient) if mailer else ""
         what, since = f"{count(len(mails), 'mail')}", mails[0].made_at
         yield Undelivered(to=recipient, what=what, since=since, cause=cause)

@@ -13,13 +13,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
-from unstoppable.domain.delivery import MailServer, Meaning, is_due, pause_seconds
+from unstoppable.domain.delivery import MailServer, Meaning, is_due
 from unstoppable.domain.delivery_errors import MailFailed
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.secret import Secret
 from unstoppable.runner.outbox import Channel, Mail, Outbox
 from unstoppable.runner.post import Answer, trust
-from unstoppable.runner.reporting import TOLD_AFTER, chance
+from unstoppable.runner.reporting import TOLD_AFTER, note_failure
 
 _KEPT_FOR_DAYS = 7
 """A mail that nobody takes is of no use to anybody after that."""
@@ -119,38 +119,47 @@ def deliver(outbox: Outbox, mailer: Mailer, now: Callable[[], datetime]) -> list
     One that is refused for good stands in the way of no other; after a week it is given up.
     Raises OutboxUnusable.
     """
+    server = outbox.channel(_server(mailer))
+    if not is_due(server.retry_at, now().timestamp()):
+        return []
     troubles: list[UnstoppableError] = []
     for mail in outbox.mails():
-        channel = outbox.channel(_channel(mail.recipient))
-        moment = now()
-        if (moment - mail.made_at).days >= _KEPT_FOR_DAYS:
-            outbox.drop_mail(mail.number)
-            continue
-        if not is_due(channel.retry_at, moment.timestamp()):
+        own = outbox.channel(_channel(mail.recipient))
+        if not is_due(own.retry_at, now().timestamp()):
             continue
         outbox.require()
         answer = mailer.send(mail)
         if answer.meaning is Meaning.ACCEPTED:
             outbox.drop_mail(mail.number)
-            if channel.failures:
-                outbox.mend(channel.name)
+            outbox.mend(own.name, server.name)
             continue
-        pause = pause_seconds(channel.failures + 1, chance=chance())
-        retry_at = moment.timestamp() + pause
-        outbox.fail(channel, cause=answer.cause, retry_at=retry_at, moment=moment)
-        is_refusal = answer.meaning is Meaning.REFUSED
-        if not channel.is_told and (is_refusal or channel.failures + 1 >= TOLD_AFTER):
-            outbox.note_told(channel.name)
-            server = mailer.server
-            troubles.append(MailFailed(recipient=mail.recipient, server=server, cause=answer.cause))
-        if answer.meaning is Meaning.BROKEN:
+        is_for_all = answer.meaning in {Meaning.BROKEN, Meaning.REFUSED}
+        note_failure(outbox, failing := server if is_for_all else own, answer, now())
+        if _is_news(failing, answer):
+            outbox.note_told(failing.name)
+            to, where = mail.recipient, mailer.server
+            troubles.append(MailFailed(recipient=to, server=where, cause=answer.cause))
+        if (now() - mail.made_at).days >= _KEPT_FOR_DAYS:
+            outbox.drop_mail(mail.number)
+        if is_for_all:
             break
     return troubles
 
 
-def failing(outbox: Outbox, recipients: list[str]) -> list[Channel]:
-    """Return of which recipients the last mail was not taken."""
-    return outbox.channels([_channel(recipient) for recipient in recipients])
+def _is_news(failing: Channel, answer: Answer) -> bool:
+    """Return whether a person is to be told: at once of a refusal, of an outage if it lasts."""
+    is_refusal = answer.meaning in {Meaning.REFUSED, Meaning.RECORD_REFUSED}
+    return not failing.is_told and (is_refusal or failing.failures + 1 >= TOLD_AFTER)
+
+
+def why_waiting(outbox: Outbox, mailer: Mailer, recipient: str) -> str:
+    """Return why mail to a recipient was not taken the last time; empty where it was."""
+    failing = outbox.channels([_server(mailer), _channel(recipient)])
+    return "; ".join(channel.cause for channel in failing)
+
+
+def _server(mailer: Mailer) -> str:
+    return f"mail server {mailer.server}"
 
 
 def _channel(recipient: str) -> str:
@@ -190,5 +199,5 @@ def _answer(error: Exception, limits: Limits) -> Answer:
 
 def _told(code: int, what: str) -> Answer:
     is_for_good = code >= _FIRST_PERMANENT
-    meaning = Meaning.REFUSED if is_for_good else Meaning.LATER
+    meaning = Meaning.RECORD_REFUSED if is_for_good else Meaning.LATER
     return Answer(meaning=meaning, cause=f"it answers {code} {what}")

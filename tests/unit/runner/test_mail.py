@@ -14,7 +14,7 @@ from tests.unit.runner.record import BEGAN
 from unstoppable.domain.alerts import Alert
 from unstoppable.domain.delivery import MailServer
 from unstoppable.domain.delivery_errors import MailFailed
-from unstoppable.runner.mail import Limits, Mailer, deliver, failing
+from unstoppable.runner.mail import Limits, Mailer, deliver, why_waiting
 from unstoppable.runner.outbox import Outbox
 from unstoppable.secrets.reference import InFile, Literal
 
@@ -39,7 +39,7 @@ class Writer:
         return deliver(self.outbox, self.mailer, lambda: self.now)
 
     def cause(self, recipient="ops@acme.example"):
-        return "".join(channel.cause for channel in failing(self.outbox, [recipient]))
+        return why_waiting(self.outbox, self.mailer, recipient)
 
 
 @pytest.fixture
@@ -186,6 +186,32 @@ def test_a_recipient_that_is_refused_keeps_nobody_elses_mail(writer, postbox):
 
     assert "mail to gone@acme.example is not taken" in str(error)
     assert [recipients for _, recipients, _ in postbox.mails] == [["ops@acme.example"]]
+
+
+def test_a_server_that_is_away_is_asked_once_for_all_mails_and_told_of_once(tmp_path, monkeypatch):
+    writer = Writer(tmp_path, "smtp://127.0.0.1:1", None)
+    attempts = []
+    whole = Mailer.send
+
+    def counted(mailer, mail):
+        attempts.append(mail.number)
+        return whole(mailer, mail)
+
+    monkeypatch.setattr(Mailer, "send", counted)
+    for number in range(5):
+        writer.write(f"ops{number}@acme.example")
+
+    told = [error for _ in range(6) for error in _later(writer)]
+
+    assert len(attempts) == 6
+    assert [str(error) for error in told] == [
+        "mail to ops0@acme.example is not taken by smtp://127.0.0.1:1: Connection refused"
+    ]
+
+
+def _later(writer):
+    writer.now += timedelta(hours=2)
+    return writer.send()
 
 
 def test_a_mail_that_nobody_takes_for_a_week_is_given_up(writer, postbox):
