@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers import infisical as faults
 from tests.servers.postbox import PASSWORD, USER
-from tests.stories.test_customers import wait_until
+from tests.stories.hoster import wait_until
 from tests.stories.test_docs import commands_of, typed
 from tests.stories.world import stretch, wait_until_reading
 

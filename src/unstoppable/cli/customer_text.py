@@ -86,10 +86,10 @@ def bundle_of(new: NewCustomer, made: Configuration, folder: Path, keys: list[Pa
         given = {key: made.given.get(f"{PREFIX}S3_{key.upper()}") for key in _OF_SERVER}
         server = {key: str(found.value) for key, found in given.items() if found is not None}
     if new.bucket and settings.s3_ca_file:
-        beside[_AUTHORITIES] = read_trusted(settings.s3_ca_file)
+        beside[_AUTHORITIES] = read_trusted(settings.s3_ca_file).decode(errors="replace")
         server["ca_file"] = f"{new.name}/{_AUTHORITIES}"
     if made.is_on_server and settings.source_ca_file:
-        beside[_AUTHORITIES_OF_SOURCE] = read_trusted(settings.source_ca_file)
+        beside[_AUTHORITIES_OF_SOURCE] = read_trusted(settings.source_ca_file).decode(errors="replace")
         place = f"{new.name}/{_AUTHORITIES_OF_SOURCE}"
         in_bundle = replace(in_bundle, source_ca_file=place)
     text = toml_of(replace(in_bundle, server=server))

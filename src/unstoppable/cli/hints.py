@@ -23,6 +23,7 @@ TAKE_RESOURCE = (
     "key fingerprint",
     "key sheet",
     "ls",
+    "notify test",
     "restore",
     "runs",
     "schedule show",

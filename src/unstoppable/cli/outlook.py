@@ -161,16 +161,20 @@ def _notes(found: Outlook) -> Iterator[str]:
         yield f"of this environment alone, which a timer or cron does not have: {names}"
     for name, reference in found.configuration.in_variables.items():
         yield f"{name} is {reference}, which a timer or cron does not have: better file:/PATH"
-    if found.configuration.has_cold_folder:
-        unread = [name for name in found.configuration.given if name.startswith(_S3)]
-        if unread:
-            yield f"cold is a folder, nobody reads {', '.join(sorted(unread))}"
-    if not found.configuration.is_on_server:
-        unread = [name for name in found.configuration.given if name.startswith(_SERVER)]
-        if unread:
-            yield f"the source is no server, nobody reads {', '.join(sorted(unread))}"
+    yield from _unread(found.configuration)
     if isinstance(found.source, Path):
         yield from _notes_on_source(found.source, found.configuration)
+
+
+def _unread(configuration: Configuration) -> Iterator[str]:
+    if configuration.has_cold_folder:
+        unread = [name for name in configuration.given if name.startswith(_S3)]
+        if unread:
+            yield f"cold is a folder, nobody reads {', '.join(sorted(unread))}"
+    if not configuration.is_on_server:
+        unread = [name for name in configuration.given if name.startswith(_SERVER)]
+        if unread:
+            yield f"the source is no server, nobody reads {', '.join(sorted(unread))}"
 
 
 def _notes_on_source(source: Path, configuration: Configuration) -> Iterator[str]:

@@ -87,9 +87,7 @@ def record(reading: Reading) -> list[UnstoppableError]:
     found, troubles = look(Known(journal), resource, configuration.schedule, moment)
     try:
         if found.run is not None:
-            death = Death(
-                resource=resource, slot=found.run, pid=None, why=str(reading.faults[0])
-            )
+            death = Death(resource=resource, slot=found.run, pid=None, why=str(reading.faults[0]))
             record_failed(journal, death, moment)
     except UnstoppableError as error:
         return [*troubles, error]

@@ -14,7 +14,7 @@ from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.text import count, size
 from unstoppable.engine import Repository, ServerVisit
 from unstoppable.runner import emitter_file, pins_file
-from unstoppable.runner.journal import CLOCK_STEP
+from unstoppable.runner.history import CLOCK_STEP
 from unstoppable.runner.plan import Installation
 
 Faults = Iterator[errors.UnstoppableError]

@@ -3,14 +3,12 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from unstoppable.domain.emitter import EmitterKey
 from unstoppable.domain.errors import JournalUnusable
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.record_errors import (
     EmitterUnusable,
     JournalDamaged,
@@ -22,22 +20,13 @@ from unstoppable.domain.run import RunRecord
 from unstoppable.runner import emitter_file, signing
 from unstoppable.runner.aside import in_place, is_damage, set_aside
 from unstoppable.runner.files import make_private_folder
+from unstoppable.runner.history import SLOT, Garbled, History, name_of, parsed, seconds_of
 
 FILE_NAME = "journal.sqlite3"
 VERSION = 4
 _BUSY_SECONDS = 30
 _PAGE_RECORDS = 1000
 _Answer = TypeVar("_Answer")
-CLOCK_STEP = timedelta(minutes=5)
-"""By how much a clock may be put back without making what was recorded before look wrong."""
-_EVER = datetime.max.replace(tzinfo=UTC)
-_TELLING = (
-    "TRUE",
-    "outcome IS NOT 'skipped'",
-    "outcome <> 'skipped'",
-    f"outcome IN {tuple(map(str, KEPT))}",
-)
-_SLOT = "json_extract(record, '$.slot')"
 _STEPS = (
     (
         """
@@ -53,7 +42,7 @@ _STEPS = (
         "CREATE INDEX runs_by_resource ON runs (customer, resource)",
         "CREATE INDEX runs_going_on ON runs (customer) WHERE outcome IS NULL",
     ),
-    (f"CREATE INDEX runs_by_slot ON runs (customer, resource, {_SLOT})",),
+    (f"CREATE INDEX runs_by_slot ON runs (customer, resource, {SLOT})",),
     (
         """
         CREATE TABLE mounts (
@@ -75,7 +64,7 @@ AND (runs.customer, runs.resource) = (excluded.customer, excluded.resource)
 """
 
 
-class Journal:
+class Journal(History):
     """The journal of one installation; opened anew for each use, so a long run keeps no lock."""
 
     def __init__(self, state: Path) -> None:
@@ -116,96 +105,6 @@ class Journal:
         except OSError as error:
             raise JournalUnusable(path=self.path, cause=error.strerror or error) from error
         return None if aside is None else JournalSetAside(path=self.path, aside=aside)
-
-    def going_on(self, customer: str) -> list[RunRecord]:
-        """Return the customer's runs that have no outcome; raises JournalUnusable."""
-        return self._select("customer = ? AND outcome IS NULL ORDER BY rowid", (customer,))
-
-    def runs(
-        self, resource: ResourceName, *, limit: int, before: str | None = None
-    ) -> list[RunRecord]:
-        """Return the last runs of a resource, newest first; those before a run, where one is named.
-
-        Raises RunUnknown where that is none of the resource's, or JournalUnusable.
-        """
-        if before is None:
-            return self._of(resource, "TRUE ORDER BY rowid DESC LIMIT ?", limit)
-        if not self._of(resource, "run = ?", before):
-            raise RunUnknown(run=before, resource=resource)
-        condition = "rowid < (SELECT rowid FROM runs WHERE run = ?) ORDER BY rowid DESC LIMIT ?"
-        return self._of(resource, condition, before, limit)
-
-    def telling(self, resource: ResourceName, *, until: datetime = _EVER) -> list[RunRecord]:
-        """Return the runs that tell how a resource is, newest first; raises JournalUnusable.
-
-        The newest of all, of those that were not skipped, of those of them that ended, and of
-        those that left a backup, however many others came since; none that began after `until`.
-        """
-        newest = " UNION ".join(
-            f"SELECT * FROM (SELECT rowid FROM runs WHERE customer = ?1 AND resource = ?2 "  # noqa: S608 - our own words
-            f"AND started_at <= ?3 AND {condition} ORDER BY rowid DESC LIMIT 1)"
-            for condition in _TELLING
-        )
-        values = (*_name(resource), _seconds(until))
-        return self._select(f"rowid IN ({newest}) ORDER BY rowid DESC", values)
-
-    def last_slot(self, resource: ResourceName, *, until: datetime) -> datetime | None:
-        """Return the newest slot up to `until` that has a record; raises JournalUnusable.
-
-        What a clock that was ahead left in the future must not end all backups until then.
-        """
-        found = self._of(
-            resource,
-            f"{_SLOT} <= ? AND started_at <= ? ORDER BY {_SLOT} DESC LIMIT 1",
-            _seconds(until),
-            _seconds(until + CLOCK_STEP),
-        )
-        return found[0].run.slot_at if found else None
-
-    def last_start(self, resource: ResourceName, *, until: datetime) -> datetime | None:
-        """Return when the newest run up to `until` began; raises JournalUnusable."""
-        condition = "started_at <= ? ORDER BY started_at DESC LIMIT 1"
-        found = self._of(resource, condition, _seconds(until + CLOCK_STEP))
-        return found[0].run.started_at if found else None
-
-    def has_run_for(self, resource: ResourceName, slot_at: datetime, *, until: datetime) -> bool:
-        """Return whether a run began for the slot, however it ended; raises JournalUnusable."""
-        found = self._of(
-            resource,
-            f"{_SLOT} = ? AND outcome IS NOT ? AND started_at <= ? LIMIT 1",
-            _seconds(slot_at),
-            Outcome.SKIPPED,
-            _seconds(until + CLOCK_STEP),
-        )
-        return bool(found)
-
-    def has_complete(self, resource: ResourceName) -> bool:
-        """Return whether a run left a complete snapshot; raises JournalUnusable."""
-        return bool(self._of(resource, "outcome IN (?, ?) LIMIT 1", *KEPT))
-
-    def at_work(
-        self, resource: ResourceName, *, after: datetime, until: datetime
-    ) -> list[RunRecord]:
-        """Return runs that had their lane and ended between two moments; raises JournalUnusable."""
-        return self._of(
-            resource,
-            "outcome <> ? AND json_extract(record, '$.ended_at') BETWEEN ? AND ?",
-            Outcome.SKIPPED,
-            _seconds(after),
-            _seconds(until),
-        )
-
-    def at_work_beside(
-        self, resource: ResourceName, *, after: datetime, until: datetime
-    ) -> list[RunRecord]:
-        """Return the same of the customer's other resources; raises JournalUnusable."""
-        condition = (
-            "customer = ? AND resource <> ? AND outcome <> ? AND started_at <= ? "
-            "AND json_extract(record, '$.ended_at') BETWEEN ? AND ?"
-        )
-        last = _seconds(until)
-        values = (*_name(resource), Outcome.SKIPPED, last, _seconds(after), last)
-        return self._select(condition, values)
 
     def envelopes(
         self, customer: str, *, last: int | None = None, after: int = 0
@@ -253,7 +152,7 @@ class Journal:
         Changes nothing: a dry run asks as well.
         """
         query = "SELECT point FROM mounts WHERE customer = ? AND resource = ?"
-        found = self._read(lambda opened: opened.execute(query, _name(resource)).fetchall())
+        found = self._read(lambda opened: opened.execute(query, name_of(resource)).fetchall())
         return frozenset(point for (point,) in found or [])
 
     def remember_mounts(self, resource: ResourceName, points: Iterable[bytes]) -> None:
@@ -265,8 +164,8 @@ class Journal:
         self._make_private()
         with self._opened() as connection:
             delete = "DELETE FROM mounts WHERE customer = ? AND resource = ?"
-            connection.execute(delete, _name(resource))
-            rows = [(*_name(resource), point) for point in points]
+            connection.execute(delete, name_of(resource))
+            rows = [(*name_of(resource), point) for point in points]
             connection.executemany("INSERT INTO mounts VALUES (?, ?, ?)", rows)
 
     def _begin(self, customer: str) -> Start | None:
@@ -292,19 +191,6 @@ class Journal:
         except signing.AnotherKey:
             return [emitter_file.another_key(self.path.parent, customer)]
         return []
-
-    def _of(self, resource: ResourceName, condition: str, *values: str | int) -> list[RunRecord]:
-        return self._select(
-            f"customer = ? AND resource = ? AND {condition}", (*_name(resource), *values)
-        )
-
-    def _select(self, condition: str, values: tuple[str | int, ...]) -> list[RunRecord]:
-        if not self._is_there():
-            return []
-        with self._opened() as connection:
-            query = f"SELECT record FROM runs WHERE {condition}"  # noqa: S608 - our own words
-            found = connection.execute(query, values).fetchall()
-            return [_parsed(text) for (text,) in found]
 
     def _page(self, customer: str, after: int) -> list[signing.Kept]:
         size = _PAGE_RECORDS
@@ -348,40 +234,28 @@ class Journal:
                 yield opened
                 opened.execute(end)
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as error:
-            is_damaged = is_damage(error) or isinstance(error, _Garbled)
+            is_damaged = is_damage(error) or isinstance(error, Garbled)
             kind = JournalDamaged if is_damaged else JournalUnusable
             raise kind(path=self.path, cause=getattr(error, "strerror", error)) from error
-
-
-class _Garbled(ValueError):
-    """A record that is none: SQLite does not notice what changes within a text."""
-
-
-def _parsed(text: str) -> RunRecord:
-    try:
-        return RunRecord.from_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        cause = f"a record is none: {error}"
-        raise _Garbled(cause) from error
 
 
 def _is_garbled(connection: sqlite3.Connection) -> bool:
     """Return whether the journal holds a record that is none."""
     try:
         for (text,) in connection.execute("SELECT record FROM runs"):
-            _parsed(text)
-    except _Garbled:
+            parsed(text)
+    except Garbled:
         return True
     return False
 
 
 def _keep(connection: sqlite3.Connection, record: RunRecord) -> None:
     run = record.run
-    row = (*_name(run.resource), _seconds(run.started_at), record.outcome, record.to_json())
+    row = (*name_of(run.resource), seconds_of(run.started_at), record.outcome, record.to_json())
     if connection.execute(_WRITE, (run.id, *row)).rowcount == 0:
         query = "SELECT customer, resource, outcome FROM runs WHERE run = ?"
         *name, outcome = connection.execute(query, (run.id,)).fetchone()
-        if tuple(name) != _name(run.resource):
+        if tuple(name) != name_of(run.resource):
             cause = f"run {run.id} is another resource's"
             raise ValueError(cause)
         if outcome != record.outcome:
@@ -401,11 +275,3 @@ def _upgrade(connection: sqlite3.Connection) -> None:
         for statement in step:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _name(resource: ResourceName) -> tuple[str, str]:
-    return resource.customer, resource.resource
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())

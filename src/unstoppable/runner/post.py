@@ -141,7 +141,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is None:
         return context
     try:
-        context.load_verify_locations(cadata=read_trusted(ca_file))
+        context.load_verify_locations(cadata=read_trusted(ca_file).decode())
     except (OSError, ValueError) as error:
         cause = "it holds no certificates"
         if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):

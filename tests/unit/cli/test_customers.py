@@ -13,7 +13,7 @@ from unstoppable.cli.customer_model import CustomerFile, Defaults, Infisical, Ke
 from unstoppable.cli.settings import choose, load, read_all
 from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain.customer_errors import CustomerFileUnreadable, OneOrMany, ResourceNotThere
-from unstoppable.domain.errors import ResourceUnknown, UnstoppableError
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.s3 import S3Cold
@@ -373,7 +373,7 @@ def test_a_run_reads_no_other_customers_file(place, monkeypatch):
 
 
 def test_a_run_of_a_resource_that_is_not_there_is_refused(place):
-    with pytest.raises(ResourceUnknown):
+    with pytest.raises(CustomerFileUnreadable):
         load(place.env_file, "acme/www", is_alone=True)
     place.customer("acme")
     with pytest.raises(ResourceNotThere):

@@ -172,7 +172,7 @@ def test_no_run_gets_what_only_who_tells_needs(hosting, monkeypatch):
     hosting.add("acme", 'ping_url = "env:PING"')
     for name in ("PING_URL", "PING_URL_FILE", "SMTP_PASSWORD", "SMTP_PASSWORD_FILE"):
         monkeypatch.setenv(f"UNSTOPPABLE_{name}", "https://hc.example/5ecret")
-    environment = planning._of_children()
+    environment = planning._of_children({})
     for name in ("PING_URL", "PING_URL_FILE", "SMTP_PASSWORD", "SMTP_PASSWORD_FILE"):
         monkeypatch.delenv(f"UNSTOPPABLE_{name}")
 

@@ -19,7 +19,7 @@ from unstoppable.domain.schedule import Schedule
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.pen import Pen
 from unstoppable.runner.records_check import check_records
-from unstoppable.runner.tick import look
+from unstoppable.runner.tick import Known, look
 
 SEED = 20240229
 NEW = record("new")
@@ -153,7 +153,9 @@ def test_a_tick_tells_that_it_is_gone_where_it_records_what_was_skipped(whole):
     journal.path.unlink()
     journal.write(record("begun", None))
 
-    found, troubles = look(journal, ALICE, Schedule.parse("0 * * * *"), BEGAN + timedelta(hours=3))
+    found, troubles = look(
+        Known(journal), ALICE, Schedule.parse("0 * * * *"), BEGAN + timedelta(hours=3)
+    )
 
     assert found.missed
     assert [type(trouble) for trouble in troubles] == [JournalLost]

@@ -39,7 +39,7 @@ class Pinger:
             schedule=self.schedule,
             name="ping_url",
             secret=self.secret,
-            is_running=lambda: self.is_running,
+            is_running=lambda _run: self.is_running,
         )
         with Post(self.authority, HASTY) as post:
             means = Means(outbox=self.outbox, journal=self.journal, post=post, now=lambda: self.now)
