@@ -86,10 +86,8 @@ PORT_EACH = "a data connection that fails each time"
 HALF = "half a file that is called complete each time"
 STARTS = "a server that is done before it begins: no reply 150"
 FULL = "a server that is full when a run begins: 421"
-AWAY_FIRST = "a server that cannot be reached, or ends the connection, when a run begins"
-TOO_MANY = (
-    "more connections than the server bears: 421 or 530 at the beginning, once one was let in"
-)
+AWAY = "a server that cannot be reached, or ends the connection, when a run begins"
+TOO_MANY = "more connections than the server bears: 421 or 530, once one was let in"
 IDLE = "a connection that the server ended while nothing was asked"
 CUT = "a listing that is cut off, each time"
 STRANGE = "a listing that is not understood, or longer than 256 MiB"
@@ -115,25 +113,19 @@ CASES = [
         "a reply that is not encrypted", reading(times=2), say("500 OOPS: child died", plain=True)
     ),
     Case(GARBLED, reading(), later(say("500 OOPS", plain=True)), "not encrypted", idle_seconds=20),
-    Case(FULL, lambda: When("GREETING", times=2), say("421 too many of you")),
+    Case(FULL, asked("GREETING", times=2), say("421 too many of you")),
     Case(FULL, asked("PASS", times=1), say("421 too many of you")),
-    Case(AWAY_FIRST, lambda: When("GREETING", times=2), drop),
-    Case(AWAY_FIRST, asked("PASS", times=1), drop),
-    Case(AWAY_FIRST, asked("CWD", times=1), drop),
-    Case(
-        "a server that ends the connection each time",
-        lambda: When("GREETING"),
-        drop,
-        "the server ended the connection",
-    ),
+    Case(AWAY, asked("GREETING", times=2), drop),
+    Case(AWAY, asked("CWD", times=1), drop),
+    Case("a server that ends the connection each time", asked("GREETING"), drop, "server ended"),
     Case(
         "a server that stays full",
-        lambda: When("GREETING"),
+        asked("GREETING"),
         say("421 too many of you"),
         'says "421 too many of you"; for more than 2 seconds',
         patience_seconds=2,
     ),
-    Case(TOO_MANY, lambda: When("GREETING", after=1), say("421 too many of you")),
+    Case(TOO_MANY, asked("GREETING", after=1), say("421 too many of you")),
     Case(TOO_MANY, asked("PASS", after=1), say("421 too many of you")),
     Case(TOO_MANY, asked("PASS", after=1), say("530 too many of you")),
     Case(IDLE, reading(times=1), say("421 you said nothing")),

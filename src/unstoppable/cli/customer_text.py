@@ -86,10 +86,10 @@ def bundle_of(new: NewCustomer, made: Configuration, folder: Path, keys: list[Pa
         given = {key: made.given.get(f"{PREFIX}S3_{key.upper()}") for key in _OF_SERVER}
         server = {key: str(found.value) for key, found in given.items() if found is not None}
     if new.bucket and settings.s3_ca_file:
-        beside[_AUTHORITIES] = read_trusted(settings.s3_ca_file).decode(errors="replace")
+        beside[_AUTHORITIES] = _certificates(settings.s3_ca_file)
         server["ca_file"] = f"{new.name}/{_AUTHORITIES}"
     if made.is_on_server and settings.source_ca_file:
-        beside[_AUTHORITIES_OF_SOURCE] = read_trusted(settings.source_ca_file).decode(errors="replace")
+        beside[_AUTHORITIES_OF_SOURCE] = _certificates(settings.source_ca_file)
         place = f"{new.name}/{_AUTHORITIES_OF_SOURCE}"
         in_bundle = replace(in_bundle, source_ca_file=place)
     text = toml_of(replace(in_bundle, server=server))
@@ -118,3 +118,8 @@ def _lines(table: Mapping[str, str | None]) -> str:
 def _quoted(text: str) -> str:
     """Return a text as TOML has it: as JSON has it, but for a sign that nobody types."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _certificates(path: Path) -> str:
+    """Return what is in a file of certificates, beside which there may be words of any kind."""
+    return read_trusted(path).decode(errors="replace")
