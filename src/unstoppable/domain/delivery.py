@@ -28,7 +28,11 @@ _SUCCEEDED, _BROKEN = 200, 500
 _FRESH_FOR = timedelta(hours=1)
 _RUNS = uuid.UUID("5a0c1c1e-5f0b-5d0c-9d53-2f2f0c7a1b11")
 """A name space of our own: the same run has the same id wherever it is told."""
-_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_MAILBOX = re.compile(
+    rf"(?=.{{1,64}}@.{{1,252}}$){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*", re.ASCII
+)
 _SHORT_ID = 8
 
 

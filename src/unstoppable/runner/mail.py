@@ -1,5 +1,6 @@
 """Mail: what waits in the outbox, handed to a server that is encrypted and known."""
 
+import errno
 import smtplib
 import socket
 import ssl
@@ -8,15 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
+from typing import IO
 
 from unstoppable.domain.delivery import MailServer, Meaning, is_due
 from unstoppable.domain.delivery_errors import MailFailed
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.secret import Secret
+from unstoppable.domain.text import printable
 from unstoppable.runner.outbox import Channel, Mail, Outbox
 from unstoppable.runner.post import Answer, trust
 from unstoppable.runner.reporting import TOLD_AFTER, note_failure
@@ -24,6 +28,7 @@ from unstoppable.runner.reporting import TOLD_AFTER, note_failure
 _KEPT_FOR_DAYS = 7
 """A mail that nobody takes is of no use to anybody after that."""
 _FIRST_PERMANENT = 500
+_LARGEST_ANSWER_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +54,18 @@ class Mailer:
     def send(self, mail: Mail) -> Answer:
         """Hand over a mail and return what came of it; raises nothing."""
         try:
+            message = self._message(mail)
+        except (ValueError, MessageError) as error:
+            cause = f"it cannot be written: {printable(str(error))}"
+            return Answer(meaning=Meaning.RECORD_REFUSED, cause=cause)
+        try:
             password = self.password.resolve() if self.password else None
             trusted = trust(self.ca_file)
             with self._connected(trusted) as smtp:
                 self._encrypt(smtp, trusted)
                 if self.user is not None and password is not None:
                     smtp.login(self.user, password)
-                smtp.send_message(self._message(mail), self.sender, [mail.recipient])
+                smtp.send_message(message, self.sender, [mail.recipient])
         except UnstoppableError as error:
             return Answer(meaning=Meaning.REFUSED, cause=str(error))
         except (smtplib.SMTPException, OSError, ValueError) as error:
@@ -63,13 +73,13 @@ class Mailer:
         return Answer(meaning=Meaning.ACCEPTED, cause="")
 
     @contextmanager
-    def _connected(self, trusted: ssl.SSLContext) -> Iterator[smtplib.SMTP]:
+    def _connected(self, trusted: ssl.SSLContext) -> Iterator["_Connection"]:
         """Connect, and cut it when the time is over: a timeout begins anew with each byte."""
         limits, server = self.limits, self.server
         smtp = (
-            smtplib.SMTP_SSL(timeout=limits.step_seconds, context=trusted)
+            _TlsConnection(timeout=limits.step_seconds, context=trusted)
             if server.is_tls
-            else smtplib.SMTP(timeout=limits.step_seconds)
+            else _Connection(timeout=limits.step_seconds)
         )
         # What TLS compares with the certificate; `connect` alone does not set it.
         smtp._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001
@@ -85,7 +95,7 @@ class Mailer:
             watch.cancel()
             smtp.close()
 
-    def _encrypt(self, smtp: smtplib.SMTP, trusted: ssl.SSLContext) -> None:
+    def _encrypt(self, smtp: "_Connection", trusted: ssl.SSLContext) -> None:
         """Have the connection encrypted; in plain text nothing leaves this machine."""
         if self.server.is_tls:
             return
@@ -166,12 +176,56 @@ def _channel(recipient: str) -> str:
     return f"mail {recipient}"
 
 
-def _cut(smtp: smtplib.SMTP) -> None:
-    """End a connection under whoever waits for it."""
-    sock = smtp.sock
-    if sock is not None:
+def _cut(smtp: "_Connection") -> None:
+    """End a connection under whoever waits for it, or before it begins."""
+    smtp.is_over = True
+    if smtp.sock is not None:
+        # That of an encrypted one itself would send what comes now as it is.
         with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(smtp.sock, socket.SHUT_RDWR)
+
+
+class _Connection(smtplib.SMTP):
+    """One that a server can neither fill the memory through, nor keep open."""
+
+    is_over = False
+    """Whether its time was over, maybe while there was nothing yet that could be cut."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Return an answer, which is short; raises SMTPServerDisconnected, and closes it."""
+        if self.is_over:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("its time was over before it answered")
+        if self.file is None and self.sock is not None:
+            self.file = _Answers(self.sock.makefile("rb"))
+        if self.file is not None:
+            self.file.left_bytes = _LARGEST_ANSWER_BYTES
+        return super().getreply()
+
+
+class _TlsConnection(_Connection, smtplib.SMTP_SSL):
+    """The same, encrypted from the beginning."""
+
+
+class _Answers:
+    """What a server says, line by line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.left_bytes = 0
+        """How long the rest of an answer may be."""
+
+    def readline(self, limit: int) -> bytes:
+        """Return a line; raises OSError where the answer is too long."""
+        line = self._file.readline(limit)
+        self.left_bytes -= len(line)
+        if self.left_bytes < 0:
+            raise OSError(errno.EMSGSIZE, "its answer has no end")
+        return line
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
 
 
 def _answer(error: Exception, limits: Limits) -> Answer:

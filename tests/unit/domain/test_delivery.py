@@ -170,6 +170,15 @@ def test_what_is_told_of_a_ping_url_depends_on_no_letter_of_it(text):
         "Ops <ops@example.com>",
         "öps@example.com",
         "ops@exämple.com",
+        "a..b@example.com",
+        ".a@example.com",
+        "a.@example.com",
+        "a@example..com",
+        "a@example.com.",
+        "a@-example.com",
+        "a" * 65 + "@example.com",
+        "a@" + "b" * 253,
+        "a@example.com\n",
     ],
 )
 def test_what_is_no_address_of_mail_is_refused(text):

@@ -1,9 +1,10 @@
 """Mail: encrypted, to each who is to be told, again until it is taken, and nothing slipped in."""
 
 import socket
+import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,9 @@ from tests.unit.runner.record import BEGAN
 from unstoppable.domain.alerts import Alert
 from unstoppable.domain.delivery import MailServer
 from unstoppable.domain.delivery_errors import MailFailed
-from unstoppable.runner.mail import Limits, Mailer, deliver, why_waiting
+from unstoppable.runner.mail import Limits, Mailer, _cut, deliver, why_waiting
 from unstoppable.runner.outbox import Outbox
+from unstoppable.runner.post import trust
 from unstoppable.secrets.reference import InFile, Literal
 
 NO_SERVER = "it does not answer as a mail server does, or not in time"
@@ -287,6 +289,68 @@ def test_a_server_that_says_nothing_or_nonsense_or_drips_is_given_up_in_time(
     assert len(writer.outbox.mails()) == 1
 
 
+@contextmanager
+def flooding(piece: bytes):
+    """A server that never ends its first answer; yields its address and what it got rid of."""
+    listening, sent = socket.create_server(("127.0.0.1", 0)), []
+
+    def serve():
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            while True:
+                connection.sendall(piece)
+                sent.append(len(piece))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"smtp://127.0.0.1:{listening.getsockname()[1]}", sent
+    thread.join()
+    listening.close()
+
+
+def test_a_server_whose_answer_has_no_end_fills_no_memory(tmp_path):
+    with flooding(b"220-" + b"x" * 8_000 + b"\r\n") as (address, sent):
+        writer = Writer(tmp_path, address, None)
+        writer.write()
+
+        writer.send()
+
+    assert writer.cause() == NO_SERVER
+    assert sum(sent) < 32 << 20  # what the kernel itself takes
+
+
+def test_a_server_whose_name_took_all_the_time_may_not_drip(tmp_path, monkeypatch):
+    whole = socket.create_connection
+
+    def slowly(*address, **more):
+        time.sleep(HASTY.total_seconds + 0.2)
+        return whole(*address, **more)
+
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    with saying(*[b"x"] * 60, pause=0.1) as address:
+        writer = Writer(tmp_path, address, None)
+        writer.write()
+        began = time.monotonic()
+
+        writer.send()
+
+    assert time.monotonic() - began < HASTY.total_seconds + 2
+    assert writer.cause() == NO_SERVER
+
+
+def test_a_connection_that_is_cut_never_goes_on_unencrypted(
+    tmp_path, start_postbox, infisical_certificate
+):
+    box = start_postbox(infisical_certificate, is_tls=True)
+    writer = Writer(tmp_path, box.address, infisical_certificate.authority)
+    with writer.mailer._connected(trust(infisical_certificate.authority)) as smtp:
+        _cut(smtp)
+
+        # Without it the rest, a password say, would be sent as it is.
+        assert isinstance(smtp.sock, ssl.SSLSocket)
+        assert smtp.sock.version() is not None
+
+
 def test_a_line_break_in_a_subject_is_refused_and_slips_nothing_in(writer, postbox):
     writer.write(subject="x\r\nBcc: mallory@evil.example\r\n\r\nhello")
 
@@ -294,3 +358,14 @@ def test_a_line_break_in_a_subject_is_refused_and_slips_nothing_in(writer, postb
 
     assert postbox.mails == []
     assert len(writer.outbox.mails()) == 1
+
+
+@pytest.mark.parametrize("recipient", ["a..b@acme.example", "ops@acme.", "ops@a..example"])
+def test_a_mail_that_cannot_be_written_keeps_nobody_elses_mail(writer, postbox, recipient):
+    writer.write(recipient)
+    writer.write("ops@acme.example")
+
+    [error] = writer.send()
+
+    assert f"mail to {recipient} is not taken" in str(error)
+    assert [recipients for _, recipients, _ in postbox.mails] == [["ops@acme.example"]]
