@@ -47,6 +47,19 @@ class History(Protocol):
         condition = "rowid < (SELECT rowid FROM runs WHERE run = ?) ORDER BY rowid DESC LIMIT ?"
         return self._of(resource, condition, before, limit)
 
+    def latest(self, resource: ResourceName, *, limit: int) -> list[RunRecord]:
+        """Return the last runs of a resource, newest first, and the last that were not skipped.
+
+        So many of either: beside a run that takes long any number may be skipped. Raises
+        JournalUnusable.
+        """
+        last = " UNION ".join(
+            f"SELECT * FROM (SELECT rowid FROM runs WHERE customer = ?1 AND resource = ?2 "  # noqa: S608 - our own words
+            f"AND {condition} ORDER BY rowid DESC LIMIT ?3)"
+            for condition in _TELLING[:2]
+        )
+        return self._select(f"rowid IN ({last}) ORDER BY rowid DESC", (*name_of(resource), limit))
+
     def telling(self, resource: ResourceName, *, until: datetime = _EVER) -> list[RunRecord]:
         """Return the runs that tell how a resource is, newest first; raises JournalUnusable.
 

@@ -58,7 +58,7 @@ def ping(means: Means, pinged: Pinged) -> list[UnstoppableError]:
     Raises OutboxUnusable or JournalUnusable.
     """
     outbox, now, resource = means.outbox, means.now, pinged.resource
-    runs = means.journal.runs(resource, limit=_LOOKED_AT)
+    runs = means.journal.latest(resource, limit=_LOOKED_AT)
     told = outbox.pinged(resource)
     waiting = [run for run in runs if _key(run) not in told]
     channel = outbox.channel(_channel(resource))

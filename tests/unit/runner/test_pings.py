@@ -227,3 +227,19 @@ def test_a_ping_url_that_cannot_be_read_is_asked_for_again_minutes_later(pinger,
 
     assert "url" in str(error)
     assert (before, paths(witness)) == (0, [""])
+
+
+@pytest.mark.parametrize(("outcome", "path"), [(Outcome.SUCCEEDED, ""), (Outcome.FAILED, "/fail")])
+def test_the_end_of_a_run_beside_which_many_slots_were_skipped_is_told(
+    pinger, witness, outcome, path
+):
+    pinger.run("long", None)
+    pinger.look()
+    for number in range(50):
+        pinger.run(f"skipped-{number:02}", Outcome.SKIPPED)
+    pinger.look()
+    pinger.run("long", outcome)
+    pinger.look()
+    pinger.look()
+
+    assert [told for told in paths(witness) if told != "/log"] == ["/start", path]
