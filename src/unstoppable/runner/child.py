@@ -2,11 +2,12 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
@@ -22,6 +23,7 @@ _SIGNALLED = 128
 """Shells add it to the number of the signal that ended a process."""
 _LONGEST_LINE_BYTES = 65_536
 _MOST_SIGNS = 4096
+_LOOK_MILLISECONDS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,8 @@ class Child:
         self._heard_at = time.monotonic()
         self._killed_at: float | None = None
         """When it is killed, where it has to end."""
+        self._left_until = float("inf")
+        """Until when somebody listens to it; it ended."""
         self.last_words = ""
         """The last thing that it complained about."""
         threading.Thread(target=self._run, daemon=True).start()
@@ -68,8 +72,10 @@ class Child:
 
         To be called now and then: here it is noticed that it is silent.
         """
-        self._listen_for_signs()
-        return self._code
+        # It may end while we look: then its pipe is closed the next time.
+        code = self._code
+        self._listen_for_signs(code)
+        return code
 
     @property
     def has_ended(self) -> bool:
@@ -81,10 +87,10 @@ class Child:
         """Its process, once there is one."""
         return None if self._process is None else self._process.pid
 
-    def _listen_for_signs(self) -> None:
+    def _listen_for_signs(self, code: int | None) -> None:
         if self._signs is None:
             return
-        if self._code is not None:
+        if code is not None:
             os.close(self._signs)
             self._signs = None
             return
@@ -145,12 +151,26 @@ class Child:
         _hand_over(given, secrets if process else {})
         if process is None:
             return ExitCode.CANCELLED
-        listener = threading.Thread(target=self._listen, args=(process.stdout, self._order.tell))
-        listener.start()
-        self._listen(process.stderr, self._hear)
-        listener.join()
-        code = process.wait()
+        code = self._listen_to_its_end(process)
         return code if code >= 0 else _SIGNALLED - code
+
+    def _listen_to_its_end(self, process: "subprocess.Popen[bytes]") -> int:
+        """Tell what it says, and return how it ended.
+
+        Whoever it left behind, and still has its pipes, is listened to a while longer.
+        """
+        pipes = ((process.stdout, self._order.tell), (process.stderr, self._hear))
+        listeners = [
+            threading.Thread(target=self._listen, args=pipe, daemon=True) for pipe in pipes
+        ]
+        for listener in listeners:
+            listener.start()
+        # Nobody else gets its number before everybody who might end it knows that it ended.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        self._left_until = time.monotonic() + self._order.patience.grace.total_seconds()
+        for listener in listeners:
+            listener.join()
+        return process.wait()
 
     def _secrets_in_time(self) -> tuple[Mapping[str, str], list[str]]:
         """Return the same as `_secrets`; the thread that still waits for them is left."""
@@ -196,7 +216,7 @@ class Child:
         if pipe is None:
             return
         with pipe:
-            while line := pipe.readline(_LONGEST_LINE_BYTES):
+            for line in _lines(pipe.fileno(), lambda: time.monotonic() >= self._left_until):
                 tell(f"{self._order.resource}: {printable(line.rstrip())}")
 
     def _hear(self, line: str) -> None:
@@ -207,6 +227,26 @@ class Child:
 
     def _complain(self, words: str) -> None:
         self._hear(f"{self._order.resource}: error: {words}")
+
+
+def _lines(pipe: int, is_over: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield what is said line by line, a longer one in parts, until nobody can, or it is over."""
+    rest = b""
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    while not is_over():
+        if not waiting.poll(_LOOK_MILLISECONDS):
+            continue
+        piece = os.read(pipe, _LONGEST_LINE_BYTES)
+        if not piece:
+            break
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+        if len(rest) >= _LONGEST_LINE_BYTES:
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
 
 
 def _hand_over(given: int, secrets: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ ACME = ResourceName.parse("acme/www")
 QUICK = Patience(
     stall=timedelta(seconds=0.4), grace=timedelta(seconds=0.4), secrets=timedelta(seconds=0.2)
 )
+CALM = Patience(grace=timedelta(seconds=1))
 SAYING = "import sys; print(sys.argv[1:])"
 SILENT = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: None); time.sleep(60)"
 SIGNING = """
@@ -27,7 +28,19 @@ for _ in range(20):
 """
 
 
-def start(program: str, said: list[str], secrets=dict) -> Child:
+LEAVING = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    print("I stay", flush=True)
+    time.sleep(30)
+    os._exit(0)
+time.sleep(0.5)
+print("I went")
+"""
+
+
+def start(program: str, said: list[str], secrets=dict, patience=QUICK) -> Child:
     return Child(
         Order(
             resource=ACME,
@@ -36,7 +49,7 @@ def start(program: str, said: list[str], secrets=dict) -> Child:
             secrets=secrets,
             tell=said.append,
             say=said.append,
-            patience=QUICK,
+            patience=patience,
         )
     )
 
@@ -91,3 +104,41 @@ def test_nothing_stays_open(program):
     child.poll()
 
     assert descriptors() == before
+
+
+def test_one_that_ended_is_over_whoever_it_left_behind():
+    said: list[str] = []
+    began = time.monotonic()
+
+    code = end(start(LEAVING, said, patience=CALM))
+
+    assert code == 0
+    assert sorted(said) == ["acme/www: I stay", "acme/www: I went"]
+    assert time.monotonic() - began < 15
+
+
+def test_the_last_words_of_one_that_ended_are_told_without_a_line_break():
+    said: list[str] = []
+
+    end(start("import sys; sys.stderr.write('x' * 200_000 + '\\nerror: no')", said, patience=CALM))
+
+    assert said[-1] == "acme/www: error: no"
+    assert sum(line.count("x") for line in said) == 200_000
+
+
+def test_one_that_ends_just_when_somebody_looks_leaves_no_pipe_open(monkeypatch):
+    whole = Child._listen_for_signs
+
+    def until_it_ended(child, *told):
+        whole(child, *told)
+        while not child.has_ended:
+            time.sleep(0.01)
+
+    child = start(SAYING, [], patience=CALM)
+    while child.pid is None or child._signs is None:
+        time.sleep(0.01)
+    monkeypatch.setattr(Child, "_listen_for_signs", until_it_ended)
+
+    end(child)
+
+    assert child._signs is None
