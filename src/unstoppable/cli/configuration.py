@@ -80,12 +80,20 @@ class Configuration:
         return self.customer_file.with_suffix("") / f"{self.resource.resource}-sheet"
 
     def secrets(self) -> dict[str, str]:
-        """Return the secrets of a run by their settings' names; raises what reading them does."""
+        """Return the secrets of a run by their settings' names; raises what reading them does.
+
+        Those that it needs: in the settings file may stand more, the key to every bucket say.
+        """
         found = {name: given.value for name, given in self.given.items()}
+        unneeded = set(OF_SENDER)
+        if isinstance(self.settings.cold, Path):
+            unneeded |= {S3_KEY_ID, S3_SECRET}
+        if not self.is_on_server:
+            unneeded.add(SOURCE_PASSWORD)
         return {
             name: value.resolve()
             for name, value in found.items()
-            if not isinstance(value, str) and name not in OF_SENDER
+            if not isinstance(value, str) and name not in unneeded
         }
 
     @property

@@ -1,7 +1,10 @@
 """The settings file: where it is, what it says, and how it is written."""
 
+import errno
 import os
+import re
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -99,16 +102,21 @@ def _xdg(name: str, default: str) -> Path:
         raise HomeUnknown(user=os.geteuid()) from error
 
 
-def read(path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
+def read(
+    path: Path, *, without: Collection[str] = ()
+) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
     """Return what the settings file says, and its lines that say nothing; nothing is interpolated.
 
+    Values of the settings `without` are not there, and nowhere in the memory of this process.
     Raises EnvFileMissing, EnvFileUnreadable or FileUnsafe, or EnvFileInvalid if it is no text.
     """
     try:
         refuse_unsafe_folder(path.parent)
         with open_plain(path) as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
-            text = file.read().decode()
+            content = _content(file.fileno())
+        _blank(content, without)
+        text = content.decode()
     except FileNotFoundError as error:
         raise EnvFileMissing(path=path) from error
     except OSError as error:
@@ -117,6 +125,27 @@ def read(path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise EnvFileInvalid(path=path, line=line, reason="it is no UTF-8 text") from error
     return _parse(text, path)
+
+
+def _content(descriptor: int) -> bytearray:
+    """Return what is in a file, of which no other copy is made; raises OSError."""
+    content = bytearray(os.fstat(descriptor).st_size + 1)
+    length = 0
+    while taken := os.readv(descriptor, [memoryview(content)[length:]]):
+        length += taken
+    if length == len(content):
+        raise OSError(errno.EAGAIN, "it grows while it is read")
+    del content[length:]
+    return content
+
+
+def _blank(content: bytearray, names: Collection[str]) -> None:
+    """Overwrite the lines of settings with blanks, where they are."""
+    if names:
+        any_of_them = b"|".join(re.escape(name.encode()) for name in names)
+        line = rb"(?m)^[ \t]*(?:export[ \t]+)?'?(?:" + any_of_them + rb")'?[ \t]*=.*$"
+        for begin, end in [found.span() for found in re.finditer(line, content)]:
+            content[begin:end] = b" " * (end - begin)
 
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]]:

@@ -64,11 +64,12 @@ def load(
     Where there are many customers, `asked` says which resource, and its customer's file goes
     before both. `secrets` were handed over, and take the place of what all of them say.
     With `is_alone` no other customer's file is opened, for a process that gives up the rest: that
-    no two have in common what they must not, whoever started it has seen.
+    no two have in common what they must not, whoever started it has seen. And of the secrets in the
+    settings file, which are other customers' as well, none is kept where they were handed over.
     Raises the errors of settings, each naming the place and the setting.
     """
     if is_alone and asked is not None:
-        found = _read_one(named, ResourceName.parse(asked))
+        found = _read_one(named, ResourceName.parse(asked), is_secretless=bool(secrets))
     else:
         found = choose(read_all(named, may_be_missing=may_be_missing), asked)
     return usable(_handed(found, secrets) if secrets else found)
@@ -235,8 +236,10 @@ def read_one(named: Path | None, resource: ResourceName) -> Configuration:
     return usable(_read_one(named, resource))
 
 
-def _read_one(named: Path | None, resource: ResourceName) -> Reading:
-    reader, common = _common(named, may_be_missing=True)
+def _read_one(
+    named: Path | None, resource: ResourceName, *, is_secretless: bool = False
+) -> Reading:
+    reader, common = _common(named, may_be_missing=True, is_secretless=is_secretless)
     path = env_file.customers_folder(common.env_file) / f"{resource.customer}.toml"
     if not path.exists() and not _is_for_many(env_file.customers(common.env_file)[1], common):
         reading = reader.reading(common)
@@ -258,12 +261,15 @@ def _in_order(path: Path, common: Configuration, *, folder: Path | None = None) 
     return found
 
 
-def _common(named: Path | None, *, may_be_missing: bool) -> tuple[SettingsReader, Configuration]:
+def _common(
+    named: Path | None, *, may_be_missing: bool, is_secretless: bool = False
+) -> tuple[SettingsReader, Configuration]:
     """Return what the environment and the settings file say."""
     reader = SettingsReader()
     path = env_file.locate(named)
     in_environment = reader.environment()
-    in_file = reader.file(path, may_be_missing=may_be_missing or not env_file.is_named(named))
+    may_be_missing = may_be_missing or not env_file.is_named(named)
+    in_file = reader.file(path, may_be_missing=may_be_missing, is_secretless=is_secretless)
     reader.unknown -= in_environment.keys()
     given = {**(in_file or {}), **in_environment}
     return reader, Configuration(

@@ -90,12 +90,17 @@ class SettingsReader:
             }
         )
 
-    def file(self, path: Path, *, may_be_missing: bool) -> dict[str, Given] | None:
-        """Return what the settings file sets; None if it is not there or cannot be read."""
+    def file(
+        self, path: Path, *, may_be_missing: bool, is_secretless: bool = False
+    ) -> dict[str, Given] | None:
+        """Return what the settings file sets; None if it is not there or cannot be read.
+
+        Secretless, no secret that stands in it is there, or in the memory of this process.
+        """
         from unstoppable.cli.settings_model import NAMES
 
         try:
-            lines, faults = env_file.read(path)
+            lines, faults = env_file.read(path, without=_SECRETS if is_secretless else ())
         except errors.EnvFileMissing as error:
             if not may_be_missing:
                 self._remember(error, NAMES)
