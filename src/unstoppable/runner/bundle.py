@@ -65,7 +65,7 @@ def read(path: Path) -> Bundle:
         return _parsed(content)
     except (ValueError, NameInvalid) as error:
         raise BundleInvalid(path=path, reason=error) from error
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, OverflowError) as error:
         raise BundleInvalid(path=path, reason="it is no whole tar archive") from error
 
 
