@@ -101,7 +101,7 @@ class Settings(BaseModel):
     ] = None
     source_reread: Annotated[
         int,
-        BeforeValidator(lambda value: values.whole(value, "d", "30d")),
+        BeforeValidator(lambda value: values.whole(value, "d", "30d", most=values.MOST_TIME)),
         Told(
             "How often each file of a server is read anew though its size and time are the same, "
             "in days.",
@@ -358,7 +358,7 @@ class Settings(BaseModel):
     ] = 50
     max_runtime: Annotated[
         int,
-        BeforeValidator(lambda value: values.whole(value, "h", "24h")),
+        BeforeValidator(lambda value: values.whole(value, "h", "24h", most=values.MOST_TIME)),
         Told(
             "How many hours a run may take. One that takes longer is stopped and has failed; what "
             "it stored is kept, and the next run goes on from there. Until there is a complete "

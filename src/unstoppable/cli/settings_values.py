@@ -13,6 +13,8 @@ from unstoppable.domain.schedule import Schedule
 MOST_CONNECTIONS = 64
 MOST_SOURCE_CONNECTIONS = 32
 MOST_PARALLEL = 99
+MOST_TIME = 100_000
+"""Days or hours; a run would end in an error where no moment is so far away."""
 WAIT, SKIP = "wait", "skip"
 
 
@@ -51,11 +53,13 @@ def connections(value: object, *, most: int) -> int:
     return int(text)
 
 
-def whole(value: object, unit: str, example: str) -> int:
+def whole(value: object, unit: str, example: str, *, most: int = 10**12) -> int:
     """Return a whole number, not 0, that is written with its unit."""
     found = re.fullmatch(rf"([0-9]{{1,12}})\s*{unit}", str(value).strip())
     if found is None or not int(found[1]):
         raise ValueError(f"'{value}' is not a number such as {example}")
+    if int(found[1]) > most:
+        raise ValueError(f"'{value}' is more than {most}{unit}")
     return int(found[1])
 
 

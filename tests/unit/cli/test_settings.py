@@ -80,6 +80,8 @@ def test_a_typo_in_the_environment_is_told(path, monkeypatch):
         ("UNSTOPPABLE_SOURCE=sftp://bob@example.org/www", "'sftp' is not spoken here"),
         ("UNSTOPPABLE_SOURCE_PIN=sha256/x", "is not a pin"),
         ("UNSTOPPABLE_SOURCE_REREAD=0d", "is not a number such as 30d"),
+        ("UNSTOPPABLE_SOURCE_REREAD=100001d", "is more than 100000d"),
+        ("UNSTOPPABLE_MAX_RUNTIME=99999999999h", "is more than 100000h"),
         ("UNSTOPPABLE_SOURCE_CONNECTIONS=33", "from 1 to 32"),
         ("UNSTOPPABLE_SOURCE_BANDWIDTH=1 KiB/s", "less than 8 KiB/s"),
         ("UNSTOPPABLE_HOT=s3://bucket/prefix", "only UNSTOPPABLE_COLD may be one"),
