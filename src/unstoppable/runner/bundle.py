@@ -7,7 +7,8 @@ before anything is written.
 
 import re
 import tarfile
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -110,6 +111,8 @@ def _parsed(content: bytes) -> Bundle:
     customer = names.name(own[0])
     for name in files:
         _refuse_others(name, customer)
+    if not all(_is_brought(reference, files) for reference in _values(files[f"{customer}.toml"])):
+        raise ValueError(f"{customer}.toml refers to a secret that it does not hold")
     return Bundle(customer=customer, files=files)
 
 
@@ -128,3 +131,26 @@ def _refuse_others(name: str, customer: str) -> None:
     if name in beside or (file != name and _OWN_FILE.fullmatch(file) and file != ROOT):
         return
     raise ValueError(f"{name!r} is nothing that {customer} needs to be backed up")
+
+
+def _is_brought(text: str, files: Mapping[str, bytes]) -> bool:
+    """Return whether a value is in the bundle, or no reference to anything of this machine.
+
+    The secret of somebody else would go, as a password, to whatever server the bundle names.
+    """
+    scheme, _, place = text.partition(":")
+    return scheme not in {"env", "file"} or (scheme == "file" and place in files)
+
+
+def _values(content: bytes) -> Iterator[str]:
+    """Yield the texts of a customer's file, but for lists and its title."""
+    try:
+        tables = [tomllib.loads(content.decode(errors="replace"))]
+    except (ValueError, RecursionError):
+        return  # Whoever reads the file tells where.
+    while tables:
+        for key, value in tables.pop().items():
+            if isinstance(value, dict):
+                tables.append(value)
+            elif isinstance(value, str) and key != "name":
+                yield value

@@ -1,6 +1,7 @@
 """Bundles that somebody hostile wrote: refused with a sentence, whatever is in them."""
 
 import tarfile
+from io import BytesIO
 
 import pytest
 
@@ -26,3 +27,43 @@ def test_a_bundle_with_impossible_sizes_is_refused(tmp_path, kind, size):
 
     with pytest.raises(BundleInvalid):
         read(path)
+
+
+def bundle(path, customer_file: str) -> None:
+    files = {"acme.toml": customer_file, "acme.pins.json": "{}", "acme/www.key": "5ecret"}
+    with tarfile.open(path, "w") as made:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"customers/{name}")
+            member.size = len(content)
+            made.addfile(member, BytesIO(content.encode()))
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["file:bob/www.key", "file:acme/root-secret", "file:/etc/shadow", "env:SMTP_PASSWORD"],
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        'source = "ftps://u@evil.example/x"\npassword = "{}"',
+        '[resources.www]\npassword = "{}"',
+        'infisical = {{ client_id = "x", client_secret = "{}" }}',
+    ],
+)
+def test_a_bundle_refers_to_no_secret_of_anybody_else(tmp_path, form, reference):
+    path = tmp_path / "acme.tar"
+    bundle(path, form.format(reference))
+
+    with pytest.raises(BundleInvalid, match=r"acme\.toml refers to a secret that it does not hold"):
+        read(path)
+
+
+def test_a_bundle_refers_to_what_it_holds_and_to_secrets_that_its_customer_has_elsewhere(tmp_path):
+    path = tmp_path / "acme.tar"
+    bundle(
+        path,
+        'name = "file: a title"\nsecret_access_key = "infisical:/acme/S3"\n'
+        '[resources.www]\nexclude = ["env:*"]\nrepository_key = "file:acme/www.key"\n',
+    )
+
+    assert read(path).customer == "acme"
