@@ -22,6 +22,9 @@ from unstoppable.runner.watchdog import Patience
 _SIGNALLED = 128
 """Shells add it to the number of the signal that ended a process."""
 _LONGEST_LINE_BYTES = 65_536
+_MOST_SAID_BYTES = 1 << 20
+"""Of what a run says, on either pipe: one that was taken over fills no disk with its log."""
+_TOO_MUCH = "what it says is too much; the rest is left out"
 _MOST_SIGNS = 4096
 _LOOK_MILLISECONDS = 1_000
 
@@ -216,8 +219,13 @@ class Child:
         if pipe is None:
             return
         with pipe:
+            left_bytes, name = _MOST_SAID_BYTES, f"{self._order.resource}: "
             for line in _lines(pipe.fileno(), lambda: time.monotonic() >= self._left_until):
-                tell(f"{self._order.resource}: {printable(line.rstrip())}")
+                if left_bytes < 0:
+                    continue
+                left_bytes -= len(name) + len(line)
+                words = printable(line.rstrip()) if left_bytes >= 0 else _TOO_MUCH
+                tell(name + words)
 
     def _hear(self, line: str) -> None:
         _, error, words = line.partition(": error: ")

@@ -142,3 +142,13 @@ def test_one_that_ends_just_when_somebody_looks_leaves_no_pipe_open(monkeypatch)
     end(child)
 
     assert child._signs is None
+
+
+@pytest.mark.parametrize("pipe", ["stdout", "stderr"])
+def test_one_that_never_stops_talking_fills_no_log(pipe):
+    said: list[str] = []
+
+    end(start(f"import sys; sys.{pipe}.write('x\\n' * 5_000_000)", said, patience=CALM))
+
+    assert sum(map(len, said)) < 2 << 20
+    assert said[-1] == "acme/www: what it says is too much; the rest is left out"
