@@ -15,7 +15,7 @@ from unstoppable.domain.text import duration
 from unstoppable.engine import Cancel, Watch
 from unstoppable.runner.activity import Activity
 
-_HALTED_SECONDS = 60.0
+HALTED_SECONDS = 60.0
 """A process that did not even look for so long was halted: that is no standing still."""
 NOTHING_KEPT = "nothing was stored"
 
@@ -106,7 +106,7 @@ class Watchdog:
         while not self._is_over.wait(self._patience.look_seconds):
             self._sign()
             now = time.monotonic()
-            if now - looked_at > _HALTED_SECONDS:  # the whole process was, and goes on now
+            if now - looked_at > HALTED_SECONDS:  # the whole process was, and goes on now
                 self._moved_at += now - looked_at
             looked_at = now
             moved = self._activity.moved()

@@ -152,3 +152,19 @@ def test_one_that_never_stops_talking_fills_no_log(pipe):
 
     assert sum(map(len, said)) < 2 << 20
     assert said[-1] == "acme/www: what it says is too much; the rest is left out"
+
+
+def test_one_that_was_halted_together_with_its_parent_is_not_silent(monkeypatch):
+    child = start("import time; time.sleep(2)", [], patience=CALM)
+    while child._signs is None:
+        time.sleep(0.01)
+    child.poll()
+    late, now = time.monotonic() + 3600, time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + 3600)
+    assert time.monotonic() >= late
+
+    child.poll()
+
+    assert child.last_words == ""
+    monkeypatch.undo()
+    assert end(child) == 0
