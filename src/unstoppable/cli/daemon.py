@@ -11,6 +11,7 @@ from unstoppable.cli.command import Session, Verbatim
 from unstoppable.cli.planning import Conductor, complain
 from unstoppable.cli.settings import Readings, read_all
 from unstoppable.cli.watch import stoppable
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count
 
@@ -64,17 +65,29 @@ class _Reloading:
         if not self._is_wanted:
             return False
         self._is_wanted = False
-        found = read_all(session.env_file)
-        has_fault = complain(session, found)
-        if not has_fault and (moved := conductor.moved(found)):
-            output.complain(moved, is_verbose=session.is_verbose)
-            has_fault = True
-        if has_fault:
+        found = _in_order(session, conductor)
+        if found is None:
             output.say("the new settings are refused; what was planned before goes on")
         else:
             conductor.take(found)
             output.say(f"the settings were read again, planning {_planned(found)}")
         return False
+
+
+def _in_order(session: Session, conductor: Conductor) -> Readings | None:
+    """Return what the settings say now; None where something in them is wrong, which is told."""
+    try:
+        found = read_all(session.env_file)
+        moved = conductor.moved(found)
+    except UnstoppableError as error:
+        output.complain(error, is_verbose=session.is_verbose)
+        return None
+    if complain(session, found):
+        return None
+    if moved is not None:
+        output.complain(moved, is_verbose=session.is_verbose)
+        return None
+    return found
 
 
 def _planned(found: Readings) -> str:

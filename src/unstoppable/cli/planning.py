@@ -15,7 +15,7 @@ from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
-from unstoppable.domain.customer_errors import PlaceMoved
+from unstoppable.domain.customer_errors import CustomersUnreadable, PlaceMoved
 from unstoppable.domain.errors import FolderUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
@@ -58,6 +58,7 @@ class Conductor:
         self._unserved = Unserved()
         first = found.common.configuration
         self._session, self._env_file = session, first.env_file
+        self._customers = found.customers
         self._places = {name: getattr(first.settings, name) for name in _KEPT_PLACES}
         self._has_fault = self._has_trouble = False
         self._sender = Sender(session)
@@ -81,12 +82,15 @@ class Conductor:
         self.planner.most_at_once = _most_at_once(found)
         self.planner.plan(planned, now(), impatient(found))
 
-    def moved(self, found: Readings) -> PlaceMoved | None:
+    def moved(self, found: Readings) -> PlaceMoved | CustomersUnreadable | None:
         """Return what new settings change that cannot be changed while runs are planned.
 
         The runs that are at work record and lock where they began, and whoever looks elsewhere
-        would make their slots again, and beside them.
+        would make their slots again, and beside them. A folder of customers that is gone, because
+        another one is about to take its place say, would leave all of them without backups.
         """
+        if self._customers is not None and found.customers is None:
+            return CustomersUnreadable(folder=self._customers, cause="it is gone")
         settings = found.common.configuration.settings
         for name, place in self._places.items():
             other = getattr(settings, name)
