@@ -142,6 +142,11 @@ class Journal(History):
 
         return self._read(question) or 0
 
+    def owed(self, customer: str) -> list[RunRecord]:
+        """Return the records that are signed once the key can be used; raises JournalUnusable."""
+        found = self._read(lambda opened: signing.owed(opened, customer)) or []
+        return [RunRecord.from_json(text) for text in found]
+
     def books(self, customer: str) -> signing.Books:
         """Return what it says of the customer's records as a whole; raises JournalUnusable."""
         return self._read(lambda opened: signing.books(opened, customer)) or signing.NO_BOOKS

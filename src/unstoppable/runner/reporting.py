@@ -9,6 +9,7 @@ from unstoppable.domain.delivery import Meaning, is_due, pause_seconds
 from unstoppable.domain.delivery_errors import RecordPassedOver, ReporterAway, ReporterRefuses
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.run import RunRecord
+from unstoppable.domain.text import count
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.outbox import Channel, Outbox, Reported
 from unstoppable.runner.post import Answer, Post
@@ -134,16 +135,19 @@ def waiting(outbox: Outbox, journal: Journal, customer: str, reporter: str) -> W
     first = journal.after(customer, reported.run, limit=1)
     records = journal.count_after(customer, reported.run) if first else 0
     failing = outbox.channels([_own(customer, reporter), _server(reporter)])
-    since = None
+    causes = [channel.cause for channel in failing]
+    owed = journal.owed(customer)
+    if owed:
+        causes.append(f"{count(len(owed), 'record')} not signed, until the key for it can be used")
+    oldest = owed[0] if owed else None
     if first and first[0].record is not None:
-        record = RunRecord.from_json(first[0].record)
-        since = record.ended_at or record.run.started_at
+        oldest = RunRecord.from_json(first[0].record)
     return Waiting(
         customer=customer,
         reporter=reporter,
-        records=records,
-        since=since,
-        cause="; ".join(channel.cause for channel in failing),
+        records=records + len(owed),
+        since=None if oldest is None else oldest.ended_at or oldest.run.started_at,
+        cause="; ".join(causes),
         passed_over=reported.passed_over,
     )
 

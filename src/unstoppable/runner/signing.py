@@ -150,6 +150,15 @@ def count_after(connection: sqlite3.Connection, customer: str, number: int) -> i
     return int(connection.execute(query, (customer, number)).fetchone()[0])
 
 
+def owed(connection: sqlite3.Connection, customer: str) -> list[str]:
+    """Return the records of a customer that are still to be signed, oldest first."""
+    query = """
+        SELECT record FROM unsigned JOIN runs USING (run)
+        WHERE is_owed AND customer = ? ORDER BY number
+        """
+    return [record for (record,) in connection.execute(query, (customer,))]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """What the journal says of a customer's records as a whole."""
