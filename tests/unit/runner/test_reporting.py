@@ -14,7 +14,6 @@ from unstoppable.domain.delivery_errors import (
     ReporterAway,
     ReporterRefuses,
 )
-from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.signed_record import SignedRecord
 from unstoppable.runner import emitter_file, reporting
 from unstoppable.runner.journal import Journal
@@ -57,21 +56,6 @@ def teller(tmp_path, witness, infisical_certificate):
 
 def runs(witness):
     return [told.record["run"] for told in witness.told]
-
-
-def test_records_that_cannot_be_signed_wait_too(teller, witness, tmp_path):
-    teller.run("1")
-    teller.look()
-    emitter_file.key_file(tmp_path, "alice").write_text("no key")
-    with pytest.raises(EmitterUnusable):
-        teller.run("2")
-
-    teller.look()
-
-    assert runs(witness) == ["1"]
-    waits = teller.waits()
-    assert (waits.records, waits.since) == (1, BEGAN + timedelta(minutes=1))
-    assert waits.cause == "1 record not signed, until the key for it can be used"
 
 
 def test_each_record_is_posted_once_as_it_was_signed_and_in_order(teller, witness, tmp_path):
