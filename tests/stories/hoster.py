@@ -1,6 +1,7 @@
 """A hoster's machine: customers with resources, each with a repository of its own."""
 
 import secrets
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -101,6 +102,11 @@ class Hoster:
 @pytest.fixture
 def hoster(alice: Machine) -> Hoster:
     return Hoster(alice)
+
+
+def complaints(told: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return what went wrong; not that confined runs cannot write what coverage measured."""
+    return [line for line in told.stderr.splitlines() if "error: " in line]
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
