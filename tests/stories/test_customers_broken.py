@@ -1,9 +1,11 @@
 """A customer whose file is broken when a slot comes: it is recorded, once, and told."""
 
 import re
+import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 
-from tests.stories.hoster import Hoster
+from tests.stories.hoster import Hoster, wait_until
 from tests.stories.world import Machine
 
 NEVER = "0 0 29 2 *"
@@ -119,3 +121,36 @@ def later(hoster: Hoster, minutes: int, *arguments: str) -> tuple[int, str]:
     result = hoster.machine.run(*arguments, settings={"TZ": "UTC"})
     hoster.machine.entered = ()
     return result.returncode, result.stderr
+
+
+def test_a_daemon_goes_on_with_its_customers_where_their_folder_cannot_be_read_any_more(hoster):
+    machine, log = hoster.machine, hoster.machine.root / "log"
+    hoster.add("acme", www=NEVER)
+    with log.open("w") as said:
+        daemon = subprocess.Popen(
+            machine.argv("daemon"), env=machine.environment(), stdout=said, stderr=said
+        )
+    wait_until(lambda: hoster.runs("acme/www") == [("succeeded", "")])
+    aside = machine.root / "aside"
+
+    def refused(times: int) -> None:
+        daemon.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.read_text().count("are refused") == times or daemon.poll())
+
+    hoster.customers.rename(aside)
+    refused(1)
+    hoster.customers.write_text("no folder\n")
+    refused(2)
+    hoster.customers.unlink()
+    aside.rename(hoster.customers)
+    hoster.add("blue", www=NEVER)
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: hoster.runs("blue/www") == [("succeeded", "")])
+    daemon.terminate()
+    daemon.wait(timeout=60)
+
+    told, folder = log.read_text(), f"the folder of customers {hoster.customers} cannot be read"
+    assert f"error: {folder}: No such file or directory\n" in told
+    assert f"error: {folder}: Not a directory\n" in told
+    assert daemon.returncode == 0
+    assert "default/default" not in told

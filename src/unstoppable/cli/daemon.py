@@ -65,7 +65,7 @@ class _Reloading:
         if not self._is_wanted:
             return False
         self._is_wanted = False
-        found = _in_order(session, conductor)
+        found = _read_in_order(session, conductor)
         if found is None:
             output.say("the new settings are refused; what was planned before goes on")
         else:
@@ -74,18 +74,18 @@ class _Reloading:
         return False
 
 
-def _in_order(session: Session, conductor: Conductor) -> Readings | None:
-    """Return what the settings say now; None where something in them is wrong, which is told."""
+def _read_in_order(session: Session, conductor: Conductor) -> Readings | None:
+    """Return new settings; None where something is wrong with them, which was told then."""
     try:
         found = read_all(session.env_file)
-        moved = conductor.moved(found)
     except UnstoppableError as error:
         output.complain(error, is_verbose=session.is_verbose)
         return None
-    if complain(session, found):
+    if found.faults:
+        complain(session, found)
         return None
-    if moved is not None:
-        output.complain(moved, is_verbose=session.is_verbose)
+    if refusal := conductor.refusal(found):
+        output.complain(refusal, is_verbose=session.is_verbose)
         return None
     return found
 

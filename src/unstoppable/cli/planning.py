@@ -1,5 +1,6 @@
 """Running what is due of many customers, as long as somebody wants it."""
 
+import errno
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import OF_SENDER, PREFIX, Configuration
 from unstoppable.cli.sender import Sender
 from unstoppable.cli.settings import Readings, read_one
-from unstoppable.cli.settings_reader import HANDED_OVER_NAMES
+from unstoppable.cli.settings_reader import HANDED_OVER_NAMES, SettingsReader
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
 from unstoppable.domain.customer_errors import CustomersUnreadable, PlaceMoved
@@ -78,20 +79,24 @@ class Conductor:
         except UnstoppableError as error:
             self._complain(error)
         planned = {**schedules(found), **self._unserved.schedules}
+        self._customers = found.customers
         self._sender.take(found)
         self.planner.most_at_once = _most_at_once(found)
         self.planner.plan(planned, now(), impatient(found))
 
-    def moved(self, found: Readings) -> PlaceMoved | CustomersUnreadable | None:
+    def refusal(self, found: Readings) -> PlaceMoved | CustomersUnreadable | None:
         """Return what new settings change that cannot be changed while runs are planned.
 
         The runs that are at work record and lock where they began, and whoever looks elsewhere
-        would make their slots again, and beside them. A folder of customers that is gone, because
-        another one is about to take its place say, would leave all of them without backups.
+        would make their slots again, and beside them. A folder of customers that is gone is not
+        mistaken for an installation of one directory, unless the settings speak of one.
         """
-        if self._customers is not None and found.customers is None:
-            return CustomersUnreadable(folder=self._customers, cause="it is gone")
-        settings = found.common.configuration.settings
+        common = found.common.configuration
+        is_gone = found.customers is None and not SettingsReader.is_of_one(common.given)
+        if is_gone and self._customers is not None:
+            cause = os.strerror(errno.ENOENT)
+            return CustomersUnreadable(folder=self._customers, cause=cause)
+        settings = common.settings
         for name, place in self._places.items():
             other = getattr(settings, name)
             if other != place:
