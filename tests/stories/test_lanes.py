@@ -1,14 +1,67 @@
 """One customer's resources one after the other, whoever starts them: ticks, daemons and people."""
 
+import os
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 
-from tests.stories.hoster import NEVER, wait_until, wait_until_read
+from tests.stories.hoster import NEVER, Hoster, wait_until, wait_until_read
 from tests.stories.test_schedule import age
 from unstoppable.domain.names import ResourceName
 from unstoppable.runner import lane
 from unstoppable.runner.run import new_run
+
+
+def test_customers_run_beside_each_other_and_a_slot_that_finds_its_last_run_at_work_is_skipped(
+    hoster,
+):
+    """The diagram that this program began with: job 2 of customer 1 overlaps with its job 1."""
+    hoster.add("customer1", www="0 * * * *")
+    hoster.add("customer2", www="0 8 * * *")
+    large = hoster.lengthen("customer1", gibibytes=1)
+
+    eight = start_at(hoster, hour=8)
+    long_one = wait_until_read(large)
+    os.kill(long_one, signal.SIGSTOP)
+    wait_until(lambda: hoster.runs("customer2/www") == [("succeeded", "")])
+    beside = hoster.runs("customer1/www")
+    nine = start_at(hoster, hour=9)
+    told_at_nine = nine.communicate(timeout=60)
+    at_nine = hoster.runs("customer1/www")
+    os.kill(long_one, signal.SIGCONT)
+    told_at_eight, _ = eight.communicate(timeout=60)
+    ten = start_at(hoster, hour=10)
+    told_at_ten, _ = ten.communicate(timeout=60)
+
+    assert [tick.returncode for tick in (eight, nine, ten)] == [0, 0, 0]
+    assert [line.split(":")[0] for line in told_at_eight.splitlines()] == [
+        "customer2/www",
+        "customer1/www",
+    ]
+    assert beside == [(None, "")]
+    day = f"{tomorrow():%Y-%m-%d}"
+    skipped = ("skipped", f"skipped: a run of customer1/www was still at work at {day} 09:00 UTC")
+    assert told_at_nine == ("", "")
+    assert at_nine == [(None, ""), skipped]
+    assert told_at_ten.startswith("customer1/www: stored: ")
+    assert hoster.runs("customer1/www") == [("succeeded", ""), skipped, ("succeeded", "")]
+    assert hoster.runs("customer2/www") == [("succeeded", "")]
+    slots = [run["slot"] for run in hoster.machine.asked("runs", "customer1/www")]
+    assert slots == [f"{day}T{hour}:00:00Z" for hour in ("10", "09", "08")]
+
+
+def tomorrow() -> datetime:
+    return datetime.now(UTC) + timedelta(days=1)
+
+
+def start_at(hoster: Hoster, *, hour: int) -> subprocess.Popen[str]:
+    """Start a tick for which it is this hour tomorrow; its runs have the clock of this machine."""
+    hoster.machine.entered = ("faketime", f"{tomorrow():%Y-%m-%d} {hour:02}:00:00")
+    hoster.machine.extra["TZ"] = "UTC"
+    tick = hoster.machine.start("schedule", "tick")
+    hoster.machine.entered = ()
+    return tick
 
 
 def test_a_tick_that_is_stopped_has_its_runs_keep_what_they_have(hoster):
