@@ -6,6 +6,8 @@ import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 
+from tests.stories.dead_mount import dead
+from tests.stories.hasty import hurry
 from tests.stories.hoster import NEVER, Hoster, wait_until, wait_until_read
 from tests.stories.test_schedule import age
 from unstoppable.domain.names import ResourceName
@@ -77,6 +79,22 @@ def test_a_tick_that_is_stopped_has_its_runs_keep_what_they_have(hoster):
     [(outcome, _)] = hoster.runs("acme/www")
     assert outcome == "cancelled"
     assert "acme/www: cancelled" in told
+
+
+def test_a_run_that_does_not_end_with_its_tick_is_killed_and_recorded_by_it(hoster):
+    hurry(hoster.machine, grace=1.0)
+    hoster.add("acme", www=NEVER)
+    with dead(hoster.source("acme", "www") / "gone"):
+        tick = hoster.machine.start("schedule", "tick")
+        wait_until(lambda: hoster.runs("acme/www") == [(None, "")])
+        time.sleep(1)
+        tick.terminate()
+        tick.communicate(timeout=30)
+
+    assert tick.returncode == 130
+    assert hoster.runs("acme/www") == [
+        ("failed", "the run of acme/www ended and did not say how: its exit code is 137")
+    ]
 
 
 def test_a_tick_that_is_killed_leaves_its_runs_to_end_by_themselves(hoster):

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from unstoppable.cli import output, unserved
@@ -38,8 +38,8 @@ _KEPT_BEGINNINGS = ("COVERAGE_", "LC_", "PYTHON", "SSL_CERT_", "UNSTOPPABLE_", "
 """What of the environment a run has."""
 _KEPT_PLACES = ("state", "hot")
 """Where the journal and the lanes are."""
-_PATIENCE_SECONDS = 120
-"""How long a run may take to end by itself once it was told to."""
+_LEAVING = timedelta(seconds=10)
+"""How long a run that was killed may take to be gone."""
 _WORST_FIRST = (
     ExitCode.FAILED,
     ExitCode.WRONG_KEY,
@@ -137,16 +137,21 @@ class Conductor:
         return child
 
     def _end(self) -> None:
-        """Have the runs end, and kill those that do not."""
-        left = [child for child in self.planner.running() if child.poll() is None]
-        for child in left:
+        """Have the runs end, and kill those that do not; how each ended is on record then."""
+        for child in self.planner.running():
             child.stop()
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while left and time.monotonic() < until:
-            time.sleep(_LOOK_SECONDS)
-            left = [child for child in left if child.poll() is None]
-        for child in left:
+        self._wait(watchdog.PATIENCE.grace)
+        for child in self.planner.running():
             child.kill()
+        self._wait(_LEAVING)
+
+    def _wait(self, longest: timedelta) -> None:
+        """Wait until no run is left, so long at most: what hangs in the kernel outlives a kill."""
+        until = time.monotonic() + longest.total_seconds()
+        self.planner.reap(now())
+        while self.planner.running() and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+            self.planner.reap(now())
 
     def _exit_code(self) -> int:
         codes = {*self.planner.exit_codes, *([ExitCode.USAGE] if self._has_fault else [])}

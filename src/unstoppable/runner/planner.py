@@ -105,6 +105,19 @@ class Planner(Generic[_Run]):
         """Return the runs that were not seen to end."""
         return [lane.running for lane in self._lanes.values()]
 
+    def reap(self, moment: datetime) -> None:
+        """See what ended, and start nothing; one that did not say how it ended is recorded."""
+        for customer, lane in list(self._lanes.items()):
+            code = lane.running.poll()
+            if code is None:
+                continue
+            del self._lanes[customer]
+            self.exit_codes.add(code)
+            if code not in _TOLD_OTHERWISE:
+                self._record_death(lane, moment, code)
+            # It may not have had the lane, or died before it could say anything.
+            self._look_later(lane.resource, moment + TICK)
+
     def step(self, moment: datetime) -> None:
         """See what ended, look at what may be due, and start what may start."""
         if self._last is not None and moment < self._last - TICK:
@@ -114,7 +127,7 @@ class Planner(Generic[_Run]):
                 for resource in [one for one, slot in slots.items() if slot > moment]:
                     del slots[resource]
         self._last = moment
-        self._reap(moment)
+        self.reap(moment)
         while self._looks and self._looks[0][0] <= moment:
             at, resource = heapq.heappop(self._looks)
             if self._look_at.get(resource) == at:
@@ -130,18 +143,6 @@ class Planner(Generic[_Run]):
         if resource in self._schedules and at < self._look_at.get(resource, _NEVER):
             self._look_at[resource] = at
             heapq.heappush(self._looks, (at, resource))
-
-    def _reap(self, moment: datetime) -> None:
-        for customer, lane in list(self._lanes.items()):
-            code = lane.running.poll()
-            if code is None:
-                continue
-            del self._lanes[customer]
-            self.exit_codes.add(code)
-            if code not in _TOLD_OTHERWISE:
-                self._record_death(lane, moment, code)
-            # It may not have had the lane, or died before it could say anything.
-            self._look_later(lane.resource, moment + TICK)
 
     def _record_death(self, lane: _Lane[_Run], moment: datetime, code: int) -> None:
         """Record a run that failed and did not say so itself: it will not be made again."""
