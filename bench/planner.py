@@ -26,12 +26,12 @@ from pathlib import Path
 import unstoppable_engine as engine
 
 from bench.measure import HERE, TOLERANCE, UNSTOPPABLE, Command, measure
-from unstoppable.cli.planning import holder
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.pins import Pins, write_pins
 from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.schedule import Schedule
+from unstoppable.runner import lane
 from unstoppable.runner.child import Child, Order
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
@@ -125,7 +125,7 @@ def plan(folder: Path, customers: int, minutes: int) -> list[Bar]:
     """Let so many minutes pass."""
     hot, journal = folder / "hot", Journal(folder / "state")
     simulated = Simulated(journal)
-    known = Known(journal, lambda name: holder(hot, name))
+    known = Known(journal, lambda name: lane.known_holder(hot, name, tries=1))
     complaints: list[Exception] = []
     planner = Planner(known, simulated.start, most_at_once=99, complain=complaints.append)
     all_of_them = list(names(customers))
@@ -244,7 +244,7 @@ def run(site: Site, all_of_them: list[ResourceName]) -> list[Bar]:
         name: first + timedelta(seconds=number // PER_SECOND) for number, name in enumerate(in_turn)
     }
     planner = Planner(
-        Known(journal, lambda name: holder(site.hot, name)),
+        Known(journal, lambda name: lane.known_holder(site.hot, name, tries=1)),
         site.start,
         most_at_once=MOST_AT_ONCE,
         complain=lambda error: print(error, file=sys.stderr),

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from unstoppable.cli import output, unserved
@@ -17,7 +18,7 @@ from unstoppable.cli.settings_reader import HANDED_OVER_NAMES, SettingsReader
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
 from unstoppable.domain.customer_errors import CustomersUnreadable, PlaceMoved
-from unstoppable.domain.errors import FolderUnusable, UnstoppableError
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
@@ -184,15 +185,8 @@ def _most_at_once(found: Readings) -> int:
 def known_of(configuration: Configuration) -> Known:
     """Return what is known of the runs of an installation."""
     settings = configuration.settings
-    return Known(Journal(settings.state), lambda resource: holder(settings.hot, resource))
-
-
-def holder(hot: Path, resource: ResourceName) -> str | None:
-    """Return the id of the run that has the lane; where that cannot be known the run tells."""
-    try:
-        return lane.holder(lane.lane_file(hot, resource), tries=1)
-    except FolderUnusable:
-        return None
+    holder = partial(lane.known_holder, settings.hot, tries=1)
+    return Known(Journal(settings.state), holder)
 
 
 def schedules(found: Readings) -> dict[ResourceName, Schedule]:

@@ -1,6 +1,6 @@
 """Runs and their verdicts, in words and as JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,7 @@ from unstoppable.runner.mounts import UNMOUNTED
 from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
+_LOOKS = 3
 _SHRANK = "source-shrank"
 _DAMAGED = "damaged"
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -110,6 +111,22 @@ def outcome(record: RunRecord, *, holder: str | None) -> str:
 def is_running(record: RunRecord, holder: str | None) -> bool:
     """Return whether a run is going on, by the run that holds its lane."""
     return record.outcome is None and holder in {record.run.id, UNKNOWN}
+
+
+def at_once(
+    read: Callable[[], list[RunRecord]], ask: Callable[[], str | None]
+) -> tuple[list[RunRecord], str | None]:
+    """Return runs that somebody reads, and who holds their lane, as both were at one moment.
+
+    A run that begins or ends between the two would else be called killed; they are looked at again
+    where one seems to be.
+    """
+    for look in range(_LOOKS):
+        runs, holder = read(), ask()
+        is_doubtful = any(run.outcome is None and not is_running(run, holder) for run in runs)
+        if not is_doubtful or look == _LOOKS - 1:
+            break
+    return runs, holder
 
 
 def as_document(record: RunRecord) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """`unstoppable runs`."""
 
+from functools import partial
+
 import click
 
 from unstoppable.cli import output, records
@@ -70,11 +72,12 @@ def runs(  # noqa: PLR0913 - one for each option
 
 def _list(session: Session, configuration: Configuration, last: int, before: str | None) -> int:
     resource, settings = configuration.resource, configuration.settings
-    found = Journal(settings.state).runs(resource, limit=last, before=before)
+    read = partial(Journal(settings.state).runs, resource, limit=last, before=before)
     if session.is_json:
-        output.document([records.as_document(record) for record in found])
+        output.document([records.as_document(record) for record in read()])
         return 0
-    holder = lane.holder(lane.lane_file(settings.hot, resource))
+    path = lane.lane_file(settings.hot, resource)
+    found, holder = records.at_once(read, partial(lane.holder, path))
     rows = [
         (
             record.run.id,

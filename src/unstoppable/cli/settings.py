@@ -24,7 +24,7 @@ class Readings:
     """What was read of every resource."""
 
     all: tuple[Reading, ...]
-    """In the order of their names."""
+    """By customer, in the order of their names; of one in the order of its file."""
     common: Reading
     """What holds for all of them; where there is one resource alone, that one."""
     broken: Mapping[str, tuple[errors.UnstoppableError, ...]] = field(default_factory=dict)

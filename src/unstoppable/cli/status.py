@@ -1,6 +1,7 @@
 """`unstoppable status`."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import click
 
@@ -58,8 +59,10 @@ def status(session: Session, *, asked: str | None) -> int:
 
 def _look(configuration: Configuration) -> _Status:
     settings, resource = configuration.settings, configuration.resource
-    runs = Journal(settings.state).telling(resource)
-    holder = lane.holder(lane.lane_file(settings.hot, resource))
+    runs, holder = records.at_once(
+        partial(Journal(settings.state).telling, resource),
+        partial(lane.holder, lane.lane_file(settings.hot, resource)),
+    )
     return _Status(
         last_run=next(iter(runs), None),
         last_stored=records.last_stored(runs),

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from unstoppable.cli import hints, output, records
 from unstoppable.cli.command import Session
-from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import Readings
 from unstoppable.cli.undelivered import undelivered
-from unstoppable.domain.errors import FolderUnusable
-from unstoppable.domain.health import CLOCK_STEP, Health, health
+from unstoppable.domain.health import MOST_AHEAD, Health, health
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, duration, printable, some
 from unstoppable.runner import lane
@@ -65,20 +64,13 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
             yield _Row(name=name, need=str(reading.faults[0]))
             continue
         journal, resource = Journal(settings.state), configuration.resource
-        runs = journal.telling(resource, until=moment + CLOCK_STEP)
-        holder = holder_of(configuration)
+        runs, holder = records.at_once(
+            partial(journal.telling, resource, until=moment + MOST_AHEAD),
+            partial(lane.known_holder, settings.hot, resource),
+        )
         is_running = any(records.is_running(run, holder) for run in runs)
         known = health(runs, configuration.schedule, moment, is_running=is_running)
         yield _Row(name=name, need=known.need, health=known, is_running=is_running, holder=holder)
-
-
-def holder_of(configuration: Configuration) -> str | None:
-    """Return which run holds the lane; where that cannot be known, none does."""
-    path = lane.lane_file(configuration.settings.hot, configuration.resource)
-    try:
-        return lane.holder(path)
-    except FolderUnusable:
-        return None
 
 
 def _verdict(rows: list[_Row], needy: list[_Row], moment: datetime) -> str:

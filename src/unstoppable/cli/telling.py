@@ -6,18 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from unstoppable.cli import records
 from unstoppable.cli.configuration import PING_URL, Configuration
 from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import Reading
-from unstoppable.cli.status_all import holder_of
 from unstoppable.domain.alerts import NEVER_BACKED_UP_AFTER, Known, compose, news, seen, told
 from unstoppable.domain.errors import UnstoppableError
-from unstoppable.domain.health import CLOCK_STEP, health
+from unstoppable.domain.health import MOST_AHEAD, health
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
+from unstoppable.runner import lane
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.mail import Mailer, deliver
 from unstoppable.runner.outbox import Outbox
@@ -94,8 +95,12 @@ def pinged_of(configuration: Configuration) -> Pinged | None:
         schedule=configuration.schedule,
         name=configuration.called(PING_URL),
         secret=_Address(configuration),
-        is_running=lambda run: records.is_running(run, holder_of(configuration)),
+        is_running=lambda run: records.is_running(run, _holder(configuration)),
     )
+
+
+def _holder(configuration: Configuration) -> str | None:
+    return lane.known_holder(configuration.settings.hot, configuration.resource)
 
 
 class _Address:
@@ -230,14 +235,14 @@ def _need(reading: Reading, before: Known | None, journal: Journal, moment: date
     if reading.faults:
         return str(reading.faults[0])
     configuration = reading.configuration
-    before_that = holder_of(configuration)
     try:
-        runs = journal.telling(configuration.resource, until=moment + CLOCK_STEP)
+        runs, holder = records.at_once(
+            partial(journal.telling, configuration.resource, until=moment + MOST_AHEAD),
+            partial(_holder, configuration),
+        )
     except UnstoppableError as error:
         return str(error)
-    # A run may have begun, or ended, while somebody looked.
-    holders = (before_that, holder_of(configuration))
-    runs_now = any(records.is_running(run, holder) for run in runs for holder in holders)
+    runs_now = any(records.is_running(run, holder) for run in runs)
     if not any(map(_had_its_turn, runs)) and (
         runs_now or before is None or moment - before.since < NEVER_BACKED_UP_AFTER
     ):

@@ -9,8 +9,8 @@ from unstoppable.domain.outcome import KEPT, Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.schedule import Schedule
 
-CLOCK_STEP = timedelta(hours=1)
-"""What was begun later than that is of a clock that was ahead."""
+MOST_AHEAD = timedelta(hours=1)
+"""What began by more than that later than now is of a clock that was ahead."""
 _LOOKED_BACK = (
     timedelta(minutes=10),
     timedelta(hours=3),
@@ -40,7 +40,7 @@ def health(
 
     A run without an outcome while nothing runs was killed.
     """
-    runs = [run for run in runs if run.run.started_at <= moment + CLOCK_STEP]
+    runs = [run for run in runs if run.run.started_at <= moment + MOST_AHEAD]
     begun = [run for run in runs if run.outcome is not Outcome.SKIPPED]
     ended = [run for run in begun if run.outcome is not None]
     stored = next((run for run in runs if run.outcome in KEPT), None)

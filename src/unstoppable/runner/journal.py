@@ -106,15 +106,13 @@ class Journal(History):
             raise JournalUnusable(path=self.path, cause=error.strerror or error) from error
         return None if aside is None else JournalSetAside(path=self.path, aside=aside)
 
-    def envelopes(
-        self, customer: str, *, last: int | None = None, after: int = 0
-    ) -> Iterator[signing.Kept]:
+    def envelopes(self, customer: str, *, last: int | None = None) -> Iterator[signing.Kept]:
         """Return the signed records of a customer, oldest first; raises JournalUnusable.
 
-        Only those whose number is higher than `after`, or the last ones. Read page by page, so that
-        a long look keeps nobody from writing.
+        All of them, or the last ones alone. Read page by page, so that a long look keeps nobody
+        from writing.
         """
-        number = after
+        number = 0
         if last is not None:
             number = self._read(lambda opened: signing.before_last(opened, customer, last)) or 0
         while found := self._page(customer, number):

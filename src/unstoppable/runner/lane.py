@@ -66,6 +66,17 @@ def holder(path: Path, *, tries: int = _TRIES) -> str | None:
     return UNKNOWN
 
 
+def known_holder(hot: Path, resource: ResourceName, *, tries: int = _TRIES) -> str | None:
+    """Return the same of a resource's lane; None also where this user may not look at it.
+
+    For whoever only tells or foresees: a run that takes the lane is told what is in the way.
+    """
+    try:
+        return holder(lane_file(hot, resource), tries=tries)
+    except FolderUnusable:
+        return None
+
+
 def _look(path: Path) -> bytes | None:
     """Return what the holder wrote; None where nobody holds it."""
     try:

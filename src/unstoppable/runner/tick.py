@@ -50,11 +50,13 @@ def look(
         try:
             found = what_is_due(known, resource, schedule, moment)
         except JournalDamaged:
-            troubles += filter(None, [journal.set_aside()])
+            if aside := journal.set_aside():
+                troubles.append(aside)
             found = what_is_due(known, resource, schedule, moment)
         found = foresee(found)
         lost = record_skipped(journal, resource, found, moment)
-        troubles += filter(None, [None if troubles else lost])
+        if lost is not None and not troubles:
+            troubles.append(lost)
     except EmitterUnusable as error:
         troubles.append(error)  # The skipped slots are recorded all the same.
     except (JournalUnusable, FolderUnusable) as error:

@@ -324,8 +324,6 @@ def test_envelopes_come_oldest_first_page_by_page_and_the_last_ones_alone(journa
 
     assert runs(None) == runs(5) == runs(99) == ["0", "1", "2", "3", "4"]
     assert runs(3) == ["2", "3", "4"]
-    third = [*journal.envelopes("alice")][2]
-    assert [kept.run for kept in journal.envelopes("alice", after=third.number)] == ["3", "4"]
     assert list(Journal(Path("/nowhere")).envelopes("alice", last=1)) == []
 
 
