@@ -113,3 +113,20 @@ def test_many_customers_are_looked_at_in_little_time(hoster: Hoster, command: st
     seconds = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
     assert done.returncode in {0, 1, 12}
     assert seconds <= 1.5, "a thousand would take more than three seconds"
+
+
+def test_what_waits_for_a_reporter_is_told_once_for_all_resources_of_a_customer(
+    hoster: Hoster,
+) -> None:
+    hoster.add("acme", www=SLOT, mail=SLOT)
+    hoster.add("blue", www=SLOT)
+    hoster.machine.extra["UNSTOPPABLE_REPORTERS"] = "http://127.0.0.1:9/records"
+    hoster.machine.done("backup", "acme/www")
+
+    told = hoster.machine.run("config", "check").stderr
+    document = hoster.machine.asked("config", "check")
+
+    notes = [line for line in told.splitlines() if "undelivered" in line]
+    assert len(notes) == 1
+    assert notes[0].startswith("note: undelivered: 1 record of acme for http://127.0.0.1:9/records")
+    assert f"note: {document['notes'][0]}" == notes[0]

@@ -286,3 +286,17 @@ def test_what_is_no_archive_is_refused(runner: Machine, bundle: Path) -> None:
     missing = as_itself(runner, "customer", "import", "nowhere.tar")
     assert missing.returncode == 1
     assert "cannot read nowhere.tar: No such file or directory" in missing.stderr
+
+
+def test_a_bundle_of_a_customer_who_is_there_is_refused_with_the_way_out(hoster):
+    hoster.machine.env_file.parent.mkdir()
+    hoster.machine.write("www/file")
+    bundle = hoster.machine.root / "acme.tar"
+    resource = f"www={hoster.machine.data / 'www'}"
+    hoster.machine.done("customer", "add", "acme", "--resource", resource, "--bundle", str(bundle))
+
+    told = hoster.machine.run("customer", "import", str(bundle))
+
+    assert told.returncode == 2
+    assert "error: there is a customer acme already: " in told.stderr
+    assert "hint: was this bundle taken before? if it is another customer's" in told.stderr

@@ -1,5 +1,6 @@
 """A customer whose file is broken when a slot comes: it is recorded, once, and told."""
 
+import json
 import re
 import signal
 import subprocess
@@ -112,6 +113,25 @@ def test_so_is_one_of_a_machine_with_one_directory(well: Machine) -> None:
     assert told[0] == 2
     assert run["outcome"] == "failed"
     assert "ended before it began: unknown setting UNSTOPPABLE_HOTT" in run["message"]
+
+
+def test_what_is_stored_is_told_though_settings_cannot_be_used_and_unknown_is_what_is_not_known(
+    hoster,
+):
+    hoster.add("acme", www=NEVER)
+    hoster.machine.done("backup", "acme/www")
+    file = hoster.customers / "acme.toml"
+
+    file.write_text(file.read_text() + 'max_shrink = "half"\n')
+    told = hoster.machine.run("status", "--json")
+    file.write_text("nonsense")
+    unknown = hoster.machine.run("status").stdout.splitlines()[2]
+
+    [row] = json.loads(told.stdout)["resources"]
+    assert told.returncode == 1
+    assert "max_shrink" in row["needs"]
+    assert row["last_stored"]["outcome"] == row["last_run"]["outcome"] == "succeeded"
+    assert unknown.split()[:3] == ["acme", "unknown", "unknown"]
 
 
 def later(hoster: Hoster, minutes: int, *arguments: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from unstoppable.cli.calling import who_calls
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.outlook import Outlook, look
 from unstoppable.cli.settings import Readings, choose, read_all
+from unstoppable.cli.undelivered import undelivered
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, printable
@@ -37,6 +38,7 @@ def check(session: Session, *, asked: str | None) -> int:
     if readings.customers is not None and asked is None:
         return _check_all(session, readings)
     found = look(choose(readings, asked), now(), who_calls(readings.common.configuration))
+    found.notes += _undelivered([found])
     if session.is_json:
         output.document(_document(found))
     else:
@@ -56,12 +58,13 @@ def _check_all(session: Session, readings: Readings) -> int:
         found.faults += [fault for fault in more if str(fault) not in known]
     told = {str(fault) for found in all_found for fault in found.faults}
     broken = [fault for fault in readings.faults if str(fault) not in told]
+    notes = [*readings.notes, *_undelivered(all_found)]
     if session.is_json:
         output.document(
             {
                 "resources": [_document(found) for found in all_found],
                 "faults": [_fault(fault) for fault in broken],
-                "notes": readings.notes,
+                "notes": notes,
             }
         )
     else:
@@ -73,13 +76,19 @@ def _check_all(session: Session, readings: Readings) -> int:
                 if note not in common
             ]
             _tell(session, found)
-        for note in (*sorted(common), *readings.notes):
+        for note in (*sorted(common), *notes):
             output.say(f"note: {note}")
         for fault in broken:
             output.complain(fault, is_verbose=session.is_verbose)
         output.data(readings.nobody or _verdict_on_all(all_found, broken))
     codes = [found.exit_code for found in all_found] + [fault.exit_code for fault in broken]
     return next(filter(None, codes), ExitCode.SUCCEEDED)
+
+
+def _undelivered(all_found: list[Outlook]) -> list[str]:
+    """Return what was not taken by those who are told of runs."""
+    waiting = undelivered(found.configuration for found in all_found)
+    return [f"undelivered: {one.sentence}" for one in waiting if one.cause]
 
 
 def _in_all(all_notes: list[list[str]]) -> set[str]:

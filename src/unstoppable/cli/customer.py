@@ -13,7 +13,7 @@ from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_text import NewCustomer
 from unstoppable.cli.settings import by_operator, read_all, read_draft
 from unstoppable.domain import names
-from unstoppable.domain.customer_errors import CustomerExists, CustomerNotThere
+from unstoppable.domain.customer_errors import CustomerExists, CustomerImported, CustomerNotThere
 from unstoppable.domain.errors import DirectoryUnwritable, FolderUnusable, OutputFailed
 from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outlook_errors import FileIsThere
@@ -155,7 +155,7 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     found = read_bundle(bundle)
     path = folder / found.customer_file
     if path.exists():
-        raise CustomerExists(name=found.customer, path=path)
+        raise CustomerImported(name=found.customer, path=path)
     if dry_run:
         return _tell_files(session, [folder / name for name in found.files])
     unpack(found, folder)

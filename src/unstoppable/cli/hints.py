@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from unstoppable.domain.errors import NoRepository, PinsMissing, UnstoppableError
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outlook_errors import ResourceInvalid
 
 TAKE_RESOURCE = (
     "backup",
@@ -39,9 +40,10 @@ _COMMAND = re.compile(rf"`unstoppable ({'|'.join(TAKE_RESOURCE)})((?: [^`]*)?)`"
 _NAMED = re.compile(r" [a-z0-9-]+/[a-z0-9-]+(?= |$)")
 _OF_MANY = {
     NoRepository: "is cold the right place? its repository was made when the customer was added",
+    ResourceInvalid: "write it as customer/resource, such as acme/www",
     PinsMissing: "bring the file back from a copy: the bundle has it, and the machine that made it",
 }
-"""What is said instead of `unstoppable init`, which knows no customers."""
+"""What is said instead of what holds for one directory alone."""
 
 
 @dataclass(slots=True)

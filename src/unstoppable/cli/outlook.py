@@ -8,7 +8,7 @@ from pathlib import Path
 from unstoppable.cli.configuration import PREFIX, Configuration, real
 from unstoppable.cli.planning import known_of
 from unstoppable.cli.settings_reader import Reading
-from unstoppable.cli.undelivered import lacking, undelivered
+from unstoppable.cli.undelivered import lacking
 from unstoppable.domain import errors
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.ftps import FtpsSource
@@ -153,9 +153,6 @@ def _notes(found: Outlook) -> Iterator[str]:
     if not found.callers:
         yield "nobody is known to call the schedule here, see `unstoppable schedule install`"
     yield from lacking(found.configuration)
-    for waiting in undelivered([found.configuration]):
-        if waiting.cause:
-            yield f"undelivered: {waiting.sentence}"
     if found.configuration.has_file and found.configuration.only_in_environment:
         names = ", ".join(found.configuration.only_in_environment)
         yield f"of this environment alone, which a timer or cron does not have: {names}"

@@ -7,6 +7,7 @@ from functools import partial
 
 from unstoppable.cli import hints, output, records
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import PREFIX
 from unstoppable.cli.settings import Readings
 from unstoppable.cli.undelivered import undelivered
 from unstoppable.domain.health import MOST_AHEAD, Health, health
@@ -17,6 +18,8 @@ from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
 
 _NAMED = 3
+_NEEDED = frozenset(PREFIX + name for name in ("STATE", "HOT", "SCHEDULE", "CUSTOMER", "RESOURCE"))
+"""Without these nobody knows how a resource is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class _Row:
     name: str
     need: str | None
     health: Health | None = None
+    """None where it is not known."""
     is_running: bool = False
     holder: str | None = None
     """The run that holds the lane of the customer."""
@@ -60,8 +64,9 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
     for reading in found.all:
         configuration = reading.configuration
         name, settings = str(configuration.resource), configuration.settings
-        if reading.faults:
-            yield _Row(name=name, need=str(reading.faults[0]))
+        fault = str(reading.faults[0]) if reading.faults else None
+        if reading.unknown & _NEEDED:
+            yield _Row(name=name, need=fault)
             continue
         journal, resource = Journal(settings.state), configuration.resource
         runs, holder = records.at_once(
@@ -70,7 +75,8 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
         )
         is_running = any(records.is_running(run, holder) for run in runs)
         known = health(runs, configuration.schedule, moment, is_running=is_running)
-        yield _Row(name=name, need=known.need, health=known, is_running=is_running, holder=holder)
+        need = fault or known.need
+        yield _Row(name=name, need=need, health=known, is_running=is_running, holder=holder)
 
 
 def _verdict(rows: list[_Row], needy: list[_Row], moment: datetime) -> str:
@@ -91,11 +97,12 @@ def _verdict(rows: list[_Row], needy: list[_Row], moment: datetime) -> str:
 def _cells(row: _Row) -> tuple[str, ...]:
     last = row.health and row.health.last_run
     stored = row.health and row.health.last_stored
+    nothing = "none" if row.health else "unknown"
     return (
         row.name,
-        output.local(last.run.started_at) if last else "none",
+        output.local(last.run.started_at) if last else nothing,
         records.outcome(last, holder=row.holder) if last else "",
-        output.local(stored.run.started_at) if stored else "none",
+        output.local(stored.run.started_at) if stored else nothing,
         printable(hints.named(row.need or "", row.name)),
     )
 

@@ -90,6 +90,15 @@ class CustomerExists(UsageError):
     hint_form = "add resources to that file by hand, or take another name"
 
 
+class CustomerImported(CustomerExists):
+    """A customer is to be taken from a bundle who is there."""
+
+    hint_form = (
+        "was this bundle taken before? if it is another customer's, have that one added under "
+        "another name, and bring the new bundle"
+    )
+
+
 class KeyFileOther(UsageError):
     """The file of a key, and in it the key of another root secret."""
 

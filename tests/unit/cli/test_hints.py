@@ -12,6 +12,7 @@ from unstoppable.cli.main import unstoppable
 from unstoppable.domain import source_errors, storage_errors
 from unstoppable.domain.errors import PinsMissing, RepositoryDamaged
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.outlook_errors import ResourceInvalid
 
 WWW = ResourceName(customer="acme", resource="www")
 NO_CUSTOMERS = {"EnvFileMissing", "EnvFileAppeared", "NotProved", "SettingMissing"}
@@ -90,6 +91,13 @@ def test_who_lost_pins_is_not_sent_to_a_command_that_knows_no_customers():
 
     assert "init" not in hints.of(error)
     assert "the bundle" in hints.of(error)
+
+
+@pytest.mark.usefixtures("many")
+def test_nobody_is_told_to_leave_the_resource_out_where_one_has_to_be_named():
+    assert hints.of(ResourceInvalid(name="acme")) == (
+        "write it as customer/resource, such as acme/www"
+    )
 
 
 @pytest.mark.usefixtures("many")
