@@ -70,6 +70,8 @@ def load(
     """
     if is_alone and asked is not None:
         found = _read_one(named, ResourceName.parse(asked), is_secretless=bool(secrets))
+        hints.are_many(is_so=found.configuration.customer_file is not None)
+        hints.about(found.configuration.resource)
     else:
         found = choose(read_all(named, may_be_missing=may_be_missing), asked)
     return usable(_handed(found, secrets) if secrets else found)
@@ -231,7 +233,7 @@ def by_operator(named: Path | None, found: Configuration) -> Configuration:
 def read_one(named: Path | None, resource: ResourceName) -> Configuration:
     """Return the settings of one resource, whatever other customers' files say.
 
-    Raises what is wrong with them.
+    Hints go on naming what the command is about: a thread may ask. Raises what is wrong with them.
     """
     return usable(_read_one(named, resource))
 
@@ -243,8 +245,7 @@ def _read_one(
     path = env_file.customers_folder(common.env_file) / f"{resource.customer}.toml"
     if not path.exists() and not _is_for_many(env_file.customers(common.env_file)[1], common):
         reading = reader.reading(common)
-        return choose(Readings(all=(reading,), common=reading), str(resource))
-    hints.are_many(is_so=True)
+        return _chosen(Readings(all=(reading,), common=reading), str(resource))
     reader.refuse_one_of_many(common.given, path.parent)
     found = _in_order(path, common)
     for reading in _of_customer(reader, common, found):

@@ -7,10 +7,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from unstoppable.cli import customer_file
+from unstoppable.cli import customer_file, hints
 from unstoppable.cli.customer_file import lines_of
 from unstoppable.cli.customer_model import CustomerFile, Defaults, Infisical, Keep, Resource
-from unstoppable.cli.settings import choose, load, read_all
+from unstoppable.cli.settings import choose, load, read_all, read_one
 from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain.customer_errors import CustomerFileUnreadable, OneOrMany, ResourceNotThere
 from unstoppable.domain.errors import UnstoppableError
@@ -383,3 +383,13 @@ def test_a_run_of_a_resource_that_is_not_there_is_refused(place):
     place.settings(["UNSTOPPABLE_SOURCE=/srv"])
     with pytest.raises(OneOrMany):
         load(place.env_file, "acme/www", is_alone=True)
+
+
+def test_the_settings_of_a_run_that_begins_change_nothing_of_what_is_said_meanwhile(place):
+    place.customer("acme")
+    place.customer("blue")
+    choose(read_all(place.env_file), "acme/www")
+
+    read_one(place.env_file, ResourceName(customer="blue", resource="www"))
+
+    assert hints.said("`unstoppable backup`") == "`unstoppable backup acme/www`"
