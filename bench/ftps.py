@@ -49,7 +49,7 @@ SOME = {many: f"2,000 files, 20 ms, {many} connections" for many in CONNECTIONS}
 UNCHANGED, LARGE = "20,000 files unchanged, 20 ms", "1 GiB, one stream"
 FILES, LINKS, FLAT = (f"list 1,000,000 {content}" for content in CONTENTS)
 BARS: tuple[Bar, ...] = (
-    Ratio(work=MANY, subject=ENGINE, peers=tuple(AND_RESTIC.values()), share=0.6),
+    Ratio(work=MANY, subject=ENGINE, peers=tuple(AND_RESTIC.values()), share=0.7),
     Waits(
         name=SOME[USUAL],
         works=(SOME[USUAL],),
