@@ -1,6 +1,7 @@
 """Records to the reporters of a customer: each at least once, in order, until they are taken."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,8 @@ from unstoppable.runner.post import Answer, Post
 
 BATCH = 100
 """How many records go out in one look."""
+LOOK_SECONDS = 15.0
+"""How long one look goes on: a reporter that is slow keeps nobody else from being told."""
 KIND = "application/vnd.dsse.envelope.v1+json"
 TOLD_AFTER = 3
 """Failures in a row after which a person is told: one lost packet is no news."""
@@ -68,6 +71,7 @@ def report(means: Means, customer: str, reporter: str) -> tuple[list[Unstoppable
     page = means.journal.after(customer, reported.run, limit=BATCH)
     if page:
         outbox.require()
+    until = time.monotonic() + LOOK_SECONDS
     for kept in page:
         answer = means.post.send(reporter, kept.envelope, KIND)
         if answer.meaning is not Meaning.ACCEPTED:
@@ -80,6 +84,8 @@ def report(means: Means, customer: str, reporter: str) -> tuple[list[Unstoppable
             own, server = Channel(name=own.name), Channel(name=server.name)
         reported = replace(reported, run=kept.run, is_accepted=True)
         outbox.note_reported(customer, reporter, reported)
+        if time.monotonic() > until:
+            return [], True
     return [], len(page) == BATCH
 
 

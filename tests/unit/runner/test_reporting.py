@@ -36,11 +36,13 @@ class Teller:
         for name in names:
             self.journal.write(record(name, resource=resource))
 
-    def look(self, customer="alice", limits=HASTY):
-        """Look once; returns what a person is told."""
+    def look(self, *customer, **limits):
+        return self.look_for_more(*customer, **limits)[0]
+
+    def look_for_more(self, customer="alice", limits=HASTY):
         with Post(self.authority, limits) as post:
             means = Means(outbox=self.outbox, journal=self.journal, post=post, now=lambda: self.now)
-            return report(means, customer, self.reporter)[0]
+            return report(means, customer, self.reporter)
 
     def later(self, **passed):
         self.now += timedelta(**passed)
