@@ -158,7 +158,7 @@ class Desk:
         try:
             question = _parsed(line)
             return {"answer": self._answers[question.pop("ask")](**question)}
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             refused = JournalUnusable(path=self._journal.path, cause=f"not for this run: {error}")
             return _as_error(refused)
         except (JournalUnusable, FolderUnusable, EmitterUnusable) as error:
