@@ -19,12 +19,12 @@ from unstoppable.domain.record_form import Start
 from unstoppable.domain.run import RunRecord
 from unstoppable.runner import emitter_file, signing
 from unstoppable.runner.aside import in_place, is_damage, set_aside
+from unstoppable.runner.database import connect
 from unstoppable.runner.files import make_private_folder
 from unstoppable.runner.history import SLOT, Garbled, History, name_of, parsed, seconds_of
 
 FILE_NAME = "journal.sqlite3"
 VERSION = 4
-_BUSY_SECONDS = 30
 _PAGE_RECORDS = 1000
 _Answer = TypeVar("_Answer")
 _STEPS = (
@@ -228,10 +228,8 @@ class Journal(History):
         try:
             with (
                 in_place(self.path),
-                closing(sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None)) as opened,
+                closing(connect(self.path)) as opened,
             ):
-                opened.execute("PRAGMA journal_mode = WAL")
-                opened.execute("PRAGMA synchronous = FULL")
                 opened.execute("BEGIN IMMEDIATE")
                 _upgrade(opened)
                 yield opened

@@ -18,11 +18,11 @@ from unstoppable.domain.delivery_errors import OutboxDamaged, OutboxSetAside, Ou
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.runner.aside import in_place, is_damage, set_aside
+from unstoppable.runner.database import connect
 from unstoppable.runner.files import make_private_folder
 
 FILE_NAME = "outbox.sqlite3"
 VERSION = 1
-_BUSY_SECONDS = 30
 _TABLES = (
     """
     CREATE TABLE channels (
@@ -295,10 +295,8 @@ class Outbox:
             self.path.touch(mode=0o600)
             with (
                 in_place(self.path),
-                closing(sqlite3.connect(self.path, _BUSY_SECONDS, isolation_level=None)) as opened,
+                closing(connect(self.path)) as opened,
             ):
-                opened.execute("PRAGMA journal_mode = WAL")
-                opened.execute("PRAGMA synchronous = FULL")
                 opened.execute("BEGIN IMMEDIATE")
                 _make_tables(opened)
                 yield opened

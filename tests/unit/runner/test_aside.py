@@ -194,7 +194,7 @@ def test_where_folders_know_no_locks_it_is_used_and_never_put_aside(journal, mon
 
 
 def test_a_journal_that_is_locked_or_newer_is_not_damaged(journal, monkeypatch):
-    monkeypatch.setattr("unstoppable.runner.journal._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("unstoppable.runner.database.BUSY_SECONDS", 0.1)
     pen = Pen(journal)
     with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
