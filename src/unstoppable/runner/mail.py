@@ -21,9 +21,9 @@ from unstoppable.domain.delivery_errors import MailFailed
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.secret import Secret
 from unstoppable.domain.text import printable
-from unstoppable.runner.outbox import Channel, Mail, Outbox
+from unstoppable.runner.outbox import Mail, Outbox
 from unstoppable.runner.post import Answer, trust
-from unstoppable.runner.reporting import TOLD_AFTER, note_failure
+from unstoppable.runner.reporting import is_news, note_failure
 
 _KEPT_FOR_DAYS = 7
 """A mail that nobody takes is of no use to anybody after that."""
@@ -145,7 +145,7 @@ def deliver(outbox: Outbox, mailer: Mailer, now: Callable[[], datetime]) -> list
             continue
         is_for_all = answer.meaning in {Meaning.BROKEN, Meaning.REFUSED}
         note_failure(outbox, failing := server if is_for_all else own, answer, now())
-        if _is_news(failing, answer):
+        if is_news(failing, answer):
             outbox.note_told(failing.name)
             to, where = mail.recipient, mailer.server
             troubles.append(MailFailed(recipient=to, server=where, cause=answer.cause))
@@ -154,12 +154,6 @@ def deliver(outbox: Outbox, mailer: Mailer, now: Callable[[], datetime]) -> list
         if is_for_all:
             break
     return troubles
-
-
-def _is_news(failing: Channel, answer: Answer) -> bool:
-    """Return whether a person is to be told: at once of a refusal, of an outage if it lasts."""
-    is_refusal = answer.meaning in {Meaning.REFUSED, Meaning.RECORD_REFUSED}
-    return not failing.is_told and (is_refusal or failing.failures + 1 >= TOLD_AFTER)
 
 
 def why_waiting(outbox: Outbox, mailer: Mailer, recipient: str) -> str:

@@ -24,7 +24,7 @@ from unstoppable.domain.schedule import Schedule
 from unstoppable.domain.secret import Secret
 from unstoppable.runner.outbox import Channel, Outbox
 from unstoppable.runner.post import Answer, Post
-from unstoppable.runner.reporting import TOLD_AFTER, Means, note_failure
+from unstoppable.runner.reporting import Means, is_news, note_failure
 
 KIND = "text/plain; charset=utf-8"
 _UNREAD_SECONDS = 300
@@ -116,8 +116,7 @@ def _failed(
 ) -> list[UnstoppableError]:
     if not note_failure(outbox, channel, answer, moment):
         return []
-    is_refusal = answer.meaning in {Meaning.REFUSED, Meaning.RECORD_REFUSED}
-    if channel.is_told or (not is_refusal and channel.failures + 1 < TOLD_AFTER):
+    if not is_news(channel, answer):
         return []
     outbox.note_told(channel.name)
     return [PingFailed(resource=resource, cause=answer.cause)]

@@ -117,14 +117,22 @@ def _failed(
     failing = server if is_away else own
     if not note_failure(outbox, failing, answer, moment):
         return []
-    is_refusal = answer.meaning in {Meaning.REFUSED, Meaning.RECORD_REFUSED}
-    if failing.is_told or (not is_refusal and failing.failures + 1 < TOLD_AFTER):
+    if not is_news(failing, answer):
         return []
     outbox.note_told(failing.name)
     customer, reporter = own.name.split(" ", 2)[1:]
-    if is_away or not is_refusal:
+    if is_away or not _is_refusal(answer):
         return [ReporterAway(reporter=reporter, cause=answer.cause)]
     return [ReporterRefuses(reporter=reporter, customer=customer, cause=answer.cause)]
+
+
+def is_news(failing: Channel, answer: Answer) -> bool:
+    """Return whether a person is to be told: at once of a refusal, of an outage if it lasts."""
+    return not failing.is_told and (_is_refusal(answer) or failing.failures + 1 >= TOLD_AFTER)
+
+
+def _is_refusal(answer: Answer) -> bool:
+    return answer.meaning in {Meaning.REFUSED, Meaning.RECORD_REFUSED}
 
 
 def note_failure(outbox: Outbox, failing: Channel, answer: Answer, moment: datetime) -> bool:
