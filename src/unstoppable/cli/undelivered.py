@@ -57,6 +57,8 @@ def lacking(configuration: Configuration) -> Iterator[str]:
 def undelivered(found: Iterable[Configuration]) -> list[Undelivered]:
     """Return what waits for those whom these settings name; changes nothing."""
     told = [one for one in found if is_anybody_told(one)]
+    if not told:
+        return []
     try:
         return list(_undelivered(told))
     except UnstoppableError as error:
@@ -69,8 +71,6 @@ def _undelivered(found: list[Configuration]) -> Iterator[Undelivered]:
     from unstoppable.runner.journal import Journal  # noqa: PLC0415 - as above
     from unstoppable.runner.outbox import Mail, Outbox  # noqa: PLC0415 - as above
 
-    if not found:
-        return
     state = found[0].settings.state
     outbox, journal = Outbox(state), Journal(state)
     pairs = [(one.resource.customer, url) for one in found for url in one.settings.reporters]
