@@ -6,13 +6,20 @@ import sys
 MANY_MODULES = {"httpx2", "rich", "segno"}
 
 
-def test_a_run_imports_nothing_that_only_some_need():
-    program = (
-        "import sys, unstoppable.cli.backup, unstoppable.cli.settings_model; print(*sys.modules)"
-    )
-    argv = (sys.executable, "-c", program)
+def imported_by(program: str) -> set[str]:
+    argv = (sys.executable, "-c", f"import sys; {program}; print(*sys.modules)")
+    return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
 
-    imported = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+def test_a_run_imports_nothing_that_only_some_need():
+    imported = imported_by("import unstoppable.cli.backup, unstoppable.cli.settings_model")
 
     assert "unstoppable.runner.run" in imported
-    assert not MANY_MODULES & set(imported)
+    assert not MANY_MODULES & imported
+
+
+def test_where_nobody_is_told_of_runs_a_look_at_what_waits_imports_nothing_more():
+    imported = imported_by("from unstoppable.cli.undelivered import undelivered; undelivered([])")
+
+    assert "unstoppable.cli.undelivered" in imported
+    assert not MANY_MODULES & imported
