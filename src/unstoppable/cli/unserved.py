@@ -88,7 +88,8 @@ def record(reading: Reading) -> list[UnstoppableError]:
     try:
         if found.run is not None:
             death = Death(resource=resource, slot=found.run, pid=None, why=str(reading.faults[0]))
-            record_failed(journal, death, moment)
+            if lost := record_failed(journal, death, moment):
+                troubles.append(lost)
     except UnstoppableError as error:
         return [*troubles, error]
     return troubles

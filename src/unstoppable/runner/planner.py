@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
+from unstoppable.domain.record_errors import JournalLost
 from unstoppable.domain.schedule import TICK, Due, Schedule
 from unstoppable.runner.tick import Death, Known, look, record_failed, record_skipped
 
@@ -152,12 +154,17 @@ class Planner(Generic[_Run]):
             pid=lane.running.pid,
             why=lane.running.last_words or f"its exit code is {code}",
         )
+        self._keep(lambda: record_failed(self._known.journal, death, moment))
+
+    def _keep(self, write: Callable[[], JournalLost | None]) -> None:
+        """Write into the journal, and complain of what is wrong with it."""
         try:
-            lost = record_failed(self._known.journal, death, moment)
-            if lost is not None:
-                self._complain(lost)
+            lost = write()
         except UnstoppableError as error:
             self._complain(error)
+        else:
+            if lost is not None:
+                self._complain(lost)
 
     def _look(self, resource: ResourceName, moment: datetime) -> None:
         schedule = self._schedules[resource]
@@ -200,13 +207,10 @@ class Planner(Generic[_Run]):
             for resource, slot in crowded:
                 if self._is_slot(resource, slot):
                     del slots[resource]
-                    self._record(resource, Due(crowded=(slot,)), moment)
-
-    def _record(self, resource: ResourceName, found: Due, moment: datetime) -> None:
-        try:
-            record_skipped(self._known.journal, resource, found, moment)
-        except UnstoppableError as error:
-            self._complain(error)
+                    found = Due(crowded=(slot,))
+                    self._keep(
+                        partial(record_skipped, self._known.journal, resource, found, moment)
+                    )
 
     def _start_waiting(self, moment: datetime) -> None:
         free = [c for c, slots in self._waiting.items() if slots and c not in self._lanes]

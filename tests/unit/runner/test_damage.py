@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit.runner.record import ALICE, BEGAN, MAIL, record
+from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.record_errors import JournalDamaged, JournalLost, JournalSetAside
 from unstoppable.domain.record_form import Start
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.pen import Pen
+from unstoppable.runner.planner import Planner, Running
 from unstoppable.runner.records_check import check_records
 from unstoppable.runner.tick import Known, look
 
@@ -159,6 +161,23 @@ def test_a_tick_tells_that_it_is_gone_where_it_records_what_was_skipped(whole):
 
     assert found.missed
     assert [type(trouble) for trouble in troubles] == [JournalLost]
+
+
+def test_a_planner_tells_that_it_is_gone_where_it_skips_what_does_not_wait(whole):
+    journal, complaints = Journal(whole), list[UnstoppableError]()
+    journal.path.unlink()
+    planner = Planner[Running](
+        Known(journal, lambda _resource: "another's"),
+        lambda _resource, _slot: pytest.fail("the lane is taken"),
+        most_at_once=1,
+        complain=complaints.append,
+    )
+    planner.plan({ALICE: Schedule.parse("0 * * * *")}, BEGAN, {ALICE})
+
+    planner.step(BEGAN)
+
+    assert [one.outcome for one in journal.runs(ALICE, limit=9)] == [Outcome.SKIPPED]
+    assert [type(one) for one in complaints] == [JournalLost]
 
 
 def test_a_record_whose_text_was_changed_puts_the_journal_aside_when_it_is_met(whole):
