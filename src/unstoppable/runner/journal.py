@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,13 +18,12 @@ from unstoppable.domain.record_errors import (
 from unstoppable.domain.record_form import Start
 from unstoppable.domain.run import RunRecord
 from unstoppable.runner import emitter_file, signing
-from unstoppable.runner.aside import in_place, is_damage, set_aside
-from unstoppable.runner.database import connect
+from unstoppable.runner.aside import is_damage, set_aside
+from unstoppable.runner.database import transaction
 from unstoppable.runner.files import make_private_folder
 from unstoppable.runner.history import SLOT, Garbled, History, name_of, parsed, seconds_of
 
 FILE_NAME = "journal.sqlite3"
-VERSION = 4
 _PAGE_RECORDS = 1000
 _Answer = TypeVar("_Answer")
 _STEPS = (
@@ -55,7 +54,7 @@ _STEPS = (
     ),
     signing.STEP,
 )
-"""What makes each version from the one before it, the first from nothing."""
+VERSION = len(_STEPS)
 _WRITE = """
 INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (run) DO UPDATE SET outcome = excluded.outcome, record = excluded.record
@@ -226,14 +225,8 @@ class Journal(History):
         One that ends in ROLLBACK sees a journal of an older version as it would be now.
         """
         try:
-            with (
-                in_place(self.path),
-                closing(connect(self.path)) as opened,
-            ):
-                opened.execute("BEGIN IMMEDIATE")
-                _upgrade(opened)
+            with transaction(self.path, _STEPS, end=end) as opened:
                 yield opened
-                opened.execute(end)
         except (sqlite3.Error, OSError, ValueError, KeyError, TypeError) as error:
             is_damaged = is_damage(error) or isinstance(error, Garbled)
             kind = JournalDamaged if is_damaged else JournalUnusable
@@ -264,15 +257,3 @@ def _keep(connection: sqlite3.Connection, record: RunRecord) -> None:
             raise ValueError(cause)
     elif record.outcome is not None:
         signing.owe(connection, run.id)
-
-
-def _upgrade(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
-        return
-    if version > VERSION:
-        raise ValueError("a newer version of this program wrote it")
-    for step in _STEPS[version:]:
-        for statement in step:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {VERSION}")

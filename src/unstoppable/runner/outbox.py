@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +17,12 @@ from unstoppable.domain.alerts import Alert, Known
 from unstoppable.domain.delivery_errors import OutboxDamaged, OutboxSetAside, OutboxUnusable
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
-from unstoppable.runner.aside import in_place, is_damage, set_aside
-from unstoppable.runner.database import connect
+from unstoppable.runner.aside import is_damage, set_aside
+from unstoppable.runner.database import transaction
 from unstoppable.runner.files import make_private_folder
 
 FILE_NAME = "outbox.sqlite3"
-VERSION = 1
-_TABLES = (
+_FIRST = (
     """
     CREATE TABLE channels (
         channel      TEXT PRIMARY KEY,
@@ -71,6 +70,8 @@ _TABLES = (
     ) STRICT
     """,
 )
+_STEPS = (_FIRST,)
+VERSION = len(_STEPS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,28 +294,11 @@ class Outbox:
         try:
             make_private_folder(self.path.parent)
             self.path.touch(mode=0o600)
-            with (
-                in_place(self.path),
-                closing(connect(self.path)) as opened,
-            ):
-                opened.execute("BEGIN IMMEDIATE")
-                _make_tables(opened)
+            with transaction(self.path, _STEPS) as opened:
                 yield opened
-                opened.execute("COMMIT")
         except (sqlite3.Error, OSError, ValueError, FolderUnusable) as error:
             kind = OutboxDamaged if is_damage(error) else OutboxUnusable
             raise kind(path=self.path, cause=getattr(error, "strerror", error)) from error
-
-
-def _make_tables(opened: sqlite3.Connection) -> None:
-    (version,) = opened.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
-        return
-    if version > VERSION:
-        raise ValueError("a newer version of this program wrote it")
-    for table in _TABLES:
-        opened.execute(table)
-    opened.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _marks(values: Sequence[str]) -> str:
