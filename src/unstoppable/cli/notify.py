@@ -9,8 +9,8 @@ import click
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.planning import complain
-from unstoppable.cli.settings import choose, read_all, usable
+from unstoppable.cli.planning import usable_ones
+from unstoppable.cli.settings import read_all
 from unstoppable.cli.telling import mailer_of, pinged_of
 from unstoppable.domain.delivery import Meaning
 from unstoppable.domain.errors import UnstoppableError
@@ -69,11 +69,7 @@ def test(session: Session, *, asked: str | None, dry_run: bool) -> int:
       0 all took it    1 one did not    2 wrong usage, or nobody is told of runs
     """
     readings = read_all(session.env_file)
-    if asked is not None or readings.customers is None:
-        found, has_fault = [usable(choose(readings, asked))], False
-    else:
-        has_fault = complain(session, readings)
-        found = [reading.configuration for reading in readings.all if not reading.faults]
+    found, has_fault = usable_ones(session, readings, asked)
     ways = list(_ways(found))
     if not ways:
         raise click.UsageError(

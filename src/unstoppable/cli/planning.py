@@ -13,7 +13,7 @@ from unstoppable.cli import output, unserved
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import OF_SENDER, PREFIX, Configuration
 from unstoppable.cli.sender import Sender
-from unstoppable.cli.settings import Readings, read_one
+from unstoppable.cli.settings import Readings, choose, read_one, usable
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES, SettingsReader
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
@@ -191,8 +191,8 @@ def known_of(configuration: Configuration) -> Known:
 
 def schedules(found: Readings) -> dict[ResourceName, Schedule]:
     """Return when the resources are due that can be backed up."""
-    usable = [reading.configuration for reading in found.all if not reading.faults]
-    return {one.resource: one.schedule for one in usable}
+    in_order = [reading.configuration for reading in found.all if not reading.faults]
+    return {one.resource: one.schedule for one in in_order}
 
 
 def impatient(found: Readings) -> frozenset[ResourceName]:
@@ -208,6 +208,20 @@ def complain(session: Session, found: Readings) -> bool:
     if found.nobody:
         output.say(f"note: {found.nobody}")
     return bool(found.faults)
+
+
+def usable_ones(
+    session: Session, readings: Readings, asked: str | None
+) -> tuple[list[Configuration], bool]:
+    """Return the settings of the resource that is asked for, or of all that can be used.
+
+    Of all it complains about the others, and returns whether there are any; one that is asked for
+    and cannot be used raises.
+    """
+    if asked is not None or readings.customers is None:
+        return [usable(choose(readings, asked))], False
+    has_fault = complain(session, readings)
+    return [reading.configuration for reading in readings.all if not reading.faults], has_fault
 
 
 def default_parallel() -> int:

@@ -10,8 +10,8 @@ from unstoppable import engine
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import KEYS, SOURCE_PASSWORD, Configuration
-from unstoppable.cli.planning import complain
-from unstoppable.cli.settings import choose, read_all, usable
+from unstoppable.cli.planning import usable_ones
+from unstoppable.cli.settings import read_all
 from unstoppable.domain.customer_errors import KeyShared
 from unstoppable.domain.errors import KeyInvalid, Refused, UnstoppableError
 from unstoppable.domain.ftps import password
@@ -57,11 +57,7 @@ def check(session: Session, *, asked: str | None) -> int:
       0 all can be used    1 one cannot    2 wrong usage
     """
     readings = read_all(session.env_file)
-    if asked is not None or readings.customers is None:
-        found, has_fault = [usable(choose(readings, asked))], False
-    else:
-        has_fault = complain(session, readings)
-        found = [reading.configuration for reading in readings.all if not reading.faults]
+    found, has_fault = usable_ones(session, readings, asked)
     tried = _without_twins([one for each in found for one in _tried(each)])
     lacking = [one for one in tried if one.error is not None]
     if session.is_json:
