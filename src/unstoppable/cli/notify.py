@@ -96,9 +96,7 @@ def _ways(found: list[Configuration]) -> Iterator[_Way]:
         if pinged is not None:
             name = str(one.resource)
             yield _Way(to="the ping URL", of=name, how="ping", attempt=_pinging(one, pinged))
-    recipients = {
-        to: one for one in found for to in (*one.settings.mail_to, *one.settings.customer_mail_to)
-    }
+    recipients = {to: one for one in found for to in one.settings.recipients}
     for recipient, one in recipients.items():
         mailer = mailer_of(one)
         if mailer is not None:

@@ -368,6 +368,11 @@ class Settings(BaseModel):
         ),
     ] = 24
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Everybody who gets mail about the resource, where a server takes it."""
+        return (*self.mail_to, *self.customer_mail_to)
+
 
 TOLD = {
     PREFIX + field.upper(): told

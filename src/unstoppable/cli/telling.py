@@ -148,8 +148,7 @@ def mailing(found: Readings) -> Mailing | None:
 def mailer_of(configuration: Configuration) -> Mailer | None:
     """Return who takes mail; None where nobody does."""
     settings = configuration.settings
-    sender = next(iter([*filter(None, [settings.mail_from]), *settings.mail_to]), None)
-    sender = sender or next(iter(settings.customer_mail_to), None)
+    sender = settings.mail_from or next(iter(settings.recipients), None)
     if settings.smtp_server is None or sender is None:
         return None
     return Mailer(
@@ -165,7 +164,7 @@ def _recipients(configuration: Configuration) -> tuple[str, ...]:
     settings = configuration.settings
     if settings.smtp_server is None:
         return ()
-    return (*settings.mail_to, *settings.customer_mail_to)
+    return settings.recipients
 
 
 def tell_of(customer: Watched) -> tuple[list[UnstoppableError], bool]:

@@ -44,7 +44,7 @@ def is_anybody_told(configuration: Configuration) -> bool:
 def lacking(configuration: Configuration) -> Iterator[str]:
     """Yield what of the settings has no effect, because another one is missing."""
     settings = configuration.settings
-    has_recipient = bool(settings.mail_to or settings.customer_mail_to)
+    has_recipient = bool(settings.recipients)
     if has_recipient and settings.smtp_server is None:
         yield "no mail is sent: UNSTOPPABLE_SMTP_SERVER is not set"
     if settings.smtp_server is not None and not has_recipient:
@@ -87,7 +87,7 @@ def _undelivered(found: list[Configuration]) -> Iterator[Undelivered]:
         if failing is not None:
             to, since = f"the ping URL of {one.resource}", failing.failed_since
             yield Undelivered(to=to, what="pings", since=since, cause=failing.cause)
-    own = {to for one in found for to in (*one.settings.mail_to, *one.settings.customer_mail_to)}
+    own = {to for one in found for to in one.settings.recipients}
     by_recipient: dict[str, list[Mail]] = defaultdict(list)
     for waiting in outbox.mails():
         if waiting.recipient in own:
