@@ -80,7 +80,7 @@ class Sender:
         """From now on tell of these."""
         watched: dict[str, Watched] = {}
         mailing = None
-        if any(is_anybody_told(one.configuration) for one in found.all):
+        if any(is_anybody_told(one.configuration) for one in (found.common, *found.all)):
             from unstoppable.cli import telling
 
             watched, mailing = telling.watched(found), telling.mailing(found)

@@ -128,13 +128,13 @@ def mailing(found: Readings) -> Mailing | None:
     for reading in found.all:
         for recipient in _recipients(reading.configuration):
             recipients[recipient].add(str(reading.configuration.resource))
-    if not recipients:
-        return None
-    settings = found.all[0].configuration.settings
+    settings = found.common.configuration.settings
     faults = {name: str(of_customer[0]) for name, of_customer in found.broken.items()}
-    for recipient in settings.mail_to:
+    for recipient in settings.mail_to if faults else ():
         recipients[recipient].update(faults)
-    mailer = mailer_of(found.all[0].configuration)
+    # Where no customer's file can be used, there is still whoever runs the installation.
+    first = found.all[0] if found.all else found.common
+    mailer = mailer_of(first.configuration) if recipients else None
     if mailer is None:
         return None
     return Mailing(

@@ -154,6 +154,20 @@ def test_a_customer_whose_file_is_broken_is_told_to_the_operator(hosting):
     assert "blue.toml cannot be used" in hosting.postbox.mails[0][2].get_content()
 
 
+def test_where_nobodys_file_can_be_used_a_mail_says_so(hosting):
+    hosting.add("acme", "nonsense")
+    hosting.add("blue", "nonsense")
+
+    hosting.look()
+    told = hosting.look(timedelta(minutes=1))
+
+    [(recipients, _)] = told
+    content = hosting.postbox.mails[0][2].get_content()
+    assert recipients == [OPERATOR]
+    assert "acme.toml cannot be used" in content
+    assert "blue.toml cannot be used" in content
+
+
 def test_a_partial_run_needs_somebody_and_a_skipped_one_nobody(hosting):
     hosting.add("acme")
     hosting.ran("acme")
