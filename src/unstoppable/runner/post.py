@@ -13,8 +13,8 @@ import httpx2
 from unstoppable.domain.delivery import Meaning, meaning, seconds_asked
 from unstoppable.domain.delivery_errors import NotifyCaUnreadable
 from unstoppable.domain.errors import UnstoppableError
+from unstoppable.secrets import trust as trusting
 from unstoppable.secrets.deadline import BoundTransport, Deadline
-from unstoppable.secrets.reference import read_trusted
 
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "unstoppable"}
 _NETWORK_ERRORS = (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError)
@@ -135,16 +135,8 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
 
     Raises NotifyCaUnreadable or FileUnsafe.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_default_certs()
-    if ca_file is None:
-        return context
-    try:
-        context.load_verify_locations(cadata=read_trusted(ca_file).decode())
-    except (OSError, ValueError) as error:
-        cause = "it holds no certificates"
-        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-            cause = error.strerror or cause
-        raise NotifyCaUnreadable(path=ca_file, cause=cause) from error
-    return context
+    return trusting.trust(
+        ca_file,
+        has_system=True,
+        unreadable=lambda cause: NotifyCaUnreadable(path=ca_file, cause=cause),
+    )

@@ -27,7 +27,7 @@ from unstoppable.domain.secret_errors import (
 )
 from unstoppable.domain.text import size
 from unstoppable.secrets.deadline import BoundTransport, Deadline
-from unstoppable.secrets.reference import read_trusted
+from unstoppable.secrets.trust import trust
 
 _HEADERS = {
     "Accept": "application/json",
@@ -203,20 +203,14 @@ class Server:
 
 def _trust(identity: Identity) -> ssl.SSLContext:
     """Return whom to believe; raises InfisicalCaUnreadable or FileUnsafe."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if identity.ca_file is None:
-        context.load_default_certs()
-        return context
-    path = Path(identity.ca_file)
-    try:
-        context.load_verify_locations(cadata=read_trusted(path).decode())
-    except (OSError, ValueError) as error:
-        cause = "it holds no certificates"
-        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-            cause = error.strerror or cause
-        raise InfisicalCaUnreadable(path=path, customer=identity.customer, cause=cause) from error
-    return context
+    path = None if identity.ca_file is None else Path(identity.ca_file)
+    return trust(
+        path,
+        has_system=path is None,
+        unreadable=lambda cause: InfisicalCaUnreadable(
+            path=path, customer=identity.customer, cause=cause
+        ),
+    )
 
 
 def _jitter(least: float, most: float) -> float:
