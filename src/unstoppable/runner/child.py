@@ -17,7 +17,7 @@ from unstoppable.domain.limit_errors import SecretsSlow, WentSilent
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import duration, printable
-from unstoppable.runner.watchdog import HALTED_SECONDS, Patience
+from unstoppable.runner.watchdog import Patience, Stillness
 
 _SIGNALLED = 128
 """Shells add it to the number of the signal that ended a process."""
@@ -61,7 +61,7 @@ class Child:
         self._lock = threading.Lock()
         self._signs: int | None = None
         """The reading end of the pipe of its signs of life."""
-        self._heard_at = self._looked_at = time.monotonic()
+        self._silence = Stillness()
         self._killed_at: float | None = None
         """When it is killed, where it has to end."""
         self._left_until = float("inf")
@@ -98,13 +98,11 @@ class Child:
             self._signs = None
             return
         now, patience = time.monotonic(), self._order.patience
-        if now - self._looked_at > HALTED_SECONDS:  # the run was as well, a frozen container say
-            self._heard_at += now - self._looked_at
-        self._looked_at = now
         with suppress(BlockingIOError):
             if os.read(self._signs, _MOST_SIGNS):
-                self._heard_at = now
-        if self._killed_at is None and now - self._heard_at > patience.stall.total_seconds():
+                self._silence.end()
+        silent_seconds = self._silence.seconds()
+        if self._killed_at is None and silent_seconds > patience.stall.total_seconds():
             limit = duration(patience.stall)
             self._complain(str(WentSilent(limit=limit)))
             self._killed_at = now + patience.grace.total_seconds()
@@ -153,7 +151,7 @@ class Child:
         finally:
             os.close(taken)
             os.close(sign)
-        self._heard_at = self._looked_at = time.monotonic()
+        self._silence = Stillness()
         self._signs = signs
         _hand_over(given, secrets if process else {})
         if process is None:

@@ -15,7 +15,7 @@ from unstoppable.domain.text import duration
 from unstoppable.engine import Cancel, Watch
 from unstoppable.runner.activity import Activity
 
-HALTED_SECONDS = 60.0
+_HALTED_SECONDS = 60.0
 """A process that did not even look for so long was halted: that is no standing still."""
 NOTHING_KEPT = "nothing was stored"
 
@@ -40,6 +40,28 @@ PATIENCE = Patience()
 """What holds; looked up when a run begins."""
 
 
+class Stillness:
+    """How long nothing happened; the time in which this process was halted does not count.
+
+    A frozen container halts a run together with whoever started it.
+    """
+
+    def __init__(self) -> None:
+        self._since = self._looked_at = time.monotonic()
+
+    def end(self) -> None:
+        """Something happened."""
+        self._since = self._looked_at = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return for how long nothing has; to be asked now and then, to notice a halt."""
+        now = time.monotonic()
+        if now - self._looked_at > _HALTED_SECONDS:
+            self._since += now - self._looked_at
+        self._looked_at = now
+        return now - self._since
+
+
 class Watchdog:
     """Wishes that a run stops where it takes too long or stands still; kills one that does not.
 
@@ -57,7 +79,7 @@ class Watchdog:
     ) -> None:
         self._resource, self._cancel, self._kill, self._sign = resource, cancel, kill, sign
         self._patience, self._activity = patience, Activity()
-        self._moved, self._moved_at = self._activity.moved(), time.monotonic()
+        self._moved, self._stillness = self._activity.moved(), Stillness()
         self._longest: timedelta | None = None
         self._began = time.monotonic()
         self._cause: Callable[[str], RunStopped] | None = None
@@ -102,16 +124,14 @@ class Watchdog:
         return None if self._cause is None else self._cause(kept)
 
     def _watch(self) -> None:
-        killed_at, looked_at = float("inf"), time.monotonic()
+        killed_at = float("inf")
         while not self._is_over.wait(self._patience.look_seconds):
             self._sign()
             now = time.monotonic()
-            if now - looked_at > HALTED_SECONDS:  # the whole process was, and goes on now
-                self._moved_at += now - looked_at
-            looked_at = now
             moved = self._activity.moved()
             if moved != self._moved:
-                self._moved, self._moved_at = moved, now
+                self._moved = moved
+                self._stillness.end()
             if now >= killed_at:
                 self._end(self._cause)
                 return
@@ -129,7 +149,7 @@ class Watchdog:
                 resource=self._resource, limit=duration(longest), kept=kept
             )
         stall = self._patience.stall
-        if now - self._moved_at > stall.total_seconds():
+        if self._stillness.seconds() > stall.total_seconds():
             return lambda kept: StoodStill(
                 resource=self._resource, limit=duration(stall), kept=kept
             )
