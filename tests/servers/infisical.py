@@ -6,19 +6,19 @@ its source; the official client, run against it, shows that the shape is right.
 
 import json
 import secrets
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.servers import infisical_routes as routes
+from tests.servers.https import HttpsServer
 from tests.servers.infisical_routes import Refused, Stored
 from tests.servers.s3 import Certificate
 
@@ -61,15 +61,12 @@ Fault = Callable[["Handler"], bool]
 """Does something with a request; returns whether that was all, so that no answer is to come."""
 
 
-class InfisicalServer(ThreadingHTTPServer):
+class InfisicalServer(HttpsServer):
     """Listens on loopback, with TLS; what it was asked stands in `seen`."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, certificate: Certificate | None, *, has_v4: bool = True) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.certificate, self.has_v4 = certificate, has_v4
+        super().__init__(Handler, certificate)
+        self.has_v4 = has_v4
         self.identities: dict[str, Known] = {}
         self.stored: dict[tuple[str, str, str], dict[str, Stored]] = {}
         self.tokens: dict[str, Known] = {}
@@ -81,28 +78,6 @@ class InfisicalServer(ThreadingHTTPServer):
         """How a token that is none any more is refused: `401`, or `TokenError`, which is a 403."""
         self.seen: list[Seen] = []
         self.faults: dict[str, deque[Fault]] = {}
-        self.over = threading.Event()
-        scheme = "http"
-        if certificate:
-            scheme = "https"
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(certificate.chain, certificate.key)
-        self.address = f"{scheme}://127.0.0.1:{self.server_port}"
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Speak TLS in the connection's own thread, so that nobody waits for a slow one."""
-        if self.certificate:
-            try:
-                request = self._tls.wrap_socket(request, server_side=True)
-            except OSError:
-                return
-        try:
-            Handler(request, client_address, self)
-        finally:
-            request.close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that ended."""
 
     # --- what it knows --------------------------------------------------------------------------
 

@@ -4,18 +4,18 @@ The faults themselves are those of tests/servers/infisical.py.
 """
 
 import json
-import ssl
 import threading
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.servers.https import HttpsServer
 from tests.servers.s3 import Certificate
 
 Fault = Callable[[Any], bool]
@@ -39,26 +39,15 @@ class Told:
         return found
 
 
-class Witness(ThreadingHTTPServer):
+class Witness(HttpsServer):
     """Listens on loopback; what it took stands in `told`, what it was asked in `asked`."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, certificate: Certificate | None) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.certificate = certificate
+        super().__init__(Handler, certificate)
         self.asked: list[Told] = []
         self.faults: deque[Fault] = deque()
         self.status: Callable[[str, bytes], int] = lambda _path, _body: 202
         """What it answers to a path and a body."""
-        self.over = threading.Event()
-        self._tls = None
-        if certificate:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(certificate.chain, certificate.key)
-        scheme = "https" if certificate else "http"
-        self.address = f"{scheme}://127.0.0.1:{self.server_port}"
         self.records = f"{self.address}/v1/records"
 
     @property
@@ -69,21 +58,6 @@ class Witness(ThreadingHTTPServer):
     def paths(self) -> list[str]:
         """Return where it was told something, in order."""
         return [one.path for one in self.told]
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Speak TLS in the connection's own thread, so that nobody waits for a slow one."""
-        if self._tls:
-            try:
-                request = self._tls.wrap_socket(request, server_side=True)
-            except OSError:
-                return
-        try:
-            Handler(request, client_address, self)
-        finally:
-            request.close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that ended."""
 
 
 class Handler(BaseHTTPRequestHandler):
