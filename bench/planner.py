@@ -23,12 +23,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import unstoppable_engine as engine
-
 from bench.measure import HERE, TOLERANCE, UNSTOPPABLE, Command, measure
+from tests.repositories import make_repository
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import Outcome
-from unstoppable.domain.pins import Pins, write_pins
+from unstoppable.domain.pins import write_pins
 from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner import lane
@@ -188,20 +187,10 @@ class Site:
             source = self.folder / "data" / customer / number
             source.mkdir(parents=True)
             (source / "file").write_text("text\n")
-            birth = engine.Birth(customer=customer, resource=number, generation=1)
-            key = engine.derive_repository_key(secrets.token_bytes(32), birth)
             key_file = self.etc / f"{customer}-{number}.key"
-            key_file.write_text(key.hex())
-            key_file.chmod(0o600)
-            found = engine.create_repository(
-                cold=str(self.cold / customer / number / "g1"),
-                hot=str(self.hot / customer / number / "g1"),
-                key=key,
-                birth=birth,
-                created_at_seconds=1_790_000_000,
-            )
             name = ResourceName(customer=customer, resource=number)
-            pins[name] = Pins(**{part: getattr(found, part) for part in Pins.__slots__})
+            root = secrets.token_bytes(32)
+            pins[name] = make_repository(name, root, key_file, cold=self.cold, hot=self.hot)
             tables.append(
                 f'[resources.{number}]\nsource = "{source}"\nrepository_key = "file:{key_file}"\n'
             )

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import unstoppable_engine as engine
 
+from tests.repositories import make_repository
 from tests.servers.infisical import ENVIRONMENT, PROJECT, InfisicalServer
 from tests.stories.world import DEADLINE_SECONDS, Machine, stretch
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.pins import Pins, write_pins
+from unstoppable.domain.pins import write_pins
 
 NEVER = "0 0 29 2 *"
 
@@ -41,21 +41,12 @@ class Hoster:
             source = self.source(customer, resource)
             source.mkdir(parents=True)
             (source / "file").write_text(f"{customer}'s {resource}\n")
-            birth = engine.Birth(customer=customer, resource=resource, generation=1)
-            key = engine.derive_repository_key(root, birth)
             key_file = self.machine.root / f"keys/{customer}-{resource}"
             key_file.parent.mkdir(exist_ok=True)
-            key_file.write_text(key.hex())
-            key_file.chmod(0o600)
-            found = engine.create_repository(
-                cold=str(self.machine.cold / customer / resource / "g1"),
-                hot=str(self.machine.hot / customer / resource / "g1"),
-                key=key,
-                birth=birth,
-                created_at_seconds=1_790_000_000,
-            )
             name = ResourceName(customer=customer, resource=resource)
-            pins[name] = Pins(**{field: getattr(found, field) for field in Pins.__slots__})
+            pins[name] = make_repository(
+                name, root, key_file, cold=self.machine.cold, hot=self.machine.hot
+            )
             tables.append(
                 f'[resources.{resource}]\nsource = "{source}"\n'
                 f'repository_key = "file:{key_file}"\nschedule = "{schedule}"\n'
