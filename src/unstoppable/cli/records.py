@@ -1,17 +1,23 @@
 """Runs and their verdicts, in words and as JSON."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
+from unstoppable.domain.health import MOST_AHEAD
 from unstoppable.domain.mount_errors import MountsUnknown
-from unstoppable.domain.outcome import KEPT, Outcome
+from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.run import Counts, RunRecord
 from unstoppable.domain.text import count, duration, size
+from unstoppable.runner import lane
+from unstoppable.runner.journal import Journal
 from unstoppable.runner.lane import UNKNOWN
 from unstoppable.runner.mounts import UNMOUNTED
 from unstoppable.runner.run import Verdict
@@ -84,11 +90,6 @@ def sentence(record: RunRecord, source: str) -> str:
     )
 
 
-def last_stored(runs: Iterable[RunRecord]) -> RunRecord | None:
-    """Return the first of `runs`, newest first, that left a backup."""
-    return next((run for run in runs if run.outcome in KEPT), None)
-
-
 def amount(counts: Counts | None) -> str:
     """Return how much a snapshot holds, such as `12,345 files, 1.2 GiB`."""
     if counts is None:
@@ -127,6 +128,18 @@ def at_once(
         if not is_doubtful or look == _LOOKS - 1:
             break
     return runs, holder
+
+
+def telling(configuration: Configuration, moment: datetime) -> tuple[list[RunRecord], str | None]:
+    """Return the runs that tell how a resource is at a moment, and who holds its lane.
+
+    Raises JournalUnusable.
+    """
+    settings, resource = configuration.settings, configuration.resource
+    return at_once(
+        partial(Journal(settings.state).telling, resource, until=moment + MOST_AHEAD),
+        partial(lane.known_holder, settings.hot, resource),
+    )
 
 
 def as_document(record: RunRecord) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.settings import choose, read_all, usable
 from unstoppable.cli.sheet_state import SheetState
 from unstoppable.cli.undelivered import Undelivered, is_anybody_told, undelivered
+from unstoppable.domain.health import last_stored
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
 from unstoppable.runner import lane
@@ -65,7 +66,7 @@ def _look(configuration: Configuration) -> _Status:
     )
     return _Status(
         last_run=next(iter(runs), None),
-        last_stored=records.last_stored(runs),
+        last_stored=last_stored(runs),
         is_running=any(records.is_running(run, holder) for run in runs),
         holder=holder,
         sheet=sheet_state.look(configuration),

@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from unstoppable.cli import hints, output, records
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import PREFIX
 from unstoppable.cli.settings import Readings
 from unstoppable.cli.undelivered import undelivered
-from unstoppable.domain.health import MOST_AHEAD, Health, health
+from unstoppable.domain.health import Health, health
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count, duration, printable, some
-from unstoppable.runner import lane
-from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
 
 _NAMED = 3
@@ -63,16 +60,12 @@ def _rows(found: Readings, moment: datetime) -> Iterator[_Row]:
         yield _Row(name=customer, need=str(faults[0]))
     for reading in found.all:
         configuration = reading.configuration
-        name, settings = str(configuration.resource), configuration.settings
+        name = str(configuration.resource)
         fault = str(reading.faults[0]) if reading.faults else None
         if reading.unknown & _NEEDED:
             yield _Row(name=name, need=fault)
             continue
-        journal, resource = Journal(settings.state), configuration.resource
-        runs, holder = records.at_once(
-            partial(journal.telling, resource, until=moment + MOST_AHEAD),
-            partial(lane.known_holder, settings.hot, resource),
-        )
+        runs, holder = records.telling(configuration, moment)
         is_running = any(records.is_running(run, holder) for run in runs)
         known = health(runs, configuration.schedule, moment, is_running=is_running)
         need = fault or known.need

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from unstoppable.cli import records
@@ -15,7 +14,7 @@ from unstoppable.cli.settings import Readings, read_one
 from unstoppable.cli.settings_reader import Reading
 from unstoppable.domain.alerts import NEVER_BACKED_UP_AFTER, Known, compose, news, seen, told
 from unstoppable.domain.errors import UnstoppableError
-from unstoppable.domain.health import MOST_AHEAD, health
+from unstoppable.domain.health import health
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import RunRecord
 from unstoppable.runner import lane
@@ -188,7 +187,7 @@ def tell_of(customer: Watched) -> tuple[list[UnstoppableError], bool]:
     if customer.readings:
         names = [str(one.configuration.resource) for one in customer.readings]
         known = outbox.alerts(*names)
-        needs = dict(_needs(customer.readings, known, journal))
+        needs = dict(_needs(customer.readings, known))
         changed = {name: one for name, one in needs.items() if known.get(name) != one}
         if changed:
             outbox.note_needs(changed)
@@ -218,27 +217,22 @@ def tell_by_mail(found: Mailing, *, is_last_look: bool = False) -> list[Unstoppa
         return deliver(outbox, found.mailer, now)
 
 
-def _needs(
-    readings: Iterable[Reading], known: Mapping[str, Known], journal: Journal
-) -> Iterator[tuple[str, Known]]:
+def _needs(readings: Iterable[Reading], known: Mapping[str, Known]) -> Iterator[tuple[str, Known]]:
     moment = now()
     for reading in readings:
         name = str(reading.configuration.resource)
         before = known.get(name)
-        need = _need(reading, before, journal, moment)
+        need = _need(reading, before, moment)
         yield name, seen(before, need, moment)
 
 
-def _need(reading: Reading, before: Known | None, journal: Journal, moment: datetime) -> str | None:
+def _need(reading: Reading, before: Known | None, moment: datetime) -> str | None:
     """Return why a resource needs somebody, as `unstoppable status` says it."""
     if reading.faults:
         return str(reading.faults[0])
     configuration = reading.configuration
     try:
-        runs, holder = records.at_once(
-            partial(journal.telling, configuration.resource, until=moment + MOST_AHEAD),
-            partial(_holder, configuration),
-        )
+        runs, holder = records.telling(configuration, moment)
     except UnstoppableError as error:
         return str(error)
     runs_now = any(records.is_running(run, holder) for run in runs)

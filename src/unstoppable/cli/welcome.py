@@ -7,6 +7,7 @@ from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.proof import prove
 from unstoppable.cli.watch import stoppable
+from unstoppable.domain.health import last_stored
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.run import RunRecord
 from unstoppable.domain.text import printable
@@ -16,7 +17,7 @@ from unstoppable.runner.journal import Journal
 def last_backup(configuration: Configuration) -> RunRecord | None:
     """Return the last run that left a backup; None where there was none."""
     journal = Journal(configuration.settings.state)
-    return records.last_stored(journal.telling(configuration.resource))
+    return last_stored(journal.telling(configuration.resource))
 
 
 def tell_ready(session: Session, configuration: Configuration, backup: RunRecord) -> int:

@@ -1,6 +1,6 @@
 """Whether a resource needs somebody, by what is recorded of it and when it was due."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -43,7 +43,7 @@ def health(
     runs = [run for run in runs if run.run.started_at <= moment + MOST_AHEAD]
     begun = [run for run in runs if run.outcome is not Outcome.SKIPPED]
     ended = [run for run in begun if run.outcome is not None]
-    stored = next((run for run in runs if run.outcome in KEPT), None)
+    stored = last_stored(runs)
     return Health(
         last_run=next(iter(runs), None),
         last_stored=stored,
@@ -53,6 +53,11 @@ def health(
             else _need(next(iter(ended), None), stored, schedule, moment)
         ),
     )
+
+
+def last_stored(runs: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the first of `runs`, newest first, that left a backup."""
+    return next((run for run in runs if run.outcome in KEPT), None)
 
 
 def _need(
