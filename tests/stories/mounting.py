@@ -9,6 +9,21 @@ import pytest
 
 from tests.stories.world import Machine
 
+_COVER = """set -e
+mount -t tmpfs -o mode=755 covered /var/lib
+if test -e /etc/unstoppable; then mount -t tmpfs -o mode=700 covered /etc/unstoppable; fi
+exec "$@"
+"""
+NOTHING_INSTALLED = (
+    *("unshare", "--mount", "--propagation", "private"),
+    *("sh", "-c", _COVER, "nothing-installed"),
+)
+"""What runs a program of root where no installation is.
+
+Root's own settings and state lie at the same place whatever HOME is: without this a story would
+find those of whoever runs it, and leave its own there.
+"""
+
 
 class Mounting:
     """Alice's machine in a mount namespace that ends with the story.

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 
+from tests.stories.mounting import NOTHING_INSTALLED
 from tests.stories.world import PROGRAM, differences
 
 
@@ -108,7 +109,7 @@ def test_cold_and_the_key_are_enough_on_a_new_machine(well, root):
         if name not in {"UNSTOPPABLE_ENV_FILE", "UNSTOPPABLE_HOT", "UNSTOPPABLE_STATE"}
     }
     environment |= {"UNSTOPPABLE_KEY": key, "XDG_CONFIG_HOME": str(root), "HOME": str(root)}
-    argv = (PROGRAM, "restore", "--exact", "--to", str(root / "back"))
+    argv = (*NOTHING_INSTALLED, PROGRAM, "restore", "--exact", "--to", str(root / "back"))
 
     result = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
 

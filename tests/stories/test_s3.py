@@ -13,6 +13,7 @@ import pytest
 from tests.servers.s3 import OPERATOR
 from tests.stories.acme import BUCKET, COLD, REPOSITORY
 from tests.stories.guide import DOCUMENT
+from tests.stories.mounting import NOTHING_INSTALLED
 from tests.stories.world import Machine, contents, differences
 
 SEED = 6
@@ -78,7 +79,7 @@ def test_everything_comes_back_on_a_new_machine_with_the_sheet(acme, root):
         del environment[name]
 
     done = subprocess.run(
-        ("sh", "-ec", commands),
+        (*NOTHING_INSTALLED, "sh", "-ec", commands),
         env=environment,
         cwd=new.home,
         capture_output=True,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import unstoppable_engine
 
+from tests.stories.mounting import NOTHING_INSTALLED
 from tests.stories.sheets import NAMES, paper, sheets
 from tests.stories.world import PROGRAM, Machine, contents, differences
 
@@ -61,7 +62,7 @@ def test_the_sheet_and_cold_are_enough_on_a_fresh_machine(machine, request, root
     alice.hot.rename(root / "burnt too")
 
     result = subprocess.run(
-        ("bash", "-euc", commands(text)),
+        (*NOTHING_INSTALLED, "bash", "-euc", commands(text)),
         env={"HOME": str(fresh), "PATH": f"{Path(PROGRAM).parent}:/usr/bin:/bin"},
         cwd=fresh,
         input=typed,
