@@ -266,6 +266,15 @@ mod tests {
     }
 
     #[test]
+    fn what_the_archiver_compresses_tells_its_length() {
+        // As the crate of ours does that takes the place of zstd's, and zstd's own does not.
+        let compressed = zstd::stream::encode_all(&b"a blob"[..], 0).unwrap();
+
+        let length = zstd::zstd_safe::get_frame_content_size(&compressed).unwrap();
+        assert_eq!(length, Some(6));
+    }
+
+    #[test]
     fn a_blob_opens_compressed_or_not() {
         let plain = b"content".repeat(100);
         let sealed = seal().seal(&plain).unwrap();
