@@ -154,13 +154,13 @@ def test_an_interrupted_addition_goes_on_with_the_same_keys(hoster):
     machine.write("www/file")
     machine.env_file.parent.mkdir(parents=True)
     machine.env_file.touch(0o600)
-    machine.cold.touch()  # no folder can be made beneath it
+    machine.hot.touch()  # no folder can be made beneath it, and so no lane
     argv = ("customer", "add", "acme", f"--resource=www={machine.data}/www")
 
     refused = machine.run(*argv)
     secret = (hoster.customers / "acme/root-secret").read_text()
     is_there = (hoster.customers / "acme.toml").exists()
-    machine.cold.unlink()
+    machine.hot.unlink()
     machine.done(*argv)
 
     assert refused.returncode == 1, refused.stderr

@@ -1,31 +1,27 @@
 """`unstoppable customer`."""
 
-import dataclasses
 import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from unstoppable.cli import customer_text, env_file, output, settings_values
+from unstoppable.cli import customer_making, customer_text, env_file, output, settings_values
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_text import NewCustomer
-from unstoppable.cli.settings import by_operator, read_all, read_draft
+from unstoppable.cli.settings import read_all, read_draft
 from unstoppable.domain import names
 from unstoppable.domain.customer_errors import CustomerExists, CustomerImported, CustomerNotThere
 from unstoppable.domain.errors import DirectoryUnwritable, FolderUnusable, OutputFailed
-from unstoppable.domain.keys import KeyKind
 from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.domain.text import count, printable
 from unstoppable.runner import customer_setup
 from unstoppable.runner.bundle import read as read_bundle
 from unstoppable.runner.bundle import unpack
 from unstoppable.runner.bundle import write as write_bundle
-from unstoppable.runner.files import make_private_folder, replace
-from unstoppable.runner.plan import Key
+from unstoppable.runner.files import remove_drafts, replace
 from unstoppable.runner.run import now
-from unstoppable.secrets.reference import Literal
 
 
 class _Resource(click.ParamType[tuple[str, str]]):
@@ -77,8 +73,17 @@ _FILE = click.Path(path_type=Path)
 @click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
 @click.option("--schedule", metavar="LINE", help="When backups are due, as a cron line.")
 @click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
 @click.pass_obj
-def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -> int:  # noqa: ANN401 - click's own
+def add(
+    session: Session,
+    /,
+    *,
+    name: str,
+    bundle: Path | None,
+    dry_run: bool,
+    **wanted: Any,  # noqa: ANN401 - click's own
+) -> int:
     """Add a customer: keys, repositories, pins, and the customer's file.
 
     Makes a root secret for the customer, and of it a key for each resource. Best done on your own
@@ -89,7 +94,8 @@ def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -
     In a bucket the repositories are made with the access key of the settings, UNSTOPPABLE_S3_…,
     where there is one: that of --access-key-id then needs no more than backups do.
 
-    Interrupted, it goes on with the same command.
+    A directory has to be there, unless --bundle says that it is another machine's. Interrupted, it
+    goes on with the same command.
 
     Example:
       unstoppable customer add acme --resource www=/srv/acme/www --resource mail=/srv/acme/mail
@@ -108,10 +114,6 @@ def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -
     sources = dict(wanted["resources"])
     if len(sources) < len(wanted.pop("resources")):
         raise click.UsageError("one resource is named twice")
-    own = folder / name
-    make_private_folder(own)
-    root = customer_setup.root_secret(own)
-    draft = own / path.name
     new = NewCustomer(
         name=name,
         resources=sources,
@@ -119,17 +121,17 @@ def add(session: Session, /, *, name: str, bundle: Path | None, **wanted: Any) -
         password=customer_text.reference_to(wanted.pop("password_file")),
         **wanted,
     )
-    _write(draft, customer_text.toml_of(new))
-    made = read_draft(session.env_file, draft, path)
-    for configuration in made:
-        key = Key(name="the root secret", kind=KeyKind.ROOT, secret=Literal(root))
-        operator = by_operator(session.env_file, configuration)
-        installation = dataclasses.replace(operator.installation(), key=key)
-        customer_setup.set_up_resource(installation, own)
+    own, text = folder / name, customer_text.toml_of(new)
+    made = read_draft(session.env_file, path, text)
+    making = customer_making.look(session.env_file, made, own, is_elsewhere=bundle is not None)
+    if dry_run:
+        files = [f"the customer's file {path}"]
+        return customer_making.tell(session, making, files, bundle)
+    customer_making.make(making)
     if bundle is not None:
         keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in sources]
         write_bundle(bundle, customer_text.bundle_of(new, made[0], folder, keys))
-    draft.replace(path)
+    _write(path, text)
     return _tell(session, own, made, bundle, lacks_key=customer_text.lacks_access_key(new))
 
 
@@ -159,10 +161,9 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     if dry_run:
         return _tell_files(session, [folder / name for name in found.files])
     unpack(found, folder)
-    draft = folder / found.customer / path.name
-    _write(draft, found.files[found.customer_file].decode(errors="replace"))
-    made = read_draft(session.env_file, draft, path)
-    draft.replace(path)
+    text = found.files[found.customer_file].decode(errors="replace")
+    made = read_draft(session.env_file, path, text)
+    _write(path, text)
     return _tell_imported(session, made, bundle)
 
 
@@ -215,6 +216,7 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
 
 def _write(path: Path, text: str) -> None:
     try:
+        remove_drafts(path)
         replace(path, text.encode())
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error

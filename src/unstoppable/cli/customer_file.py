@@ -70,16 +70,16 @@ class Customer:
 
 
 def read(
-    path: Path, installation: Mapping[str, Given] = _NOTHING, *, folder: Path | None = None
+    path: Path, installation: Mapping[str, Given] = _NOTHING, *, text: str | None = None
 ) -> Customer:
     """Return what a customer's file says; raises nothing, faults are told in what it returns.
 
     `installation` are the settings of all customers, of which some say where Infisical is;
-    `folder` is where the file will be, if not where it is.
+    `text` is what the file will say, if not what it does.
     """
-    reader = _Reader(path, installation, folder or path.parent)
+    reader = _Reader(path, installation)
     try:
-        reader.read()
+        reader.read(text)
     except UnstoppableError as error:
         reader.faults.append(error)
     return Customer(
@@ -97,9 +97,9 @@ def read(
 class _Reader:
     """Reads one file and remembers what is wrong with it."""
 
-    def __init__(self, path: Path, installation: Mapping[str, Given], folder: Path) -> None:
+    def __init__(self, path: Path, installation: Mapping[str, Given]) -> None:
         self.path, self.title, self._installation = path, "", installation
-        self._folder = folder
+        self._folder = path.parent
         self.client_id: str | None = None
         self.shares_identity = self.has_keep = False
         self._keeper: Keeper | None = None
@@ -107,13 +107,13 @@ class _Reader:
         self.faults: list[UnstoppableError] = []
         self._lines: dict[tuple[str, ...], int] = {}
 
-    def read(self) -> None:
+    def read(self, text: str | None) -> None:
         try:
             names.name(self.path.stem)
         except NameInvalid as error:
             reason = f"{error}: {error.hint}"
             raise CustomerFileInvalid(path=self.path, reason=reason) from error
-        text = _text(self.path)
+        text = _text(self.path) if text is None else text
         try:
             said = tomllib.loads(text)
         except (ValueError, RecursionError) as error:

@@ -12,7 +12,7 @@ from unstoppable.cli.calling import calling_sentence, install_caller
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import S3_SECRET, SOURCE_PASSWORD, Configuration, real
 from unstoppable.cli.password import with_password
-from unstoppable.cli.place import Place
+from unstoppable.cli.place import Place, directory
 from unstoppable.cli.settings import choose, load, read_all, usable
 from unstoppable.cli.welcome import last_backup, say_next, tell_ready
 from unstoppable.domain import errors
@@ -138,7 +138,7 @@ def _source(before: Configuration, asked: Path | FtpsFolder | None) -> Path | Ft
         source = before.source
         return source.place if isinstance(source, FtpsSource) else source
     if isinstance(asked, Path):
-        asked = _directory(before, asked)
+        asked = directory(asked, before.resource)
     configured = before.settings.source
     if isinstance(configured, Path):
         configured = real(configured)
@@ -159,19 +159,6 @@ def _met(
         before = with_password(before.with_source(source))
         require_listable(before)
     return source, before
-
-
-def _directory(before: Configuration, asked: Path) -> Path:
-    found = real(asked)
-    try:
-        if not found.is_dir():
-            raise errors.DirectoryMissing(path=asked)
-        str(found).encode()
-    except OSError as error:
-        raise errors.SourceUnavailable(resource=before.resource, cause=error) from error
-    except UnicodeEncodeError as error:
-        raise errors.DirectoryUnwritable(path=found) from error
-    return found
 
 
 def _new_key(before: Configuration) -> Key:

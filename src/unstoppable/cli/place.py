@@ -1,4 +1,4 @@
-"""A source as an argument."""
+"""A source as an argument, and what is seen of it before anything is made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from unstoppable.cli.command import complete_folder
+from unstoppable.cli.configuration import Configuration, real
+from unstoppable.domain import errors
+from unstoppable.domain.customer_errors import SourceMissing
 from unstoppable.domain.ftps import SCHEME, FtpsFolder
+from unstoppable.domain.names import ResourceName
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -37,3 +41,34 @@ class Place(click.ParamType[Path | FtpsFolder]):
     ) -> "list[CompletionItem]":
         """Return what completes a folder of this machine."""
         return complete_folder(ctx, param, incomplete)
+
+
+def directory(asked: Path, resource: ResourceName) -> Path:
+    """Return a directory that is to be backed up, by its real name.
+
+    Raises DirectoryMissing, DirectoryUnwritable or SourceUnavailable.
+    """
+    found = real(asked)
+    try:
+        if not found.is_dir():
+            raise errors.DirectoryMissing(path=asked)
+        str(found).encode()
+    except OSError as error:
+        raise errors.SourceUnavailable(resource=resource, cause=error) from error
+    except UnicodeEncodeError as error:
+        raise errors.DirectoryUnwritable(path=found) from error
+    return found
+
+
+def look_at_source(configuration: Configuration) -> None:
+    """See that what a customer has on this machine can be backed up.
+
+    Raises SourceMissing, SourceInsideRepository, or what `directory` does.
+    """
+    source = configuration.source
+    if not isinstance(source, Path):
+        return
+    try:
+        directory(source, configuration.resource)
+    except errors.DirectoryMissing as error:
+        raise SourceMissing(resource=configuration.resource, path=source) from error

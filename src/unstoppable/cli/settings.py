@@ -194,14 +194,16 @@ def _is_for_many(files: list[Path] | None, common: Configuration) -> bool:
     return bool(files) or (files is not None and not SettingsReader.is_of_one(common.given))
 
 
-def read_draft(named: Path | None, draft: Path, path: Path) -> list[Configuration]:
+def read_draft(named: Path | None, path: Path, text: str) -> list[Configuration]:
     """Return the settings of each resource of a customer's file that will be at `path`.
 
     Raises what is wrong with them, or what they have in common with others' there.
     """
     reader, common = _common(named, may_be_missing=True)
     reader.refuse_one_of_many(common.given, path.parent)
-    found = replace(_in_order(draft, common, folder=path.parent), path=path)
+    if path.parent.exists():
+        env_file.refuse_unsafe_folder(path.parent)
+    found = _in_order(path, common, text=text)
     made = [usable(reading) for reading in _of_customer(reader, common, found)]
     _, files = env_file.customers(common.env_file)
     others = [customer_file.read(file, common.given) for file in files or () if file != path]
@@ -254,9 +256,9 @@ def _read_one(
     raise ResourceNotThere(asked=resource, nearest=found.path, folder=path.parent)
 
 
-def _in_order(path: Path, common: Configuration, *, folder: Path | None = None) -> Customer:
-    """Return what a customer's file says; raises the first of its faults."""
-    found = customer_file.read(path, common.given, folder=folder)
+def _in_order(path: Path, common: Configuration, *, text: str | None = None) -> Customer:
+    """Return what a customer's file says, or will; raises the first of its faults."""
+    found = customer_file.read(path, common.given, text=text)
     if found.faults:
         raise found.faults[0]
     return found

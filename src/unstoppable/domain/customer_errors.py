@@ -1,6 +1,12 @@
 """What can be wrong with the files of customers."""
 
-from unstoppable.domain.errors import SettingMissing, UnstoppableError, UsageError
+from unstoppable.domain.errors import (
+    DirectoryMissing,
+    RepositoryExists,
+    SettingMissing,
+    UnstoppableError,
+    UsageError,
+)
 
 
 class CustomerFileUnreadable(UsageError):
@@ -99,11 +105,25 @@ class CustomerImported(CustomerExists):
     )
 
 
+class SourceMissing(DirectoryMissing):
+    """A resource is to be added whose directory is not there."""
+
+    sentence_form = "{resource} cannot be backed up: {path} is not a directory"
+    hint_form = "make or mount it; a directory of another machine is added with --bundle"
+
+
 class KeyFileOther(UsageError):
     """The file of a key, and in it the key of another root secret."""
 
     sentence_form = "{path} holds a key of another root secret"
     hint_form = "put the root secret back that it was made of, or move the file away"
+
+
+class RepositoryOfOther(RepositoryExists):
+    """A repository lies where a new customer's was to be made, and no root secret opens it."""
+
+    sentence_form = "{resource} has a repository already, made of another root secret"
+    hint_form = "put that root secret back as {path}, or take another name"
 
 
 class BundleUnreadable(UnstoppableError):

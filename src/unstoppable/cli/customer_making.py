@@ -1,0 +1,73 @@
+"""What is made for the resources of a customer: a key, a repository and its pins, of each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unstoppable.cli import output
+from unstoppable.cli.command import Session
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.place import look_at_source
+from unstoppable.cli.settings import by_operator
+from unstoppable.domain.text import printable
+from unstoppable.runner import customer_setup
+from unstoppable.runner.customer_setup import Root, Seen
+from unstoppable.runner.plan import Installation
+from unstoppable.runner.setup import Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What is to be made, and what an earlier try left of it."""
+
+    folder: Path
+    """Where the customer's keys are."""
+    root: Root
+    resources: Sequence[tuple[Installation, Seen]]
+
+
+def look(
+    named: Path | None, made: Sequence[Configuration], folder: Path, *, is_elsewhere: bool
+) -> Making:
+    """Return what is to be made for resources; changes nothing.
+
+    Raises what is wrong with what is backed up, unless another machine does it and it
+    `is_elsewhere`, and what is in the way of a key or a repository.
+    """
+    for one in () if is_elsewhere else made:
+        look_at_source(one)
+    root = customer_setup.root_secret(folder)
+    found = [by_operator(named, one).installation() for one in made]
+    seen = [(one, customer_setup.look(one, folder, root)) for one in found]
+    return Making(folder=folder, root=root, resources=seen)
+
+
+def make(making: Making) -> None:
+    """Make what is missing; what was cut off goes on when it is made once more."""
+    root = customer_setup.keep(making.root, making.folder)
+    for installation, _ in making.resources:
+        customer_setup.set_up_resource(installation, making.folder, root)
+
+
+def tell(session: Session, making: Making, files: Sequence[str], bundle: Path | None) -> int:
+    """Tell what would be made, with `files` and a bundle that come last."""
+    missing = [*_missing(making), *files]
+    if bundle is not None:
+        missing.append(f"a bundle for another machine in {bundle}")
+    if session.is_json:
+        output.document({"would_make": missing})
+    else:
+        output.data("\n".join(f"would make {printable(what)}" for what in missing))
+    return 0
+
+
+def _missing(making: Making) -> Iterator[str]:
+    if making.root.is_new:
+        yield f"a root secret in {making.folder / customer_setup.ROOT}"
+    for one, seen in making.resources:
+        if not seen.has_key:
+            yield f"a key of {one.resource} in {customer_setup.key_file(one, making.folder)}"
+        if seen.repository is Found.NOTHING:
+            yield f"a repository in {one.places(None).cold}"
+        if seen.repository is not Found.READY:
+            yield f"its pins in {one.pins_file}"
