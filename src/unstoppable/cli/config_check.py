@@ -2,7 +2,7 @@
 
 import click
 
-from unstoppable.cli import customers, hints, output
+from unstoppable.cli import customers, output
 from unstoppable.cli.calling import who_calls
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.outlook import Outlook, look
@@ -63,7 +63,7 @@ def _check_all(session: Session, readings: Readings) -> int:
         output.document(
             {
                 "resources": [_document(found) for found in all_found],
-                "faults": [_fault(fault) for fault in broken],
+                "faults": [output.fault(fault) for fault in broken],
                 "notes": notes,
             }
         )
@@ -160,15 +160,6 @@ def _document(found: Outlook) -> dict[str, object]:
         "slots_in_24_hours": None if slots is None else len(slots),
         "called_by": found.callers,
         "exit_code": found.exit_code,
-        "faults": [_fault(fault) for fault in found.faults],
+        "faults": [output.fault(fault) for fault in found.faults],
         "notes": found.notes,
-    }
-
-
-def _fault(fault: UnstoppableError) -> dict[str, object]:
-    return {
-        "kind": type(fault).__name__,
-        "message": printable(str(fault)),
-        "hint": printable(hints.of(fault)),
-        "exit_code": fault.exit_code,
     }

@@ -9,6 +9,7 @@ import click
 from unstoppable.cli import customer_making, customer_text, env_file, output, settings_values
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
 from unstoppable.cli.settings import read_all, read_draft
 from unstoppable.domain import names
@@ -49,8 +50,10 @@ class _Resource(click.ParamType[tuple[str, str]]):
 
 @click.group()
 def customer() -> None:
-    """Add and remove customers."""
+    """Add, list and remove customers."""
 
+
+customer.add_command(listed)
 
 _FILE = click.Path(path_type=Path)
 

@@ -21,7 +21,7 @@ SUMMARIES = {
     "backup": "Make a backup now.",
     "schedule": "Make backups when they are due.",
     "daemon": "Run what is due, until it is told to stop.",
-    "customer": "Add and remove customers.",
+    "customer": "Add, list and remove customers.",
     "status": "Show what happened last.",
     "snapshots": "List what can be restored, oldest first.",
     "ls": "List what a snapshot holds.",

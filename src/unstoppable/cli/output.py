@@ -74,6 +74,16 @@ def complain(error: UnstoppableError, *, is_verbose: bool = False) -> None:
     say(f"hint: {printable(hints.of(error))}")
 
 
+def fault(found: UnstoppableError) -> dict[str, object]:
+    """Return what is wrong, and what to do, for JSON."""
+    return {
+        "kind": type(found).__name__,
+        "message": printable(str(found)),
+        "hint": printable(hints.of(found)),
+        "exit_code": found.exit_code,
+    }
+
+
 def issues(found: Sequence[Issue], total: int) -> None:
     """Tell the first issues, and how many more there are; notes come last."""
     shown = sorted(found, key=lambda issue: issue.is_note)[:ISSUES_SHOWN]
