@@ -127,7 +127,7 @@ def test_the_commands_of_the_readme_work_one_after_the_other(alice: Machine) -> 
 def test_the_commands_for_many_customers_work_one_after_the_other(alice: Machine) -> None:
     alice.env_file.parent.mkdir()
     alice.env_file.touch(0o600)
-    for place in ("acme/www", "acme/mail", "blue"):
+    for place in ("acme/www", "acme/mail", "acme/shop", "blue"):
         (alice.root / place).mkdir(parents=True)
         (alice.root / place / "file").write_text(f"{place}\n")
     commands = commands_of("Many customers")

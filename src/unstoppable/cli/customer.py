@@ -6,46 +6,22 @@ from typing import Any
 
 import click
 
-from unstoppable.cli import customer_making, customer_text, env_file, output, settings_values
+from unstoppable.cli import customer_making, customer_resource, customer_text, env_file, output
 from unstoppable.cli.command import Session, Speaking
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
+from unstoppable.cli.place import NamedSource
 from unstoppable.cli.settings import read_all, read_draft
 from unstoppable.domain import names
 from unstoppable.domain.customer_errors import CustomerExists, CustomerImported, CustomerNotThere
-from unstoppable.domain.errors import DirectoryUnwritable, FolderUnusable, OutputFailed
-from unstoppable.domain.outlook_errors import FileIsThere
+from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.text import count, printable
 from unstoppable.runner import customer_setup
 from unstoppable.runner.bundle import read as read_bundle
-from unstoppable.runner.bundle import unpack
+from unstoppable.runner.bundle import refuse_other, unpack
 from unstoppable.runner.bundle import write as write_bundle
-from unstoppable.runner.files import remove_drafts, replace
 from unstoppable.runner.run import now
-
-
-class _Resource(click.ParamType[tuple[str, str]]):
-    name = "name=dir"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Return a resource's name and what is backed up."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, source = str(value).partition("=")
-        if not equals:
-            self.fail("write NAME=DIR, such as www=/srv/www", param, ctx)
-        try:
-            found = str(settings_values.source(source))
-            found.encode()
-        except UnicodeEncodeError as error:
-            raise DirectoryUnwritable(path=source) from error
-        except ValueError as error:
-            # What was typed is not told: it may hold a password.
-            self.fail(f"{name}=…: {error}", param, ctx)
-        return names.name(name), found
 
 
 @click.group()
@@ -54,6 +30,7 @@ def customer() -> None:
 
 
 customer.add_command(listed)
+customer.add_command(customer_resource.add_resource)
 
 _FILE = click.Path(path_type=Path)
 
@@ -63,7 +40,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--resource",
     "resources",
-    type=_Resource(),
+    type=NamedSource(),
     multiple=True,
     required=True,
     metavar="NAME=DIR",
@@ -87,7 +64,7 @@ def add(
     dry_run: bool,
     **wanted: Any,  # noqa: ANN401 - click's own
 ) -> int:
-    """Add a customer: keys, repositories, pins, and the customer's file.
+    """Add a customer: keys, repositories, pins and a file.
 
     Makes a root secret for the customer, and of it a key for each resource. Best done on your own
     machine, with --bundle: the tar file holds what the backup machine needs, and no root secret;
@@ -112,8 +89,8 @@ def add(
     path = folder / f"{names.name(name)}.toml"
     if path.exists():
         raise CustomerExists(name=name, path=path)
-    if bundle is not None and bundle.exists():
-        raise FileIsThere(path=bundle)
+    if bundle is not None:
+        refuse_other(bundle, name)
     sources = dict(wanted["resources"])
     if len(sources) < len(wanted.pop("resources")):
         raise click.UsageError("one resource is named twice")
@@ -134,7 +111,7 @@ def add(
     if bundle is not None:
         keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in sources]
         write_bundle(bundle, customer_text.bundle_of(new, made[0], folder, keys))
-    _write(path, text)
+    customer_making.write(path, text)
     return _tell(session, own, made, bundle, lacks_key=customer_text.lacks_access_key(new))
 
 
@@ -146,7 +123,8 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     """Take a customer from a bundle, where backups are made.
 
     Puts the customer's file, pins and keys beside this user's settings file. Nothing that is there
-    is overwritten; what is not exactly a bundle, or cannot be used here, is refused.
+    is overwritten; what is not exactly a bundle, or cannot be used here, is refused. A bundle of
+    `unstoppable customer add-resource` adds its resource to the customer's file that is there.
 
     Interrupted, it goes on with the same command.
 
@@ -155,18 +133,21 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
 
     Exit codes:
       0 imported    1 failed    2 wrong usage, no bundle, or there is such a customer
+      11 another run is going on
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     found = read_bundle(bundle)
     path = folder / found.customer_file
+    if found.resource is not None:
+        return customer_resource.take(session, found, bundle, path, dry_run=dry_run)
     if path.exists():
         raise CustomerImported(name=found.customer, path=path)
     if dry_run:
-        return _tell_files(session, [folder / name for name in found.files])
+        return customer_making.tell_files(session, [folder / name for name in found.files])
     unpack(found, folder)
     text = found.files[found.customer_file].decode(errors="replace")
     made = read_draft(session.env_file, path, text)
-    _write(path, text)
+    customer_making.write(path, text)
     return _tell_imported(session, made, bundle)
 
 
@@ -214,22 +195,6 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     output.say(f"note: to restore, rename {aside} to {path.name} again; keys and pins are there")
     if not left:
         output.say("note: nobody is left to back up: `unstoppable schedule remove` ends its calls")
-    return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        remove_drafts(path)
-        replace(path, text.encode())
-    except OSError as error:
-        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
-
-
-def _tell_files(session: Session, paths: list[Path]) -> int:
-    if session.is_json:
-        output.document({"would_write": paths})
-    else:
-        output.data("\n".join(f"would write {printable(str(path))}" for path in paths))
     return 0
 
 

@@ -113,7 +113,7 @@ class _Reader:
         except NameInvalid as error:
             reason = f"{error}: {error.hint}"
             raise CustomerFileInvalid(path=self.path, reason=reason) from error
-        text = _text(self.path) if text is None else text
+        text = text_of(self.path) if text is None else text
         try:
             said = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
@@ -335,7 +335,11 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
     return found
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a customer's file.
+
+    Raises CustomerFileUnreadable, CustomerFileInvalid or FileUnsafe.
+    """
     try:
         refuse_unsafe_folder(path.parent)
         with open_plain(path) as file:

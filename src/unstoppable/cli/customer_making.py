@@ -1,17 +1,22 @@
 """What is made for the resources of a customer: a key, a repository and its pins, of each."""
 
-from collections.abc import Iterator, Sequence
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
-from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.configuration import Configuration, real
 from unstoppable.cli.place import look_at_source
 from unstoppable.cli.settings import by_operator
+from unstoppable.domain.customer_errors import RootSecretMissing
+from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.text import printable
 from unstoppable.runner import customer_setup
 from unstoppable.runner.customer_setup import Root, Seen
+from unstoppable.runner.files import remove_drafts, replace
 from unstoppable.runner.plan import Installation
 from unstoppable.runner.setup import Found
 
@@ -40,6 +45,28 @@ def look(
     found = [by_operator(named, one).installation() for one in made]
     seen = [(one, customer_setup.look(one, folder, root)) for one in found]
     return Making(folder=folder, root=root, resources=seen)
+
+
+def look_further(
+    named: Path | None, made: Configuration, folder: Path, *, is_elsewhere: bool
+) -> Making:
+    """Return the same for a further resource of a customer, whose root secret has to be there.
+
+    Raises RootSecretMissing and RootSecretOther too.
+    """
+    path = folder / customer_setup.ROOT
+    if not os.path.lexists(path):
+        raise RootSecretMissing(customer=made.resource.customer, path=path)
+    making = look(named, [made], folder, is_elsewhere=is_elsewhere)
+    for installation, _ in making.resources:
+        customer_setup.refuse_other_root(installation, folder, making.root)
+    return making
+
+
+def make_further(making: Making, finish: Callable[[], None]) -> None:
+    """Make what is missing of a further resource, and `finish` while nobody else writes."""
+    [(installation, _)] = making.resources
+    customer_setup.set_up_resource(installation, making.folder, making.root, finish)
 
 
 def make(making: Making) -> None:
@@ -71,3 +98,26 @@ def _missing(making: Making) -> Iterator[str]:
             yield f"a repository in {one.places(None).cold}"
         if seen.repository is not Found.READY:
             yield f"its pins in {one.pins_file}"
+
+
+def tell_files(session: Session, paths: Sequence[Path]) -> int:
+    """Tell which files would be written."""
+    if session.is_json:
+        output.document({"would_write": paths})
+    else:
+        output.data("\n".join(f"would write {printable(str(path))}" for path in paths))
+    return 0
+
+
+def write(path: Path, text: str) -> None:
+    """Write a customer's file, whole, in place of what is there; raises OutputFailed.
+
+    A link stays one, and who may read the file stays as it was.
+    """
+    place = real(path)
+    try:
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
+        remove_drafts(place)
+        replace(place, text.encode(), mode=mode)
+    except OSError as error:
+        raise OutputFailed(cause=f"{path}: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """A new customer's file, on the machine where it is made and in its bundle."""
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,16 @@ from unstoppable.cli.configuration import (
     SOURCE_PASSWORD,
     Configuration,
 )
-from unstoppable.runner.bundle import Bundle
+from unstoppable.domain.customer_errors import (
+    CustomerFileFixed,
+    CustomerFileInvalid,
+    ResourceExists,
+)
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import write_pins
+from unstoppable.runner import pins_file
+from unstoppable.runner.bundle import PINS_SUFFIX, TABLE_SUFFIX, Bundle
+from unstoppable.runner.customer_setup import KEY_SUFFIX
 from unstoppable.secrets.reference import InFile, read_private, read_trusted
 
 _OF_SERVER = ("endpoint", "region", "addressing")
@@ -39,6 +49,55 @@ class NewCustomer:
     source_ca_file: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewResource:
+    """What is said of a resource that is added."""
+
+    name: ResourceName
+    source: str
+    password: str | None = None
+    """A reference."""
+    schedule: str | None = None
+    source_ca_file: str | None = None
+
+
+def table_of(new: NewResource) -> str:
+    """Return the table of a resource in its customer's file; secrets are references."""
+    table = {
+        "source": new.source,
+        "ca_file": new.source_ca_file,
+        "password": new.password,
+        "repository_key": f"file:{new.name.customer}/{new.name.resource}{KEY_SUFFIX}",
+        "schedule": new.schedule,
+    }
+    return f"[resources.{new.name.resource}]\n{_lines(table)}"
+
+
+def with_table(text: str, resource: ResourceName, table: str, path: Path) -> str:
+    """Return the text of a customer's file at `path` with one more table at its end.
+
+    What stands there stays as it is, comments too. Raises CustomerFileInvalid, ResourceExists, or
+    CustomerFileFixed where the table would not add exactly what it says.
+    """
+    try:
+        said = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CustomerFileInvalid(path=path, reason=error) from error
+    resources = said.get("resources", {})
+    if resource.resource in resources:
+        raise ResourceExists(resource=resource, path=path)
+    end = "\r\n" if "\r\n" in text else "\n"
+    begun = text if text.endswith("\n") else f"{text}{end}"
+    whole = begun + end + table.replace("\n", end)
+    try:
+        wanted = {**said, "resources": {**resources, **tomllib.loads(table)["resources"]}}
+        if tomllib.loads(whole) != wanted:
+            raise CustomerFileFixed(path=path)
+    except (ValueError, TypeError) as error:
+        raise CustomerFileFixed(path=path) from error
+    return whole
+
+
 def toml_of(new: NewCustomer) -> str:
     """Return the text of the customer's file; secrets are references."""
     top = {
@@ -51,14 +110,14 @@ def toml_of(new: NewCustomer) -> str:
     }
     tables = [_lines(top)]
     for name, source in new.resources.items():
-        table = {
-            "source": source,
-            "ca_file": new.source_ca_file,
-            "password": new.password,
-            "repository_key": f"file:{new.name}/{name}.key",
-            "schedule": new.schedule,
-        }
-        tables.append(f"[resources.{name}]\n{_lines(table)}")
+        one = NewResource(
+            name=ResourceName(customer=new.name, resource=name),
+            source=source,
+            password=new.password,
+            schedule=new.schedule,
+            source_ca_file=new.source_ca_file,
+        )
+        tables.append(table_of(one))
     return "\n".join(filter(None, tables))
 
 
@@ -97,6 +156,32 @@ def bundle_of(new: NewCustomer, made: Configuration, folder: Path, keys: list[Pa
     files = {f"{new.name}.toml": text, f"{new.name}.pins.json": pins}
     files |= {f"{new.name}/{name}": content for name, content in beside.items()}
     return Bundle(customer=new.name, files={name: text.encode() for name, text in files.items()})
+
+
+def bundle_of_resource(new: NewResource, made: Configuration, key: Path) -> Bundle:
+    """Return what another machine needs that has the customer already.
+
+    Its files have the resource's name, so that none takes the place of another resource's.
+    """
+    resource, in_bundle = new.name, new
+    files = {KEY_SUFFIX: read_private(key, name="the key")}
+
+    def place(suffix: str) -> str:
+        return f"{resource.customer}/{resource.resource}{suffix}"
+
+    if (text := _content(made, SOURCE_PASSWORD, new.password)) is not None:
+        files[".password"] = text
+        in_bundle = replace(in_bundle, password=f"file:{place('.password')}")
+    if made.is_on_server and made.settings.source_ca_file:
+        files[f".{_AUTHORITIES_OF_SOURCE}"] = _certificates(made.settings.source_ca_file)
+        in_bundle = replace(in_bundle, source_ca_file=place(f".{_AUTHORITIES_OF_SOURCE}"))
+    pins = pins_file.require(made.pins_file, resource)
+    files |= {TABLE_SUFFIX: table_of(in_bundle), PINS_SUFFIX: write_pins({resource: pins})}
+    return Bundle(
+        customer=resource.customer,
+        resource=resource.resource,
+        files={place(suffix): text.encode() for suffix, text in files.items()},
+    )
 
 
 def _content(made: Configuration, name: str, reference: str | None) -> str | None:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unstoppable.cli import settings_values
 from unstoppable.cli.command import complete_folder
 from unstoppable.cli.configuration import Configuration, real
-from unstoppable.domain import errors
+from unstoppable.domain import errors, names
 from unstoppable.domain.customer_errors import SourceMissing
 from unstoppable.domain.ftps import SCHEME, FtpsFolder
 from unstoppable.domain.names import ResourceName
@@ -41,6 +42,31 @@ class Place(click.ParamType[Path | FtpsFolder]):
     ) -> "list[CompletionItem]":
         """Return what completes a folder of this machine."""
         return complete_folder(ctx, param, incomplete)
+
+
+class NamedSource(click.ParamType[tuple[str, str]]):
+    """A resource's name, and what is backed up."""
+
+    name = "name=dir"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return a resource's name and what is backed up."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, source = str(value).partition("=")
+        if not equals:
+            self.fail("write NAME=DIR, such as www=/srv/www", param, ctx)
+        try:
+            found = str(settings_values.source(source))
+            found.encode()
+        except UnicodeEncodeError as error:
+            raise errors.DirectoryUnwritable(path=source) from error
+        except ValueError as error:
+            # What was typed is not told: it may hold a password.
+            self.fail(f"{name}=…: {error}", param, ctx)
+        return names.name(name), found
 
 
 def directory(asked: Path, resource: ResourceName) -> Path:

@@ -93,7 +93,10 @@ class CustomerExists(UsageError):
     """A customer is to be added who is there."""
 
     sentence_form = "there is a customer {name} already: {path}"
-    hint_form = "add resources to that file by hand, or take another name"
+    hint_form = (
+        "`unstoppable customer add-resource {name} NAME=DIR` adds a resource to it; for another "
+        "customer take another name"
+    )
 
 
 class CustomerImported(CustomerExists):
@@ -110,6 +113,44 @@ class SourceMissing(DirectoryMissing):
 
     sentence_form = "{resource} cannot be backed up: {path} is not a directory"
     hint_form = "make or mount it; a directory of another machine is added with --bundle"
+
+
+class ResourceExists(UsageError):
+    """A resource is to be added that is there."""
+
+    sentence_form = "there is a resource {resource} already: {path}"
+    hint_form = "change that file where another source is meant, or take another name"
+
+
+class ResourceImported(ResourceExists):
+    """A resource is to be taken from a bundle that is there."""
+
+    hint_form = "was this bundle taken before? then it can be deleted"
+
+
+class RootSecretMissing(UsageError):
+    """A further key is to be made, and nothing that it could be made of is there."""
+
+    sentence_form = "the root secret of {customer}, of which every key is made, is not at {path}"
+    hint_form = (
+        "do this on the machine where {customer} was added, with --bundle FILE, and bring FILE "
+        "here for `unstoppable customer import FILE`; or put the root secret back as long as it "
+        "takes"
+    )
+
+
+class RootSecretOther(UsageError):
+    """A root secret of which no key of the customer was made."""
+
+    sentence_form = "{path} is not the root secret that the keys of {customer} were made of"
+    hint_form = "put that one back: of another one a further key would be on no sheet of yours"
+
+
+class CustomerFileFixed(UsageError):
+    """A file to whose end no further resource can be written."""
+
+    sentence_form = "no further resource can be written to the end of {path}"
+    hint_form = "write each of its resources as a table, [resources.NAME] and its keys below"
 
 
 class KeyFileOther(UsageError):
@@ -152,6 +193,12 @@ class CustomerNotThere(UsageError):
 
     sentence_form = "there is no customer {name} in {folder}"
     hint_form = "the name is that of the customer's file, without .toml"
+
+
+class CustomerNotImported(CustomerNotThere):
+    """A bundle with a further resource of a customer whom nobody knows."""
+
+    hint_form = "import the bundle first that {name} was added with"
 
 
 class IdentityMissing(UsageError):

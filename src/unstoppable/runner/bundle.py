@@ -5,6 +5,7 @@ before anything is written.
 """
 # ruff: noqa: EM102 - what is wrong is one sentence
 
+import os
 import re
 import tarfile
 import tomllib
@@ -16,9 +17,12 @@ from pathlib import Path
 from unstoppable.domain import names
 from unstoppable.domain.customer_errors import BundleConflict, BundleInvalid, BundleUnreadable
 from unstoppable.domain.errors import FolderUnusable, NameInvalid, OutputFailed
+from unstoppable.domain.outlook_errors import FileIsThere
 from unstoppable.runner.customer_setup import ROOT
 from unstoppable.runner.files import make_private_folder, write_new
 
+TABLE_SUFFIX = ".toml"
+PINS_SUFFIX = ".pins.json"
 _FOLDER = "customers/"
 _OWN_FILE = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _LARGEST_FILE_BYTES = 2**20
@@ -29,20 +33,43 @@ _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A customer's file, pins, keys, and what else its file refers to."""
+    """A customer's file, pins, keys, and what else its file refers to.
+
+    Or the same of one further resource of a customer, whose table stands in the place of the file.
+    """
 
     customer: str
     files: Mapping[str, bytes]
     """Contents by paths below the folder of customers."""
+    resource: str | None = None
+    """The further resource; None where the whole customer is in it."""
 
     @property
     def customer_file(self) -> str:
-        """Which of the files is the customer's."""
+        """Where the customer's file belongs."""
         return f"{self.customer}.toml"
+
+    @property
+    def table(self) -> str:
+        """Which of the files is the further resource's table."""
+        return f"{self.customer}/{self.resource}{TABLE_SUFFIX}"
+
+    @property
+    def pins(self) -> str:
+        """Which of the files holds the further resource's pins."""
+        return f"{self.customer}/{self.resource}{PINS_SUFFIX}"
+
+    @property
+    def merged(self) -> frozenset[str]:
+        """Which of the files are no files of their own where they are taken."""
+        return frozenset({self.customer_file, self.table, self.pins})
 
 
 def write(path: Path, bundle: Bundle) -> None:
-    """Write a bundle that was not there, for this user alone; raises OutputFailed."""
+    """Write a bundle, for this user alone; the same one may be there already.
+
+    Raises FileIsThere or OutputFailed.
+    """
     whole = BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
         for name, content in bundle.files.items():
@@ -51,8 +78,23 @@ def write(path: Path, bundle: Bundle) -> None:
             archive.addfile(member, BytesIO(content))
     try:
         write_new(path, [whole.getvalue()])
+    except FileExistsError as error:
+        if not path.is_file() or path.read_bytes() != whole.getvalue():
+            raise FileIsThere(path=path) from error
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error
+
+
+def refuse_other(path: Path, customer: str, resource: str | None = None) -> None:
+    """Raise FileIsThere where something lies that no earlier try can have written."""
+    if not os.path.lexists(path):
+        return
+    try:
+        found = read(path)
+    except (BundleInvalid, BundleUnreadable) as error:
+        raise FileIsThere(path=path) from error
+    if (found.customer, found.resource) != (customer, resource):
+        raise FileIsThere(path=path)
 
 
 def read(path: Path) -> Bundle:
@@ -71,13 +113,13 @@ def read(path: Path) -> Bundle:
 
 
 def unpack(bundle: Bundle, folder: Path) -> None:
-    """Write what is in a bundle below the folder of customers, but for the customer's file.
+    """Write what is in a bundle below the folder of customers, but for what is merged there.
 
     What is there already and the same is left as it is. Raises BundleConflict or FolderUnusable.
     """
     make_private_folder(folder / bundle.customer)
     for name, content in bundle.files.items():
-        if name != bundle.customer_file:
+        if name not in bundle.merged:
             _write_once(folder / name, content)
 
 
@@ -105,15 +147,37 @@ def _parsed(content: bytes) -> Bundle:
             files[name] = file.read() if file is not None else b""
             if len(files[name]) != member.size:
                 raise ValueError("it is no whole tar archive")
-    own = [name.removesuffix(".toml") for name in files if re.fullmatch(r"[^/]+\.toml", name)]
-    if len(own) != 1:
-        raise ValueError("it holds not one customer's file")
-    customer = names.name(own[0])
+    bundle = _named(files)
+    table = bundle.table if bundle.resource else bundle.customer_file
     for name in files:
-        _refuse_others(name, customer)
-    if not all(_is_brought(reference, files) for reference in _values(files[f"{customer}.toml"])):
-        raise ValueError(f"{customer}.toml refers to a secret that it does not hold")
-    return Bundle(customer=customer, files=files)
+        _refuse_others(name, bundle)
+    if not all(_is_brought(reference, files) for reference in _values(files[table])):
+        raise ValueError(f"{table} refers to a secret that it does not hold")
+    return bundle
+
+
+def _named(files: Mapping[str, bytes]) -> Bundle:
+    """Return a bundle with the names that its files have."""
+    whole = [name for name in files if re.fullmatch(r"[^/]+\.toml", name)]
+    further = [name for name in files if re.fullmatch(r"[^/]+/[^/]+\.toml", name)]
+    if len(whole) == 1:
+        return Bundle(customer=names.name(whole[0].removesuffix(".toml")), files=files)
+    if whole or len(further) != 1:
+        raise ValueError("it holds not one customer's file")
+    customer, resource = map(names.name, further[0].removesuffix(TABLE_SUFFIX).split("/"))
+    bundle = Bundle(customer=customer, resource=resource, files=files)
+    if bundle.pins not in files or not _is_table_of(resource, files[bundle.table]):
+        raise ValueError(f"it holds not what {customer}/{resource} needs alone")
+    return bundle
+
+
+def _is_table_of(resource: str, content: bytes) -> bool:
+    try:
+        said = tomllib.loads(content.decode())
+    except (ValueError, RecursionError):
+        return False
+    found = said.get("resources")
+    return said.keys() == {"resources"} and isinstance(found, dict) and found.keys() == {resource}
 
 
 def _checked(member: tarfile.TarInfo) -> str:
@@ -125,10 +189,13 @@ def _checked(member: tarfile.TarInfo) -> str:
     return member.name.removeprefix(_FOLDER)
 
 
-def _refuse_others(name: str, customer: str) -> None:
-    beside = {f"{customer}.toml", f"{customer}.pins.json"}
+def _refuse_others(name: str, bundle: Bundle) -> None:
+    customer = bundle.customer
+    beside = {f"{customer}.toml", f"{customer}.pins.json"} if bundle.resource is None else set()
     file = name.removeprefix(f"{customer}/")
-    if name in beside or (file != name and _OWN_FILE.fullmatch(file) and file != ROOT):
+    is_own = file != name and _OWN_FILE.fullmatch(file) and file != ROOT
+    is_named = bundle.resource is None or file.startswith(f"{bundle.resource}.")
+    if name in beside or (is_own and is_named):
         return
     raise ValueError(f"{name!r} is nothing that {customer} needs to be backed up")
 

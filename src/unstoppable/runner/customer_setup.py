@@ -1,14 +1,16 @@
 """Keys and repositories of a customer who is added, from whatever an earlier try left."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unstoppable import engine
-from unstoppable.domain.customer_errors import KeyFileOther, RepositoryOfOther
+from unstoppable.domain.customer_errors import KeyFileOther, RepositoryOfOther, RootSecretOther
 from unstoppable.domain.errors import FolderUnusable, RepositoryExists
 from unstoppable.domain.keys import KeyKind
+from unstoppable.runner import pins_file
 from unstoppable.runner.files import make_private_folder, write_new
 from unstoppable.runner.plan import Installation, Key
 from unstoppable.runner.setup import Found, examine, set_up
@@ -80,15 +82,37 @@ def look(installation: Installation, folder: Path, root: Root) -> Seen:
         raise RepositoryOfOther(resource=own.resource, path=folder / ROOT) from error
 
 
-def set_up_resource(installation: Installation, folder: Path, root: Root) -> None:
+def refuse_other_root(installation: Installation, folder: Path, root: Root) -> None:
+    """Raise RootSecretOther where none of the customer's keys was made of this root secret.
+
+    Where no other resource has pins nobody can tell. Raises what reading pins does.
+    """
+    own, resource = root.of(installation), installation.resource
+    pinned = pins_file.everything(installation.pins_file)
+    others = {name: pins for name, pins in pinned.items() if name != resource}
+    made = (
+        engine.fingerprint(own.key.of_repository(replace(own, resource=name).places(pins)), name)
+        == pins.key_fingerprint
+        for name, pins in others.items()
+    )
+    if others and not any(made):
+        raise RootSecretOther(path=folder / ROOT, customer=resource.customer)
+
+
+def set_up_resource(
+    installation: Installation,
+    folder: Path,
+    root: Root,
+    finish: Callable[[], None] = lambda: None,
+) -> None:
     """Create and pin the repository of a resource, and keep its own key.
 
     The file of the key is all that a backup needs; it is on disk before a repository exists that
-    needs it.
+    needs it. `finish` is done last, while nobody else of this customer writes.
     """
     own = root.of(installation)
     key, path = own.key.of_repository(own.places(None)), key_file(own, folder)
-    set_up(own, key_is_new=False, keep_settings=lambda: _keep_key(path, key))
+    set_up(own, key_is_new=False, keep_settings=lambda: _keep_key(path, key), finish=finish)
 
 
 def key_file(installation: Installation, folder: Path) -> Path:

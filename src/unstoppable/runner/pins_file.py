@@ -15,7 +15,7 @@ _LARGEST_FILE_BYTES = 16 * 2**20
 
 def find(path: Path, resource: ResourceName) -> Pins | None:
     """Return the pins of a resource, None if there are none; raises PinsInvalid, FileUnsafe."""
-    return _read(path).get(resource)
+    return everything(path).get(resource)
 
 
 def require(path: Path, resource: ResourceName) -> Pins:
@@ -28,7 +28,7 @@ def require(path: Path, resource: ResourceName) -> Pins:
 
 def add(path: Path, resource: ResourceName, pins: Pins) -> None:
     """Keep the pins of a resource that had none; only while the lane is held."""
-    kept = _read(path)
+    kept = everything(path)
     if kept.setdefault(resource, pins) != pins:
         raise PinsInvalid(path=path, reason=f"{resource} is pinned to another repository")
     try:
@@ -38,7 +38,8 @@ def add(path: Path, resource: ResourceName, pins: Pins) -> None:
         raise FolderUnusable(path=path, cause=error.strerror) from error
 
 
-def _read(path: Path) -> dict[ResourceName, Pins]:
+def everything(path: Path) -> dict[ResourceName, Pins]:
+    """Return all pins of a file, none where it is not there; raises PinsInvalid, FileUnsafe."""
     try:
         with open_plain(path) as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)

@@ -56,6 +56,7 @@ def set_up(
     key_is_new: bool,
     keep_settings: Callable[[], None],
     expected_id: str | None = None,
+    finish: Callable[[], None] = lambda: None,
 ) -> Found:
     """Create and pin what is missing; returns what was there before.
 
@@ -65,6 +66,7 @@ def set_up(
     4. Write the pins; between 3 and 4 a killed set-up leaves an unpinned repository without
        snapshots, which the next one pins: our key opens it, so nobody without the key made it.
        One with snapshots had pins, which were lost: a person has to say that it is the right one.
+    5. Finish what else has to be written while nobody else of this customer writes.
     """
     lane_file = lane.lane_file(installation.hot, installation.resource)
     with lane.hold(lane_file, new_run(installation.resource)):
@@ -74,6 +76,7 @@ def set_up(
             is_new = found is Found.NOTHING
             pins = _create(installation) if is_new else _open(installation, None).pins
             pins_file.add(installation.pins_file, installation.resource, pins)
+        finish()
     return found
 
 

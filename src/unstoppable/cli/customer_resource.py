@@ -1,0 +1,159 @@
+"""`unstoppable customer add-resource`, and how such a resource is taken from a bundle."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from unstoppable.cli import customer_making, customer_text, env_file, output
+from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.customer_file import text_of
+from unstoppable.cli.customer_text import NewResource
+from unstoppable.cli.place import NamedSource
+from unstoppable.cli.settings import read_draft
+from unstoppable.domain import names
+from unstoppable.domain.customer_errors import (
+    BundleInvalid,
+    CustomerNotImported,
+    CustomerNotThere,
+    ResourceExists,
+    ResourceImported,
+)
+from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import Pins, PinsMalformed, read_pins
+from unstoppable.domain.text import printable
+from unstoppable.runner import bundle as bundles
+from unstoppable.runner import lane, pins_file
+from unstoppable.runner.bundle import Bundle
+from unstoppable.runner.customer_setup import KEY_SUFFIX
+from unstoppable.runner.run import new_run
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("add-resource", cls=Speaking)
+@click.argument("name")
+@click.argument("resource", type=NamedSource(), metavar="NAME=DIR")
+@click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
+@click.option("--schedule", metavar="LINE", help="When backups are due, as a cron line.")
+@click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
+@click.pass_obj
+def add_resource(  # noqa: PLR0913 - one for each option
+    session: Session,
+    *,
+    name: str,
+    resource: tuple[str, str],
+    password_file: Path | None,
+    schedule: str | None,
+    bundle: Path | None,
+    dry_run: bool,
+) -> int:
+    """Have one more resource of a customer backed up.
+
+    DIR may be ftps://USER@HOST/PATH. Makes its key of the customer's root secret, its repository
+    and pins, and writes it to the end of the customer's file, in which all else stays as it is.
+
+    Where the root secret is not, because backups are made there alone, it is refused: do it where
+    the customer was added, with --bundle, and `unstoppable customer import` takes the tar file to
+    the backup machine.
+
+    Interrupted, it goes on with the same command.
+
+    Example:
+      unstoppable customer add-resource acme shop=/srv/acme/shop --schedule "17 3 * * *"
+      unstoppable customer add-resource acme shop=/srv/acme/shop --bundle shop.tar
+
+    Exit codes:
+      0 added    1 failed    2 wrong usage, no root secret, or there is such a resource
+      11 another run is going on    12 wrong key or broken pin
+    """
+    folder, _ = env_file.customers(env_file.locate(session.env_file))
+    path = folder / f"{names.name(name)}.toml"
+    if not path.exists():
+        raise CustomerNotThere(name=name, folder=folder)
+    new = NewResource(
+        name=ResourceName(customer=name, resource=resource[0]),
+        source=resource[1],
+        password=customer_text.reference_to(password_file),
+        schedule=schedule,
+    )
+    if bundle is not None:
+        bundles.refuse_other(bundle, name, new.name.resource)
+    own, table = folder / name, customer_text.table_of(new)
+    made, _ = _drafted(session, path, new.name, table)
+    is_elsewhere = bundle is not None
+    making = customer_making.look_further(session.env_file, made, own, is_elsewhere=is_elsewhere)
+    if dry_run:
+        return customer_making.tell(session, making, [f"{new.name} in {path}"], bundle)
+
+    def finish() -> None:
+        if bundle is not None:
+            key = own / f"{new.name.resource}{KEY_SUFFIX}"
+            bundles.write(bundle, customer_text.bundle_of_resource(new, made, key))
+        # Somebody may have changed the file meanwhile.
+        _, text = _drafted(session, path, new.name, table)
+        customer_making.write(path, text)
+
+    customer_making.make_further(making, finish)
+    return _tell(session, new.name, path, bundle)
+
+
+def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: bool) -> int:
+    """Take a further resource of a customer from a bundle; the customer's file is at `path`."""
+    resource = ResourceName(customer=found.customer, resource=str(found.resource))
+    if not path.exists():
+        raise CustomerNotImported(name=found.customer, folder=path.parent)
+    pins, table = _pins(found, resource, bundle), found.files[found.table].decode()
+    try:
+        customer_text.with_table(text_of(path), resource, table, path)
+    except ResourceExists as error:
+        raise ResourceImported(resource=resource, path=path) from error
+    if dry_run:
+        new = [path.parent / name for name in found.files if name not in found.merged]
+        return customer_making.tell_files(session, [*new, path.with_suffix(".pins.json"), path])
+    bundles.unpack(found, path.parent)
+    made, _ = _drafted(session, path, resource, table)
+    with lane.hold(lane.lane_file(made.settings.hot, resource), new_run(resource)):
+        pins_file.add(made.pins_file, resource, pins)
+        _, text = _drafted(session, path, resource, table)
+        customer_making.write(path, text)
+    if session.is_json:
+        output.document({"resources": [str(resource)], "file": path})
+        return 0
+    output.data(f"imported: {resource} in {printable(str(path))}")
+    output.say(f"note: `unstoppable config check {resource}` tells whether all is in order")
+    output.say(f"note: delete {printable(str(bundle))}: it holds the keys")
+    return 0
+
+
+def _drafted(
+    session: Session, path: Path, resource: ResourceName, table: str
+) -> tuple[Configuration, str]:
+    """Return the settings of a resource whose table comes to a customer's file, and its text."""
+    text = customer_text.with_table(text_of(path), resource, table, path)
+    made = read_draft(session.env_file, path, text)
+    return next(one for one in made if one.resource == resource), text
+
+
+def _pins(found: Bundle, resource: ResourceName, bundle: Path) -> Pins:
+    try:
+        pins = read_pins(found.files[found.pins].decode())
+    except (PinsMalformed, UnicodeDecodeError) as error:
+        raise BundleInvalid(path=bundle, reason=error) from error
+    if pins.keys() != {resource}:
+        raise BundleInvalid(path=bundle, reason=f"its pins are not those of {resource} alone")
+    return pins[resource]
+
+
+def _tell(session: Session, resource: ResourceName, path: Path, bundle: Path | None) -> int:
+    if session.is_json:
+        output.document({"resources": [str(resource)], "file": path, "bundle": bundle})
+        return 0
+    output.data(f"added: {resource} in {printable(str(path))}")
+    output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
+    if bundle is not None:
+        command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
+        output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
+    return 0
