@@ -145,8 +145,17 @@ def test_resources_of_customers_are_completed(typist):
         tables = "".join(f"[resources.{name}]\nsource = '/x'\n" for name in resources)
         (settings.parent / f"customers/{customer}.toml").write_text(tables)
     (settings.parent / "customers/cyan.toml").write_text("nonsense")
+    (settings.parent / "customers/No name.toml").touch()
 
     assert fish_completes(typist, "unstoppable backup ac") == ["acme/mail", "acme/www"]
+    for command in ("remove", "list", "add-resource"):
+        assert fish_completes(typist, f"unstoppable customer {command} ") == [
+            "acme",
+            "blue",
+            "cyan",
+        ]
+    # Of a customer who is added nobody knows the name.
+    assert "acme" not in fish_completes(typist, "unstoppable customer add a")
 
 
 def test_fish_completes_too(typist):

@@ -80,6 +80,15 @@ def complete_resource(
     return resources(ctx.find_root().params.get("env_file"), incomplete)
 
 
+def complete_customer(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Return what completes a customer's name."""
+    from unstoppable.cli.completion import customers
+
+    return customers(ctx.find_root().params.get("env_file"), incomplete)
+
+
 def complete_folder(
     _ctx: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> "list[CompletionItem]":

@@ -17,7 +17,7 @@ from click.shell_completion import (
 from unstoppable.cli import env_file, output
 from unstoppable.cli.command import COMPLETE, Verbatim
 from unstoppable.domain.errors import UnstoppableError
-from unstoppable.domain.names import ResourceName
+from unstoppable.domain.names import ResourceName, is_name
 
 _SHELLS: dict[str, type[ShellComplete]] = {
     "bash": BashComplete,
@@ -32,7 +32,7 @@ _SHELLS: dict[str, type[ShellComplete]] = {
 def completion(ctx: click.Context, *, shell: str) -> int:
     """Write the script that completes commands in bash, zsh or fish.
 
-    Completes commands, options, files and the resource; no repository is opened for it.
+    Completes commands, options, files, customers and resources; no repository is opened for it.
 
     Example:
       unstoppable completion bash > ~/.local/share/bash-completion/completions/unstoppable
@@ -63,6 +63,13 @@ def resources(named: Path | None, incomplete: str) -> list[CompletionItem]:
     """Return the configured resources that begin like that; nothing where none is known."""
     _, files = env_file.customers(env_file.locate(named))
     found = _of_customers(files) if files else _of_one(named)
+    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+
+def customers(named: Path | None, incomplete: str) -> list[CompletionItem]:
+    """Return the names of customers that begin like that, whatever their files hold."""
+    _, files = env_file.customers(env_file.locate(named))
+    found = [path.stem for path in files or () if is_name(path.stem)]
     return [CompletionItem(name) for name in found if name.startswith(incomplete)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from unstoppable.cli import customer_making, customer_resource, customer_text, env_file, output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
@@ -152,7 +152,7 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
 
 
 @customer.command(cls=Speaking)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_customer)
 @click.option("--dry-run", is_flag=True, help="Tell what would stay; change nothing.")
 @click.pass_obj
 def remove(session: Session, *, name: str, dry_run: bool) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from unstoppable.cli import env_file, output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import PREFIX
 from unstoppable.cli.settings import Readings, read_all
 from unstoppable.cli.settings_reader import Reading
@@ -34,7 +34,7 @@ class _Customer:
 
 
 @click.command("list", cls=Speaking)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_customer)
 @click.pass_obj
 def listed(session: Session, *, name: str | None) -> int:
     """List customers, what is backed up of each, and when.

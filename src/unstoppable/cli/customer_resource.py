@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from unstoppable.cli import customer_making, customer_text, env_file, output
-from unstoppable.cli.command import Session, Speaking
+from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_file import text_of
 from unstoppable.cli.customer_text import NewResource
@@ -33,7 +33,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command("add-resource", cls=Speaking)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_customer)
 @click.argument("resource", type=NamedSource(), metavar="NAME=DIR")
 @click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
 @click.option("--schedule", metavar="LINE", help="When backups are due, as a cron line.")

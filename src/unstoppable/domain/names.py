@@ -12,9 +12,14 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?")
 
 def name(text: str) -> str:
     """Return `text` if it may name a customer or a resource; raises NameInvalid."""
-    if not _NAME.fullmatch(text):
+    if not is_name(text):
         raise NameInvalid(name=text)
     return text
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` may name a customer or a resource."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
