@@ -1,7 +1,6 @@
 """`unstoppable completion`, and what is completed."""
 
 import os
-import tomllib
 from pathlib import Path
 
 import click
@@ -16,6 +15,8 @@ from click.shell_completion import (
 
 from unstoppable.cli import env_file, output
 from unstoppable.cli.command import COMPLETE, Verbatim
+from unstoppable.cli.customer_file import text_of
+from unstoppable.domain import toml
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName, is_name
 
@@ -78,8 +79,8 @@ def _of_customers(files: list[Path]) -> list[str]:
     found = []
     for path in files:
         try:
-            tables = tomllib.loads(path.read_text()).get("resources", {})
-        except (OSError, ValueError):
+            tables = toml.parse(text_of(path)).get("resources", {})
+        except (UnstoppableError, ValueError):
             continue
         found += [f"{path.stem}/{resource}" for resource in tables]
     return sorted(found)

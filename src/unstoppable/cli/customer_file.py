@@ -4,7 +4,6 @@
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unstoppable.cli.configuration import PREFIX, Given
 from unstoppable.cli.env_file import refuse_unsafe_folder
-from unstoppable.domain import infisical, names, reference
+from unstoppable.domain import infisical, names, reference, toml
 from unstoppable.domain.customer_errors import (
     CustomerFileInvalid,
     CustomerFileUnreadable,
@@ -31,7 +30,8 @@ from unstoppable.secrets.reference import on_this_machine, refuse_unsafe
 if TYPE_CHECKING:
     from unstoppable.cli.customer_model import Key
 
-_LARGEST_FILE_BYTES = 2**20
+_MOST_FAULTS = 100
+"""Of one file: to tell tens of thousands takes longer than anybody waits."""
 _NOTHING: Mapping[str, Given] = MappingProxyType({})
 _SCHEMES = ("env:", "file:", "infisical:")
 _TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
@@ -90,7 +90,7 @@ def read(
         shares_identity=reader.shares_identity,
         has_keep=reader.has_keep,
         resources={} if reader.faults else reader.resources,
-        faults=tuple(reader.faults),
+        faults=tuple(reader.faults[:_MOST_FAULTS]),
     )
 
 
@@ -115,8 +115,8 @@ class _Reader:
             raise CustomerFileInvalid(path=self.path, reason=reason) from error
         text = text_of(self.path) if text is None else text
         try:
-            said = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
+            said = toml.parse(text)
+        except ValueError as error:
             raise CustomerFileInvalid(path=self.path, reason=error) from error
         self._lines = lines_of(text)
         self._refuse(said)
@@ -143,7 +143,7 @@ class _Reader:
                 for fault in error.errors(include_url=False, include_input=False)
             ]
             found.sort(key=lambda fault: self._line(fault[0]) or 0)
-            self.faults += [self._fault(*fault) for fault in found]
+            self.faults += [self._fault(*fault) for fault in found[:_MOST_FAULTS]]
             return
         for resource in said.get("resources") or ():
             try:
@@ -344,11 +344,11 @@ def text_of(path: Path) -> str:
         refuse_unsafe_folder(path.parent)
         with open_plain(path) as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=False)
-            content = file.read(_LARGEST_FILE_BYTES + 1)
+            content = file.read(toml.LARGEST_BYTES + 1)
     except OSError as error:
         raise CustomerFileUnreadable(path=path, cause=error.strerror) from error
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise CustomerFileInvalid(path=path, reason="it is larger than 1 MiB")
+    if len(content) > toml.LARGEST_BYTES:
+        raise CustomerFileInvalid(path=path, reason=toml.TOO_LARGE)
     try:
         return content.decode()
     except UnicodeDecodeError as error:

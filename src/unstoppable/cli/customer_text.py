@@ -1,7 +1,6 @@
 """A new customer's file, on the machine where it is made and in its bundle."""
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from unstoppable.cli.configuration import (
     SOURCE_PASSWORD,
     Configuration,
 )
+from unstoppable.domain import toml
 from unstoppable.domain.customer_errors import (
     CustomerFileFixed,
     CustomerFileInvalid,
@@ -80,8 +80,8 @@ def with_table(text: str, resource: ResourceName, table: str, path: Path) -> str
     CustomerFileFixed where the table would not add exactly what it says.
     """
     try:
-        said = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        said = toml.parse(text)
+    except ValueError as error:
         raise CustomerFileInvalid(path=path, reason=error) from error
     resources = said.get("resources", {})
     if resource.resource in resources:
@@ -90,8 +90,8 @@ def with_table(text: str, resource: ResourceName, table: str, path: Path) -> str
     begun = text if text.endswith("\n") else f"{text}{end}"
     whole = begun + end + table.replace("\n", end)
     try:
-        wanted = {**said, "resources": {**resources, **tomllib.loads(table)["resources"]}}
-        if tomllib.loads(whole) != wanted:
+        wanted = {**said, "resources": {**resources, **toml.parse(table)["resources"]}}
+        if toml.parse(whole) != wanted:
             raise CustomerFileFixed(path=path)
     except (ValueError, TypeError) as error:
         raise CustomerFileFixed(path=path) from error

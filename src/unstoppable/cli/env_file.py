@@ -14,10 +14,16 @@ from dotenv.parser import parse_stream
 from unstoppable.domain.customer_errors import CustomersUnreadable
 from unstoppable.domain.errors import EnvFileInvalid, EnvFileMissing, EnvFileUnreadable, FileUnsafe
 from unstoppable.domain.outlook_errors import HomeUnknown
+from unstoppable.domain.setup_errors import EnvFileTooLarge
+from unstoppable.domain.text import size
 from unstoppable.secrets.bounded import open_plain
 from unstoppable.secrets.reference import refuse_unsafe
 
 ENV_FILE = "UNSTOPPABLE_ENV_FILE"
+_LARGEST_FILE_BYTES = 2**18
+_MOST_BLANKS = 256
+"""In a row: the parser takes time that grows with the square of them."""
+_BLANKS = re.compile(rf"[^\S\r\n]{{{_MOST_BLANKS + 1}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +114,14 @@ def read(
     """Return what the settings file says, and its lines that say nothing; nothing is interpolated.
 
     Values of the settings `without` are not there, and nowhere in the memory of this process.
-    Raises EnvFileMissing, EnvFileUnreadable or FileUnsafe, or EnvFileInvalid if it is no text.
+    Raises EnvFileMissing, EnvFileUnreadable, EnvFileTooLarge or FileUnsafe, or EnvFileInvalid if it
+    is no text, or none that can be read in little time.
     """
     try:
         refuse_unsafe_folder(path.parent)
         with open_plain(path) as file:
             refuse_unsafe(path, os.fstat(file.fileno()), is_secret=True)
-            content = _content(file.fileno())
+            content = _content(path, file.fileno())
         _blank(content, without)
         text = content.decode()
     except FileNotFoundError as error:
@@ -124,12 +131,22 @@ def read(
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise EnvFileInvalid(path=path, line=line, reason="it is no UTF-8 text") from error
+    if blanks := _BLANKS.search(text):
+        line = text.count("\n", 0, blanks.start()) + 1
+        reason = f"it holds more than {_MOST_BLANKS} blanks in a row"
+        raise EnvFileInvalid(path=path, line=line, reason=reason)
     return _parse(text, path)
 
 
-def _content(descriptor: int) -> bytearray:
-    """Return what is in a file, of which no other copy is made; raises OSError."""
-    content = bytearray(os.fstat(descriptor).st_size + 1)
+def _content(path: Path, descriptor: int) -> bytearray:
+    """Return what is in a file, of which no other copy is made.
+
+    Raises EnvFileTooLarge or OSError.
+    """
+    size_bytes = os.fstat(descriptor).st_size
+    if size_bytes > _LARGEST_FILE_BYTES:
+        raise EnvFileTooLarge(path=path, limit=size(_LARGEST_FILE_BYTES))
+    content = bytearray(size_bytes + 1)
     length = 0
     while taken := os.readv(descriptor, [memoryview(content)[length:]]):
         length += taken

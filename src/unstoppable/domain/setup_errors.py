@@ -65,3 +65,10 @@ class CameBackDifferent(UnstoppableError):
     hint_form = (
         "check memory and disks, then `unstoppable check --read-data all`; trust no backup yet"
     )
+
+
+class EnvFileTooLarge(UsageError):
+    """A settings file that is none, most likely."""
+
+    sentence_form = "the settings file {path} is larger than {limit}"
+    hint_form = "is it the right file? what settings say takes a few KiB"

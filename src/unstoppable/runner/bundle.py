@@ -8,13 +8,12 @@ before anything is written.
 import os
 import re
 import tarfile
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from unstoppable.domain import names
+from unstoppable.domain import names, toml
 from unstoppable.domain.customer_errors import BundleConflict, BundleInvalid, BundleUnreadable
 from unstoppable.domain.errors import FolderUnusable, NameInvalid, OutputFailed
 from unstoppable.domain.outlook_errors import FileIsThere
@@ -173,8 +172,8 @@ def _named(files: Mapping[str, bytes]) -> Bundle:
 
 def _is_table_of(resource: str, content: bytes) -> bool:
     try:
-        said = tomllib.loads(content.decode())
-    except (ValueError, RecursionError):
+        said = toml.parse(content.decode())
+    except ValueError:
         return False
     found = said.get("resources")
     return said.keys() == {"resources"} and isinstance(found, dict) and found.keys() == {resource}
@@ -212,8 +211,8 @@ def _is_brought(text: str, files: Mapping[str, bytes]) -> bool:
 def _values(content: bytes) -> Iterator[str]:
     """Yield the texts of a customer's file, but for lists and its title."""
     try:
-        tables = [tomllib.loads(content.decode(errors="replace"))]
-    except (ValueError, RecursionError):
+        tables = [toml.parse(content.decode(errors="replace"))]
+    except ValueError:
         return  # Whoever reads the file tells where.
     while tables:
         for key, value in tables.pop().items():
