@@ -130,3 +130,24 @@ def test_what_waits_for_a_reporter_is_told_once_for_all_resources_of_a_customer(
     assert len(notes) == 1
     assert notes[0].startswith("note: undelivered: 1 record of acme for http://127.0.0.1:9/records")
     assert f"note: {document['notes'][0]}" == notes[0]
+
+
+def test_what_is_wrong_for_all_or_between_two_is_told_once(hoster: Hoster) -> None:
+    hoster.add("acme", www=SLOT, mail=SLOT)
+    hoster.add("blue", www=SLOT)
+    change(hoster, "blue", "keys/blue-www", "keys/acme-www")
+    hoster.machine.env_file.write_text("UNSTOPPABLE_HOTT=/x\n")
+
+    told = hoster.machine.run("config", "check")
+    secrets = hoster.machine.run("secrets", "check")
+    document = hoster.machine.asked("config", "check")
+
+    assert told.returncode == 2
+    assert told.stderr.count("error: unknown setting UNSTOPPABLE_HOTT") == 1
+    assert told.stderr.startswith("error: unknown setting UNSTOPPABLE_HOTT")
+    assert told.stderr.count("have one key") == 1
+    assert secrets.stderr.count("have one key") == 1
+    assert told.stdout.endswith("3 resources: 0 in order, 3 with faults\n")
+    kinds = [[fault["kind"] for fault in one["faults"]] for one in document["resources"]]
+    assert all("SettingUnknown" in of_one for of_one in kinds)
+    assert sum("KeyShared" in of_one for of_one in kinds) == 2

@@ -1,5 +1,7 @@
 """`unstoppable config check`."""
 
+from collections.abc import Iterable
+
 import click
 
 from unstoppable.cli import customers, output
@@ -42,7 +44,7 @@ def check(session: Session, *, asked: str | None) -> int:
     if session.is_json:
         output.document(_document(found))
     else:
-        _tell(session, found)
+        _tell(session, found, set())
         output.data(_verdict(found))
     return found.exit_code
 
@@ -69,17 +71,17 @@ def _check_all(session: Session, readings: Readings) -> int:
         )
     else:
         common = _in_all([found.notes for found in all_found])
+        said = _complain(session, readings.common.faults, set())
         for found in all_found:
             found.notes = [
                 f"{found.configuration.resource}: {note}"
                 for note in found.notes
                 if note not in common
             ]
-            _tell(session, found)
+            _tell(session, found, said)
         for note in (*sorted(common), *notes):
             output.say(f"note: {note}")
-        for fault in broken:
-            output.complain(fault, is_verbose=session.is_verbose)
+        _complain(session, broken, said)
         output.data(readings.nobody or _verdict_on_all(all_found, broken))
     codes = [found.exit_code for found in all_found] + [fault.exit_code for fault in broken]
     return next(filter(None, codes), ExitCode.SUCCEEDED)
@@ -103,13 +105,21 @@ def _verdict_on_all(all_found: list[Outlook], broken: list[UnstoppableError]) ->
     return f"{whole}, {len(faulty)} with faults{files}"
 
 
-def _tell(session: Session, found: Outlook) -> None:
+def _complain(session: Session, faults: Iterable[UnstoppableError], said: set[str]) -> set[str]:
+    """Tell faults that were not `said` before, of all or of another one; returns what is said."""
+    for fault in faults:
+        if str(fault) not in said:
+            output.complain(fault, is_verbose=session.is_verbose)
+            said.add(str(fault))
+    return said
+
+
+def _tell(session: Session, found: Outlook, said: set[str]) -> None:
     for line in (_what(found), *_when(found)):
         output.data(line)
     for note in found.notes:
         output.say(f"note: {note}")
-    for fault in found.faults:
-        output.complain(fault, is_verbose=session.is_verbose)
+    _complain(session, found.faults, said)
 
 
 def _what(found: Outlook) -> str:

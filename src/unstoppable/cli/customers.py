@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from unstoppable.cli.configuration import Configuration, real
 from unstoppable.cli.customer_file import Customer
@@ -20,6 +21,8 @@ from unstoppable.domain.s3 import S3Prefix, server_of
 from unstoppable.secrets.infisical_secrets import InInfisical
 from unstoppable.secrets.reference import InFile, InVariable
 
+_Name = TypeVar("_Name", str, ResourceName)
+
 
 def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[UnstoppableError]]:
     """Return the resources that have a bucket with another customer, or a key with any other."""
@@ -34,16 +37,27 @@ def shared(all_of_them: Iterable[Configuration]) -> dict[ResourceName, list[Unst
             by_key[reference].append(found.resource)
     faults: dict[ResourceName, list[UnstoppableError]] = defaultdict(list)
     for (_, bucket), resources in by_bucket.items():
-        for one in resources:
-            others = [other.customer for other in resources if other.customer != one.customer]
-            if others:
-                with_whom = BucketShared(one=one.customer, other=others[0], bucket=bucket)
-                faults[one].append(with_whom)
+        whose = pairs([resource.customer for resource in resources])
+        for resource in resources:
+            if pair := whose.get(resource.customer):
+                shared_bucket = BucketShared(one=pair[0], other=pair[1], bucket=bucket)
+                faults[resource].append(shared_bucket)
     for reference, resources in by_key.items():
-        for one in resources if len(resources) > 1 else ():
-            other = next(other for other in resources if other != one)
-            faults[one].append(KeyShared(one=one, other=other, reference=reference))
+        for resource, (one, other) in pairs(resources).items():
+            faults[resource].append(KeyShared(one=one, other=other, reference=reference))
     return faults
+
+
+def pairs(names: Iterable[_Name]) -> dict[_Name, tuple[_Name, _Name]]:
+    """Return with whom each shares what only one may have; nobody, where there is one alone.
+
+    Both of two are told of the same pair, in its order, so that whoever tells of all of them can
+    tell it once.
+    """
+    known = sorted(set(names))
+    if not known[1:]:
+        return {}
+    return {name: (known[0], known[max(index, 1)]) for index, name in enumerate(known)}
 
 
 def on_disk(all_of_them: Collection[Configuration]) -> dict[ResourceName, list[UnstoppableError]]:
@@ -61,12 +75,14 @@ def on_disk(all_of_them: Collection[Configuration]) -> dict[ResourceName, list[U
     for (above, one), (below, other) in pairwise(folders):
         if below[: len(above)] == above:
             folder = Path(*below)
-            faults[one].append(FolderShared(one=one, other=other, folder=folder))
-            faults[other].append(FolderShared(one=other, other=one, folder=folder))
+            pair = dict(zip(("one", "other"), sorted((one, other)), strict=True))
+            for resource in pair.values():
+                faults[resource].append(FolderShared(**pair, folder=folder))
     for same in _by_file(all_of_them).values():
-        for (one, _), (other, reference) in zip(same, (*same[1:], same[0]), strict=True):
-            if one != other:
-                faults[one].append(KeyShared(one=one, other=other, reference=reference))
+        references = dict(same)
+        for resource, (one, other) in pairs(references).items():
+            reference = references[other]
+            faults[resource].append(KeyShared(one=one, other=other, reference=reference))
     return faults
 
 
@@ -93,10 +109,9 @@ def sharing_identity(found: Collection[Customer]) -> dict[str, list[UnstoppableE
             by_identity[customer.client_id].append(customer.name)
     faults: dict[str, list[UnstoppableError]] = defaultdict(list)
     for client_id, names in by_identity.items():
-        if len(names) > 1 and not sharing.issuperset(names):
-            for one in names:
-                other = next(other for other in names if other != one)
-                faults[one].append(IdentityShared(one=one, other=other, client_id=client_id))
+        twins = {} if sharing.issuperset(names) else pairs(names)
+        for name, (one, other) in twins.items():
+            faults[name].append(IdentityShared(one=one, other=other, client_id=client_id))
     return faults
 
 

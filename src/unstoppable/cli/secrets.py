@@ -10,6 +10,7 @@ from unstoppable import engine
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Speaking, resource_argument
 from unstoppable.cli.configuration import KEYS, SOURCE_PASSWORD, Configuration
+from unstoppable.cli.customers import pairs
 from unstoppable.cli.planning import usable_ones
 from unstoppable.cli.settings import read_all
 from unstoppable.domain.customer_errors import KeyShared
@@ -115,10 +116,12 @@ def _without_twins(tried: list[_Tried]) -> list[_Tried]:
             by_key[one.fingerprint].append(one)
     twins: dict[int, UnstoppableError] = {}
     for same in by_key.values():
-        for one, other in zip(same, (*same[1:], same[0]), strict=True) if len(same) > 1 else ():
-            twins[id(one)] = KeyShared(
-                one=one.resource, other=other.resource, reference=other.place
-            )
+        places = {one.resource: one.place for one in same}
+        shared = pairs(places)
+        for one in same:
+            if pair := shared.get(one.resource):
+                first, other = pair
+                twins[id(one)] = KeyShared(one=first, other=other, reference=places[other])
     return [replace(one, error=twins.get(id(one), one.error)) for one in tried]
 
 
@@ -128,12 +131,10 @@ def _tell(session: Session, tried: list[_Tried], lacking: list[_Tried]) -> None:
         for one in tried
     ]
     output.table(("resource", "secret", "where", "result"), rows)
-    away = {str(one.error): one.error for one in lacking if isinstance(one.error, InfisicalAway)}
-    for error in away.values():
+    errors = {str(one.error): one.error for one in lacking if one.error is not None}
+    # What is away for all is told first.
+    for error in sorted(errors.values(), key=lambda found: not isinstance(found, InfisicalAway)):
         output.complain(error, is_verbose=session.is_verbose)
-    for one in lacking:
-        if one.error is not None and not isinstance(one.error, InfisicalAway):
-            output.complain(one.error, is_verbose=session.is_verbose)
     whole = count(len(tried), "secret")
     output.data(f"{whole}: {len(tried) - len(lacking)} can be used, {len(lacking)} cannot")
 

@@ -249,8 +249,8 @@ def test_customers_with_one_bucket_are_refused_and_others_are_not(place):
     for name, bucket in (("acme", "one"), ("blue", "one"), ("cyan", "two")):
         place.customer(name, f"cold = 's3'\nbucket = '{bucket}'\n" + WWW)
 
-    for name, other in (("acme", "blue"), ("blue", "acme")):
-        with pytest.raises(UnstoppableError, match=f"{name} and {other} have one bucket, one"):
+    for name in ("acme", "blue"):
+        with pytest.raises(UnstoppableError, match="acme and blue have one bucket, one"):
             place.load(f"{name}/www")
     assert place.load("cyan/www")
 
@@ -259,7 +259,7 @@ def test_repositories_with_one_key_are_refused(place):
     text = "[resources.{}]\nsource = '/x'\nrepository_key = 'env:KEY'\n"
     place.customer("acme", text.format("www") + text.format("mail"))
 
-    with pytest.raises(UnstoppableError, match="acme/www and acme/mail have one key, env:KEY"):
+    with pytest.raises(UnstoppableError, match="acme/mail and acme/www have one key, env:KEY"):
         place.load("acme/www")
 
 
