@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,12 +71,16 @@ def on_disk(all_of_them: Collection[Configuration]) -> dict[ResourceName, list[U
         for found in all_of_them
         if isinstance(found.settings.cold, Path)
     )
-    for (above, one), (below, other) in pairwise(folders):
-        if below[: len(above)] == above:
-            folder = Path(*below)
-            pair = dict(zip(("one", "other"), sorted((one, other)), strict=True))
+    above: list[tuple[tuple[str, ...], ResourceName]] = []
+    # Those in which the folder that is looked at lies; the one before it need not be one of them.
+    for below, other in folders:
+        while above and below[: len(above[-1][0])] != above[-1][0]:
+            above.pop()
+        if above:
+            pair = dict(zip(("one", "other"), sorted((above[-1][1], other)), strict=True))
             for resource in pair.values():
-                faults[resource].append(FolderShared(**pair, folder=folder))
+                faults[resource].append(FolderShared(**pair, folder=Path(*below)))
+        above.append((below, other))
     for same in _by_file(all_of_them).values():
         references = dict(same)
         for resource, (one, other) in pairs(references).items():

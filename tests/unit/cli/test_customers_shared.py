@@ -119,3 +119,19 @@ def test_of_three_with_one_key_each_is_told_of_the_first():
         "cyan": ("acme", "cyan"),
     }
     assert customers.pairs(["acme", "acme"]) == {}
+
+
+def test_a_third_one_below_a_folder_is_told_though_another_lies_between(place: Place):
+    cold = place.env_file.parents[1] / "cold"
+    (cold / "acme/www/a").mkdir(parents=True)
+    (cold / "acme/www/z/www").mkdir(parents=True)
+    (cold / "blue").mkdir()
+    (cold / "blue/www").symlink_to("../acme/www/a")
+    (cold / "cyan").symlink_to("acme/www/z")
+    for name in ("acme", "blue", "cyan"):
+        place.customer(name)
+
+    found = clashing(place)
+
+    assert found["blue/www"].startswith("acme/www and blue/www have one folder of cold, ")
+    assert found["cyan/www"].startswith("acme/www and cyan/www have one folder of cold, ")
