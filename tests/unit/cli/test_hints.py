@@ -125,7 +125,9 @@ def assert_it_parses(command: str) -> None:
     length = next(n for n in (2, 1) if " ".join(words[:n]) in known)
     found, rest = known[" ".join(words[:length])], words[length:]
 
-    found.make_context(words[length - 1], list(rest), resilient_parsing=False)
+    # What a command calls its help is kept by click, and said by the first one who asks.
+    parent = unstoppable.context_class(unstoppable, **unstoppable.context_settings)
+    found.make_context(words[length - 1], list(rest), parent=parent, resilient_parsing=False)
 
     assert not takes_resource(found) or str(WWW) in rest, command
     assert words[0] != "init", "it is for one directory"
