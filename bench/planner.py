@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from unstoppable.domain.pins import write_pins
 from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner import lane
-from unstoppable.runner.child import Child, Order
+from unstoppable.runner.child import Child, Order, Provided
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
 from unstoppable.runner.tick import Known
@@ -199,10 +199,10 @@ class Site:
         path.write_text(write_pins(pins))
         path.chmod(0o600)
 
-    def secrets(self, name: ResourceName) -> Mapping[str, str]:
+    def provide(self, name: ResourceName) -> Provided:
         """Return what its process is handed over."""
         key_file = self.etc / f"{name.customer}-{name.resource}.key"
-        return {"UNSTOPPABLE_REPOSITORY_KEY": key_file.read_text()}
+        return Provided(secrets={"UNSTOPPABLE_REPOSITORY_KEY": key_file.read_text()})
 
     def start(self, name: ResourceName, slot: datetime) -> Child:
         """Start a run as the daemon does."""
@@ -212,7 +212,7 @@ class Site:
                 resource=name,
                 argv=(*argv, "--slot", slot.isoformat(), "--confined"),
                 environment={"HOME": str(self.folder), "PATH": os.environ["PATH"]},
-                secrets=lambda: self.secrets(name),
+                provide=lambda: self.provide(name),
                 tell=lambda _line: None,
                 say=lambda line: print(line, file=sys.stderr),
                 patience=PATIENCE,

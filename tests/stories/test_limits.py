@@ -8,7 +8,9 @@ import pytest
 from tests.stories.dead_mount import dead
 from tests.stories.hasty import hurry
 from tests.stories.hoster import NEVER, Hoster, wait_until_read
+from tests.stories.test_schedule import age
 from tests.stories.world import stretch
+from unstoppable.runner import lane
 
 ONE_HOUR = {"UNSTOPPABLE_MAX_RUNTIME": "1h"}
 
@@ -122,6 +124,45 @@ def test_a_run_that_is_halted_is_killed_and_recorded(two):
         ("failed", f"the run of acme/www ended and did not say how: {words}")
     ]
     assert two.runs("blue/www") == [("succeeded", "")]
+
+
+ENDLESS = """
+import signal, sys, time
+
+def sign_for_ever(watchdog):
+    while True:
+        watchdog._sign()
+        time.sleep(0.05)
+
+if "--confined" in sys.orig_argv:
+    watchdog.Watchdog._watch = sign_for_ever
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+"""
+
+
+def test_a_run_that_sees_to_its_end_no_more_is_killed_by_who_started_it(two):
+    for customer in ("acme", "blue"):
+        two.machine.done("backup", f"{customer}/www")
+    hurry(two.machine, hour=1, grace=0.5)
+    two.machine.extra |= ONE_HOUR
+    patch = two.machine.root / "hasty/sitecustomize.py"
+    patch.write_text(patch.read_text() + ENDLESS)
+    file = two.customers / "acme.toml"
+    file.write_text(file.read_text().replace(NEVER, "* * * * *"))
+    two.lengthen("acme", gibibytes=64)
+    age(two.machine, minutes=2)
+
+    told = two.machine.run("schedule", "tick", "acme/www")
+    patch.unlink()
+    free = two.machine.run("backup", "acme/www", "--dry-run")
+
+    words = "its process went on for longer than max_runtime allows, 1 s, and was killed"
+    assert told.returncode == 1
+    assert f"acme/www: error: {words}\n" in told.stderr
+    failed = f"the run of acme/www ended and did not say how: {words}"
+    assert two.runs("acme/www")[-1] == ("failed", failed)
+    assert free.returncode == 0, free.stderr
+    assert lane.holder(two.machine.hot / "acme/lane.lock") is None
 
 
 def test_a_secret_on_a_mount_that_is_gone_fails_its_run_alone(two):

@@ -18,13 +18,13 @@ from unstoppable.cli.settings_reader import HANDED_OVER_NAMES, SettingsReader
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
 from unstoppable.domain.customer_errors import CustomersUnreadable, PlaceMoved
-from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.errors import JournalUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
 from unstoppable.engine import Cancel
 from unstoppable.runner import lane, watchdog
-from unstoppable.runner.child import Child, Order
+from unstoppable.runner.child import Child, Order, Provided
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
 from unstoppable.runner.run import now
@@ -63,9 +63,9 @@ class Conductor:
         self._customers = found.customers
         self._places = {name: getattr(first.settings, name) for name in _KEPT_PLACES}
         self._has_fault = self._has_trouble = False
-        self._sender = Sender(session)
+        self._sender, self._known = Sender(session), known_of(first)
         self.planner: Planner[Child | NotBegun] = Planner(
-            known_of(first),
+            self._known,
             self._start,
             most_at_once=_most_at_once(found),
             complain=self._complain,
@@ -127,7 +127,7 @@ class Conductor:
         order = Order(
             resource=resource,
             argv=(*argv, "--slot", slot.isoformat(), "--confined"),
-            secrets=lambda: read_one(self._env_file, resource).secrets(),
+            provide=lambda: self._provided(resource),
             environment=_of_children(self._places),
             tell=output.data,
             say=output.say,
@@ -136,6 +136,11 @@ class Conductor:
         child = Child(order)
         self._sender.follow(resource.customer, child)
         return child
+
+    def _provided(self, resource: ResourceName) -> Provided:
+        """Return what a run is given, as its settings are now; raises what reading them does."""
+        found = read_one(self._env_file, resource)
+        return Provided(secrets=found.secrets(), longest=_longest(found, self._known.journal))
 
     def _end(self) -> None:
         """Have the runs end, and kill those that do not; how each ended is on record then."""
@@ -176,6 +181,15 @@ def _of_children(places: Mapping[str, Path]) -> dict[str, str]:
         kept.pop(f"{PREFIX}{name.upper()}_FILE", None)
         kept[PREFIX + name.upper()] = str(place)
     return kept
+
+
+def _longest(configuration: Configuration, journal: Journal) -> timedelta | None:
+    """Return how long a run may take, as it will find itself; None for any time."""
+    try:
+        is_limited = journal.has_complete(configuration.resource)
+    except JournalUnusable:
+        return None
+    return configuration.settings.max_runtime * watchdog.PATIENCE.hour if is_limited else None
 
 
 def _most_at_once(found: Readings) -> int:

@@ -29,6 +29,18 @@ class WentSilent(RunStopped):
     )
 
 
+class WentOn(RunStopped):
+    """A run that took longer than its max_runtime, and did not see to its end itself."""
+
+    sentence_form = (
+        "its process went on for longer than max_runtime allows, {limit}, and was killed"
+    )
+    hint_form = (
+        "a run ends itself before that: does it hang, or did somebody take it over, such as the "
+        "server that it reads?"
+    )
+
+
 class SecretsSlow(RunStopped):
     """Secrets that nobody gave in time."""
 

@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import IO
 
 from unstoppable.domain.errors import UnstoppableError, unexpected
-from unstoppable.domain.limit_errors import SecretsSlow, WentSilent
+from unstoppable.domain.limit_errors import RunStopped, SecretsSlow, WentOn, WentSilent
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import duration, printable
@@ -30,14 +31,24 @@ _LOOK_MILLISECONDS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provided:
+    """What is read when a run begins."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """By their settings' names."""
+    longest: timedelta | None = None
+    """How long it may take as a whole; None for any time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is to be run."""
 
     resource: ResourceName
     argv: Sequence[str]
     environment: Mapping[str, str]
-    secrets: Callable[[], Mapping[str, str]]
-    """Reads the secrets of the run, by their settings' names; may take a while, and may fail."""
+    provide: Callable[[], Provided]
+    """Reads what the run is given; may take a while, and may fail."""
     tell: Callable[[str], None]
     """Takes a line of its result."""
     say: Callable[[str], None]
@@ -50,7 +61,8 @@ class Child:
 
     Its secrets go through a pipe, so that they stand in no argument, environment or file. A run
     whose secrets cannot be had, or not in time, is told why, and records it.
-    It gives a sign of life through another pipe; one that is silent for too long is ended.
+    It gives a sign of life through another pipe; one that is silent for too long is ended, and so
+    is one that goes on for longer than it may, however lively: it should have ended itself.
     """
 
     def __init__(self, order: Order) -> None:
@@ -62,8 +74,10 @@ class Child:
         self._signs: int | None = None
         """The reading end of the pipe of its signs of life."""
         self._silence = Stillness()
+        self._began = 0.0
+        self._longest: timedelta | None = None
         self._killed_at: float | None = None
-        """When it is killed, where it has to end."""
+        """When it is killed, where it has to end; what it says from then on explains nothing."""
         self._left_until = float("inf")
         """Until when somebody listens to it; it ended."""
         self.last_words = ""
@@ -97,18 +111,30 @@ class Child:
             os.close(self._signs)
             self._signs = None
             return
-        now, patience = time.monotonic(), self._order.patience
         with suppress(BlockingIOError):
             if os.read(self._signs, _MOST_SIGNS):
                 self._silence.end()
-        silent_seconds = self._silence.seconds()
-        if self._killed_at is None and silent_seconds > patience.stall.total_seconds():
-            limit = duration(patience.stall)
-            self._complain(str(WentSilent(limit=limit)))
-            self._killed_at = now + patience.grace.total_seconds()
-            self.stop()
-        elif self._killed_at is not None and now >= self._killed_at:
+        now = time.monotonic()
+        if self._killed_at is None:
+            why = self._why_to_end(now)
+            if why is not None:
+                self._killed_at = now + self._order.patience.grace.total_seconds()
+                self.last_words = str(why)
+                self._order.say(f"{self._order.resource}: error: {why}")
+                self.stop()
+        elif now >= self._killed_at:
             self.kill()
+
+    def _why_to_end(self, now: float) -> RunStopped | None:
+        """Return why it has to end; None where it may go on."""
+        stall = self._order.patience.stall
+        if self._silence.seconds() > stall.total_seconds():
+            return WentSilent(limit=duration(stall))
+        longest, grace = self._longest, self._order.patience.grace
+        # It ends itself when its time is over, and has the grace to do so.
+        if longest is not None and now - self._began > (longest + grace).total_seconds():
+            return WentOn(limit=duration(longest))
+        return None
 
     def stop(self) -> None:
         """Have it end soon: it keeps what it has."""
@@ -133,10 +159,12 @@ class Child:
         except Exception as error:  # noqa: BLE001 - the outermost place of a thread
             self._complain(str(unexpected(error)))
         finally:
-            self._code = code
+            # Nobody but its parent cancelled it, and not because anybody wished so.
+            is_failed = self._killed_at is not None and code == ExitCode.CANCELLED
+            self._code = ExitCode.FAILED if is_failed else code
 
     def _run_to_its_end(self) -> int:
-        secrets, options = self._secrets_in_time()
+        provided, options = self._provided_in_time()
         taken, given = os.pipe()
         signs, sign = os.pipe()
         for end in (signs, sign):
@@ -152,8 +180,9 @@ class Child:
             os.close(taken)
             os.close(sign)
         self._silence = Stillness()
+        self._began, self._longest = time.monotonic(), provided.longest
         self._signs = signs
-        _hand_over(given, secrets if process else {})
+        _hand_over(given, provided.secrets if process else {})
         if process is None:
             return ExitCode.CANCELLED
         code = self._listen_to_its_end(process)
@@ -177,26 +206,26 @@ class Child:
             listener.join()
         return process.wait()
 
-    def _secrets_in_time(self) -> tuple[Mapping[str, str], list[str]]:
-        """Return the same as `_secrets`; the thread that still waits for them is left."""
-        found: list[tuple[Mapping[str, str], list[str]]] = []
-        asking = threading.Thread(target=lambda: found.append(self._secrets()), daemon=True)
+    def _provided_in_time(self) -> tuple[Provided, list[str]]:
+        """Return the same as `_provided`; the thread that still waits for it is left."""
+        found: list[tuple[Provided, list[str]]] = []
+        asking = threading.Thread(target=lambda: found.append(self._provided()), daemon=True)
         asking.start()
         limit = self._order.patience.secrets
         asking.join(limit.total_seconds())
         if found:
             return found[0]
         slow = SecretsSlow(resource=self._order.resource, limit=duration(limit))
-        return {}, ["--cannot", str(slow)]
+        return Provided(), ["--cannot", str(slow)]
 
-    def _secrets(self) -> tuple[Mapping[str, str], list[str]]:
-        """Return the secrets of the run, or the option that tells it why it has none."""
+    def _provided(self) -> tuple[Provided, list[str]]:
+        """Return what the run is given, or the option that tells it why it has no secrets."""
         try:
-            return self._order.secrets(), []
+            return self._order.provide(), []
         except UnstoppableError as error:
-            return {}, ["--cannot", str(error)]
+            return Provided(), ["--cannot", str(error)]
         except Exception as error:  # noqa: BLE001 - a run is recorded whatever happens
-            return {}, ["--cannot", str(unexpected(error))]
+            return Provided(), ["--cannot", str(unexpected(error))]
 
     def _start(self, argv: Sequence[str], taken: int, sign: int) -> subprocess.Popen[bytes] | None:
         """Start it; nothing where it was stopped before.
@@ -231,7 +260,7 @@ class Child:
 
     def _hear(self, line: str) -> None:
         _, error, words = line.partition(": error: ")
-        if error:
+        if error and self._killed_at is None:
             self.last_words = words
         self._order.say(line)
 

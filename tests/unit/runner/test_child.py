@@ -3,14 +3,13 @@
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from unstoppable.domain.names import ResourceName
-from unstoppable.runner.child import Child, Order
+from unstoppable.runner.child import Child, Order, Provided
 from unstoppable.runner.watchdog import Patience
 
 ACME = ResourceName.parse("acme/www")
@@ -27,7 +26,14 @@ for _ in range(20):
     time.sleep(0.05)
 """
 
-
+ENDLESS = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: {on_end})
+while True:
+    os.write(int(sys.argv[sys.argv.index("--signs-fd") + 1]), b".")
+    print("acme/www: error: all is well", file=sys.stderr, flush=True)
+    time.sleep(0.05)
+"""
 LEAVING = """
 import os, time
 if os.fork() == 0:
@@ -40,13 +46,13 @@ print("I went")
 """
 
 
-def start(program: str, said: list[str], secrets=dict, patience=QUICK) -> Child:
+def start(program: str, said: list[str], provide=Provided, patience=QUICK) -> Child:
     return Child(
         Order(
             resource=ACME,
             argv=(sys.executable, "-c", program),
             environment={},
-            secrets=secrets,
+            provide=provide,
             tell=said.append,
             say=said.append,
             patience=patience,
@@ -78,12 +84,40 @@ def test_one_that_gives_none_is_killed():
     assert said == [f"acme/www: error: {child.last_words}"]
 
 
+TOO_LONG = "its process went on for longer than max_runtime allows, 0 s, and was killed"
+
+
+@pytest.mark.parametrize(
+    ("on_end", "code"), [("None", 137), ("sys.exit(130)", 1), ("sys.exit(0)", 0)]
+)
+def test_one_that_takes_longer_than_it_may_and_does_not_end_itself_is_ended(on_end, code):
+    said: list[str] = []
+    longest = Provided(longest=timedelta(seconds=0.4))
+    began = time.monotonic()
+
+    child = start(ENDLESS.format(on_end=on_end), said, lambda: longest)
+
+    assert end(child) == code
+    assert time.monotonic() - began > 0.8
+    assert child.last_words == TOO_LONG, "whatever it says itself"
+    assert said.count(f"acme/www: error: {TOO_LONG}") == 1
+
+
+def test_one_that_may_take_longer_goes_on():
+    longest = Provided(longest=timedelta(seconds=30))
+
+    child = start(SIGNING, [], lambda: longest)
+
+    assert end(child) == 0
+    assert child.last_words == ""
+
+
 def test_one_whose_secrets_do_not_come_is_told_why():
     ended, said = threading.Event(), list[str]()
 
-    def hang() -> Mapping[str, str]:
+    def hang() -> Provided:
         ended.wait(30)
-        return {}
+        return Provided()
 
     child = start(SAYING, said, hang)
     code = end(child)
