@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import platform
 import resource
 import shutil
 import signal
@@ -44,6 +45,7 @@ LIBRARY = ctypes.CDLL(None, use_errno=True)
 SECRET = b"bob's"
 BIND, PRIVATE, NEW_MOUNTS = 0x1000, 0x44000, 0x20000
 SEIZE = 0x4206
+CLONE_CALL = {"x86_64": 56, "aarch64": 220}[platform.machine()]
 OPEN_TREE, PIDFD_OPEN, PIDFD_GETFD = 428, 434, 438
 HERE, CLONE, EXCHANGE = -100, 1, 2
 Attempts = dict[str, Callable[[], object]]
@@ -185,6 +187,23 @@ def making(own: Path) -> Attempts:
         "make a device": lambda: os.mknod(own / "disk", 0o600 | stat.S_IFBLK, os.makedev(254, 0)),
         "make a socket": bound,
         "execute what it made": lambda: subprocess.run((str(own / "tool"),), check=True),
+    }
+
+
+def leaving() -> Attempts:
+    """Return ways to leave somebody behind who goes on when this process has ended."""
+
+    def forks(how: Callable[[], int]) -> None:
+        process = how()
+        if process == 0:
+            os.setsid()
+            os._exit(0)
+        os.waitpid(called(process), 0)
+
+    return {
+        "fork": lambda: forks(os.fork),  # noqa: TID251 - it never calls the engine
+        "clone": lambda: forks(lambda: LIBRARY.syscall(CLONE_CALL, signal.SIGCHLD, 0, 0, 0, 0)),
+        "spawn": lambda: os.waitpid(os.posix_spawn("/bin/true", ("true",), {}), 0),
     }
 
 
@@ -351,6 +370,7 @@ def try_all(targets: dict[str, Any], journal: RunJournal, run: Run, *, is_confin
         **{f"{name} in the state": attempt for name, attempt in of_state.items()},
         **forging(journal, run, targets["dead"]),
         **making(own),
+        **leaving(),
         **reaching(targets),
         **{name: attempt for name, (_, attempt) in newer.items()},
         **moving(targets, own),

@@ -231,7 +231,7 @@ def test_it_tells_what_holds_to_whoever_asks(well):
     for version in sorted(told.keys() & range(ABI + 1)):
         argv = (sys.executable, str(OLDER_LANDLOCK), str(version), *well.argv("-v", "backup"))
         result = attempt(well, *argv, "--confined")
-        assert result.stderr == f"note: confined by Landlock {version}: {told[version]}\n"
+        assert result.stderr == f"note: confined by Landlock {version}: {told[version]}, children\n"
         assert result.stdout.startswith("stored: ")
 
 

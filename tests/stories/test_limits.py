@@ -2,6 +2,9 @@
 
 import os
 import signal
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -127,9 +130,15 @@ def test_a_run_that_is_halted_is_killed_and_recorded(two):
 
 
 ENDLESS = """
-import signal, sys, time
+import os, signal, sys, time
 
 def sign_for_ever(watchdog):
+    try:
+        if os.fork() == 0:  # who is left behind, and has the lane
+            os.setsid()
+            time.sleep(600)
+    except PermissionError:
+        print("acme/www: error: cannot leave anybody behind", file=sys.stderr, flush=True)
     while True:
         watchdog._sign()
         time.sleep(0.05)
@@ -138,6 +147,17 @@ if "--confined" in sys.orig_argv:
     watchdog.Watchdog._watch = sign_for_ever
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 """
+
+
+def runs_of(hoster: Hoster) -> list[str]:
+    """Return the processes of runs on a machine, their clerks and whoever they left behind."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            argv = (process / "cmdline").read_text().split("\0")
+            if "--confined" in argv and str(hoster.machine.env_file) in argv:
+                found.append(process.name)
+    return found
 
 
 def test_a_run_that_sees_to_its_end_no_more_is_killed_by_who_started_it(two):
@@ -153,12 +173,18 @@ def test_a_run_that_sees_to_its_end_no_more_is_killed_by_who_started_it(two):
     age(two.machine, minutes=2)
 
     told = two.machine.run("schedule", "tick", "acme/www")
+    at_once = time.monotonic()
+    while time.monotonic() < at_once + 1 and runs_of(two):
+        time.sleep(0.05)
+    left = runs_of(two)
     patch.unlink()
     free = two.machine.run("backup", "acme/www", "--dry-run")
 
     words = "its process went on for longer than max_runtime allows, 1 s, and was killed"
     assert told.returncode == 1
     assert f"acme/www: error: {words}\n" in told.stderr
+    assert "cannot leave anybody behind" in told.stderr
+    assert left == []
     failed = f"the run of acme/www ended and did not say how: {words}"
     assert two.runs("acme/www")[-1] == ("failed", failed)
     assert free.returncode == 0, free.stderr

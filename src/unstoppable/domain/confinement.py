@@ -19,7 +19,9 @@ class Confinement:
     network: bool
     """Whether TCP goes to the needed ports alone."""
     processes: bool
-    """Whether no signal reaches a process that is not a child."""
+    """Whether no signal reaches another process."""
+    children: bool
+    """Whether it starts no other process."""
     missing: tuple[str, ...]
     """Needed paths that are not there; what is put there later cannot be opened."""
 
@@ -28,6 +30,11 @@ class Confinement:
         """What holds, in one line."""
         if not self.files:
             return NOT_CONFINED
-        held = {"files": True, "TCP": self.network, "signals": self.processes}
+        held = {
+            "files": True,
+            "TCP": self.network,
+            "signals": self.processes,
+            "children": self.children,
+        }
         names = ", ".join(name for name, holds in held.items() if holds)
         return f"confined by Landlock {self.abi}: {names}"

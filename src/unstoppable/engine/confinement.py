@@ -33,7 +33,8 @@ def confine(needs: Needs, resource: ResourceName) -> Confinement:
             write=[str(path) for path in needs.write],
             connect_ports=needs.connect_ports,
         )
-    return copy(Confinement, found, missing=tuple(map(os.fsdecode, found.missing)))
+    missing = tuple(map(os.fsdecode, found.missing))
+    return copy(Confinement, found, missing=missing, children=False)
 
 
 def forbid_dumps() -> None:

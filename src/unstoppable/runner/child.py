@@ -191,7 +191,9 @@ class Child:
     def _listen_to_its_end(self, process: "subprocess.Popen[bytes]") -> int:
         """Tell what it says, and return how it ended.
 
-        Whoever it left behind, and still has its pipes, is listened to a while longer.
+        Whoever it left behind in its group, its clerk where somebody killed the run alone, is
+        killed. A confined run has left nobody elsewhere, because it starts no other process; who
+        is there all the same, and has its pipes, is listened to a while longer.
         """
         pipes = ((process.stdout, self._order.tell), (process.stderr, self._hear))
         listeners = [
@@ -201,6 +203,7 @@ class Child:
             listener.start()
         # Nobody else gets its number before everybody who might end it knows that it ended.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        os.killpg(process.pid, signal.SIGKILL)
         self._left_until = time.monotonic() + self._order.patience.grace.total_seconds()
         for listener in listeners:
             listener.join()

@@ -9,7 +9,7 @@ import os
 import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.s3 import S3Cold
 from unstoppable.engine import Needs, Source
+from unstoppable.runner.childless import stay_childless
 from unstoppable.runner.files import make_private_folder
 from unstoppable.runner.plan import Installation
 from unstoppable.secrets.reference import InFile
@@ -107,7 +108,8 @@ def confine(installation: Installation, source: Source) -> Confinement:
     """
     with suppress(FolderUnusable):  # the run meets it as well, and tells
         make_private_folder(_own(installation))
-    return engine.confine(needs(installation, source, Program.this()), installation.resource)
+    held = engine.confine(needs(installation, source, Program.this()), installation.resource)
+    return replace(held, children=stay_childless())
 
 
 def _own(installation: Installation) -> Path:

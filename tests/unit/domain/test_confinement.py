@@ -4,17 +4,22 @@ import pytest
 
 from unstoppable.domain.confinement import NOT_CONFINED, Confinement
 
-WHOLE = Confinement(abi=7, files=True, network=True, processes=True, missing=())
+WHOLE = Confinement(abi=7, files=True, network=True, processes=True, children=True, missing=())
 
 
 @pytest.mark.parametrize(
     ("held", "told"),
     [
-        (WHOLE, "confined by Landlock 7: files, TCP, signals"),
-        (replace(WHOLE, network=False), "confined by Landlock 7: files, signals"),
-        (replace(WHOLE, abi=2, network=False, processes=False), "confined by Landlock 2: files"),
+        (WHOLE, "confined by Landlock 7: files, TCP, signals, children"),
+        (replace(WHOLE, network=False), "confined by Landlock 7: files, signals, children"),
         (
-            Confinement(abi=0, files=False, network=False, processes=False, missing=()),
+            replace(WHOLE, abi=2, network=False, processes=False, children=False),
+            "confined by Landlock 2: files",
+        ),
+        (
+            Confinement(
+                abi=0, files=False, network=False, processes=False, children=False, missing=()
+            ),
             NOT_CONFINED,
         ),
     ],

@@ -151,6 +151,26 @@ def test_one_that_ended_is_over_whoever_it_left_behind():
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.parametrize("end_of_it", ["sys.exit(3)", "os.kill(os.getpid(), 9)"])
+def test_one_that_ended_leaves_nobody_of_its_group_behind(end_of_it):
+    said: list[str] = []
+    program = f"""
+import os, sys, time
+process = os.fork()
+if process == 0:
+    time.sleep(60)
+print(process, flush=True)
+{end_of_it}
+"""
+    child = start(program, said, patience=Patience())
+    began = time.monotonic()
+
+    assert end(child) in {3, 137}
+    left = Path(f"/proc/{said[0].rpartition(' ')[2]}/stat")
+    assert not left.exists() or left.read_text().rpartition(") ")[2].startswith("Z")
+    assert time.monotonic() - began < 15
+
+
 def test_the_last_words_of_one_that_ended_are_told_without_a_line_break():
     said: list[str] = []
 
