@@ -8,12 +8,17 @@ import click
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session, Verbatim
-from unstoppable.cli.planning import Conductor, complain
+from unstoppable.cli.configuration import PREFIX
+from unstoppable.cli.planning import Conductor, complain, schedules
 from unstoppable.cli.settings import Readings, read_all
 from unstoppable.cli.watch import stoppable
 from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.text import count
+from unstoppable.runner.files import make_private_folder
+
+_NEEDED = frozenset(PREFIX + name for name in ("HOT", "STATE"))
+"""Without these nothing could be recorded, and nobody would know what is at work."""
 
 
 @click.command(cls=Verbatim)
@@ -22,20 +27,25 @@ def daemon(session: Session) -> int:
     """Run what is due, until it is told to stop.
 
     Instead of a timer that calls `schedule tick`. SIGTERM has the runs that are at work keep what
-    they have, and ends it. SIGHUP reads settings and customers' files again; where something in
-    them is wrong, or hot or state is another folder, they are refused, and what was planned
-    before goes on.
+    they have, and ends it. What cannot be backed up, because a customer's file is broken, say, is
+    recorded as failed when it is due. SIGHUP reads settings and customers' files again; where
+    something in them is wrong that was not before, or hot or state is another folder, they are
+    refused, and what was planned before goes on.
 
     Example:
       unstoppable daemon
 
     Exit codes:
-      0 it was told to stop    2 the settings cannot be used
+      0 it was told to stop    1 the state cannot be used
+      2 the settings cannot be read, or do not say where hot and state are
     """
     found = read_all(session.env_file)
-    if not found.nobody and all(reading.faults for reading in found.all):
+    common = found.common
+    is_unread = not common.configuration.has_file and common.faults
+    if is_unread or common.unknown & _NEEDED:
         complain(session, found)
         return ExitCode.USAGE
+    make_private_folder(common.configuration.settings.state)
     with stoppable() as cancel, _Reloading() as reloading:
         conductor = Conductor(session, found)
         output.say(f"planning {_planned(found)}")
@@ -75,13 +85,16 @@ class _Reloading:
 
 
 def _read_in_order(session: Session, conductor: Conductor) -> Readings | None:
-    """Return new settings; None where something is wrong with them, which was told then."""
+    """Return new settings; None where they are not taken, and why was told then.
+
+    What was wrong before hinders nobody: else all would have to be mended at once.
+    """
     try:
         found = read_all(session.env_file)
     except UnstoppableError as error:
         output.complain(error, is_verbose=session.is_verbose)
         return None
-    if found.faults:
+    if conductor.is_worse(found):
         complain(session, found)
         return None
     if refusal := conductor.refusal(found):
@@ -91,5 +104,6 @@ def _read_in_order(session: Session, conductor: Conductor) -> Readings | None:
 
 
 def _planned(found: Readings) -> str:
-    customers = {reading.configuration.resource.customer for reading in found.all}
-    return f"{count(len(found.all), 'resource')} of {count(len(customers), 'customer')}"
+    resources = schedules(found)
+    customers = {resource.customer for resource in resources}
+    return f"{count(len(resources), 'resource')} of {count(len(customers), 'customer')}"

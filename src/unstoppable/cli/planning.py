@@ -39,6 +39,8 @@ _KEPT_BEGINNINGS = ("COVERAGE_", "LC_", "PYTHON", "SSL_CERT_", "UNSTOPPABLE_", "
 """What of the environment a run has."""
 _KEPT_PLACES = ("state", "hot")
 """Where the journal and the lanes are."""
+_INSTALLATION = ""
+"""Stands for all of it where names of customers and resources stand."""
 _LEAVING = timedelta(seconds=10)
 """How long a run that was killed may take to be gone."""
 _WORST_FIRST = (
@@ -80,10 +82,15 @@ class Conductor:
         except UnstoppableError as error:
             self._complain(error)
         planned = {**schedules(found), **self._unserved.schedules}
-        self._customers = found.customers
+        self._customers, self._faulty = found.customers, _faulty(found)
         self._sender.take(found)
         self.planner.most_at_once = _most_at_once(found)
         self.planner.plan(planned, now(), impatient(found))
+
+    def is_worse(self, found: Readings) -> bool:
+        """Return whether new settings hold what is wrong with somebody who was in order before."""
+        before = self._faulty
+        return any({name, name.partition("/")[0]}.isdisjoint(before) for name in _faulty(found))
 
     def refusal(self, found: Readings) -> PlaceMoved | CustomersUnreadable | None:
         """Return what new settings change that cannot be changed while runs are planned.
@@ -207,6 +214,13 @@ def schedules(found: Readings) -> dict[ResourceName, Schedule]:
     """Return when the resources are due that can be backed up."""
     in_order = [reading.configuration for reading in found.all if not reading.faults]
     return {one.resource: one.schedule for one in in_order}
+
+
+def _faulty(found: Readings) -> frozenset[str]:
+    """Return the resources, and customers as a whole, with whom something is wrong."""
+    resources = {str(one.configuration.resource) for one in found.all if one.faults}
+    installation = {_INSTALLATION} if found.common.faults else set()
+    return frozenset({*found.broken, *resources, *installation})
 
 
 def impatient(found: Readings) -> frozenset[ResourceName]:
