@@ -171,7 +171,7 @@ def test_a_daemon_goes_on_with_its_customers_where_their_folder_cannot_be_read_a
     daemon.wait(timeout=60)
 
     told, folder = log.read_text(), f"the folder of customers {hoster.customers} cannot be read"
-    assert f"error: {folder}: No such file or directory\n" in told
+    assert f"error: the folder of customers {hoster.customers} is gone\n" in told
     assert f"error: {folder}: Not a directory\n" in told
     assert daemon.returncode == 0
     assert "default/default" not in told

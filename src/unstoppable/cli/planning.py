@@ -1,6 +1,5 @@
 """Running what is due of many customers, as long as somebody wants it."""
 
-import errno
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ from unstoppable.cli.settings import Readings, choose, read_one, usable
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES, SettingsReader
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
-from unstoppable.domain.customer_errors import CustomersUnreadable, PlaceMoved
+from unstoppable.domain.customer_errors import CustomersGone, PlaceMoved
 from unstoppable.domain.errors import JournalUnusable, UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
@@ -92,7 +91,7 @@ class Conductor:
         before = self._faulty
         return any({name, name.partition("/")[0]}.isdisjoint(before) for name in _faulty(found))
 
-    def refusal(self, found: Readings) -> PlaceMoved | CustomersUnreadable | None:
+    def refusal(self, found: Readings) -> PlaceMoved | CustomersGone | None:
         """Return what new settings change that cannot be changed while runs are planned.
 
         The runs that are at work record and lock where they began, and whoever looks elsewhere
@@ -102,8 +101,7 @@ class Conductor:
         common = found.common.configuration
         is_gone = found.customers is None and not SettingsReader.is_of_one(common.given)
         if is_gone and self._customers is not None:
-            cause = os.strerror(errno.ENOENT)
-            return CustomersUnreadable(folder=self._customers, cause=cause)
+            return CustomersGone(folder=self._customers)
         settings = common.settings
         for name, place in self._places.items():
             other = getattr(settings, name)

@@ -1,7 +1,7 @@
 """The settings of each resource; what each one means stands in settings_model.py."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +11,15 @@ from unstoppable.cli.configuration import KEYS, Configuration, Given
 from unstoppable.cli.customer_file import Customer
 from unstoppable.cli.settings_reader import Reading, SettingsReader
 from unstoppable.domain import errors
-from unstoppable.domain.customer_errors import NoCustomer, ResourceNotNamed, ResourceNotThere
+from unstoppable.domain.customer_errors import (
+    CustomersGone,
+    NoCustomer,
+    ResourceNotNamed,
+    ResourceNotThere,
+)
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.text import printable, some
+from unstoppable.runner import emitter_file
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SHOWN = 5
@@ -148,13 +154,16 @@ def read_all(named: Path | None, *, may_be_missing: bool = False) -> Readings:
     """Return the settings of every resource, as far as they can be read, and every fault.
 
     An empty folder of customers is an installation of many, unless something is said of one
-    resource; a settings file that may be missing is about to be written for one.
+    resource; a settings file that may be missing is about to be written for one. Raises
+    CustomersUnreadable, or CustomersGone.
     """
     reader, common = _common(named, may_be_missing=may_be_missing)
     folder, files = env_file.customers(common.env_file)
     is_for_many = bool(files) if may_be_missing else _is_for_many(files, common)
     hints.are_many(is_so=is_for_many)
     if not is_for_many:
+        if files is None and not may_be_missing:
+            _refuse_gone(common, folder, emitter_file.customers(common.settings.state))
         reading = reader.reading(common)
         return Readings(all=(reading,), common=reading)
     files = files or []
@@ -192,6 +201,16 @@ def _notes(found: list[Customer]) -> tuple[str, ...]:
 def _is_for_many(files: list[Path] | None, common: Configuration) -> bool:
     """Return whether settings are of an installation of many customers, who may all have left."""
     return bool(files) or (files is not None and not SettingsReader.is_of_one(common.given))
+
+
+def _refuse_gone(common: Configuration, folder: Path, customers: Collection[str]) -> None:
+    """Raise CustomersGone where there are customers, and nothing is said of one directory.
+
+    Their folder is not there for a moment, say, while something puts another in its place.
+    """
+    others = set(customers) - {common.resource.customer}
+    if others and not SettingsReader.is_of_one(common.given):
+        raise CustomersGone(folder=folder)
 
 
 def read_draft(named: Path | None, path: Path, text: str) -> list[Configuration]:
@@ -245,7 +264,9 @@ def _read_one(
 ) -> Reading:
     reader, common = _common(named, may_be_missing=True, is_secretless=is_secretless)
     path = env_file.customers_folder(common.env_file) / f"{resource.customer}.toml"
-    if not path.exists() and not _is_for_many(env_file.customers(common.env_file)[1], common):
+    folder, files = env_file.customers(common.env_file)
+    if not path.exists() and not _is_for_many(files, common):
+        _refuse_gone(common, folder, {resource.customer})
         reading = reader.reading(common)
         return _chosen(Readings(all=(reading,), common=reading), str(resource))
     reader.refuse_one_of_many(common.given, path.parent)

@@ -23,6 +23,16 @@ class CustomersUnreadable(UsageError):
     hint_form = "may this user read it, and is it a folder?"
 
 
+class CustomersGone(UsageError):
+    """There were customers, and neither their folder is there nor settings of one directory."""
+
+    sentence_form = "the folder of customers {folder} is gone"
+    hint_form = (
+        "put it back; where this machine is to back up one directory from now on, set "
+        "UNSTOPPABLE_SOURCE in its settings file"
+    )
+
+
 class NoCustomer(UsageError):
     """A command about a customer, and there is none."""
 

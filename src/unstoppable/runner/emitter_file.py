@@ -28,6 +28,14 @@ def is_there(state: Path, customer: str) -> bool:
     return True
 
 
+def customers(state: Path) -> frozenset[str]:
+    """Return the customers of whom there ever was a record; nobody where that is not known."""
+    try:
+        return frozenset(path.stem for path in (state / _FOLDER).iterdir())
+    except OSError:
+        return frozenset()
+
+
 def require(state: Path, customer: str) -> EmitterKey:
     """Return the key, made now where there is none; raises EmitterUnusable.
 

@@ -64,5 +64,5 @@ def test_a_folder_of_customers_that_is_gone_is_refused(path, reload, capsys):
 
     assert reload() == []
     told = capsys.readouterr().err
-    assert "cannot be read: No such file or directory" in told
+    assert "is gone" in told
     assert REFUSED in told
