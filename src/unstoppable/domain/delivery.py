@@ -185,15 +185,19 @@ def ping_run_id(run: str) -> str:
     return str(uuid.uuid5(_RUNS, run))
 
 
-def ping_of(record: RunRecord, schedule: Schedule, moment: datetime) -> Ping:
+def ping_of(
+    record: RunRecord, schedule: Schedule, moment: datetime, *, is_signed: bool = True
+) -> Ping:
     """Return what is told of a run that ended.
+
+    A success whose record could not be signed is none, as the run's exit code says.
 
     A success that could not be told for long, and is not the newest that was due, is no good news
     any more: taken for one it would hide that later ones are missing.
     """
     if record.outcome is Outcome.SKIPPED:
         return Ping.LOG
-    if record.outcome is not Outcome.SUCCEEDED:
+    if record.outcome is not Outcome.SUCCEEDED or not is_signed:
         return Ping.FAIL
     ended_at = record.ended_at or record.run.started_at
     if moment - ended_at <= _FRESH_FOR:
@@ -202,7 +206,7 @@ def ping_of(record: RunRecord, schedule: Schedule, moment: datetime) -> Ping:
     return Ping.SUCCESS if later is None else Ping.LOG
 
 
-def words(record: RunRecord) -> str:
+def words(record: RunRecord, *, is_signed: bool = True) -> str:
     """Return one sentence on how a run ended, or that it began; it holds no secret."""
     resource, outcome = record.run.resource, record.outcome
     if outcome is None:
@@ -216,6 +220,8 @@ def words(record: RunRecord) -> str:
         told += f", {files}, {size(record.counts.bytes_total)} in {took or 'an unknown time'}"
     if record.snapshot_id is not None:
         told += f", snapshot {record.snapshot_id[:_SHORT_ID]}"
+    if not is_signed:
+        told += ", and its record could not be signed"
     if record.ended_at is not None:
         told += f", at {_at(record.ended_at)}"
     return told.encode()[:LONGEST_WORDS_BYTES].decode(errors="ignore")

@@ -1,7 +1,7 @@
 """Pings for people who have no reporter: that a run began, and how it ended."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -66,9 +66,10 @@ def ping(means: Means, pinged: Pinged) -> list[UnstoppableError]:
         return []
     ended = [run for run in reversed(waiting) if run.outcome is not None]
     begun = [run for run in waiting if run.outcome is None][:1]
-    todo = [*((run, ping_of(run, pinged.schedule, now())) for run in chosen(ended))]
+    owed = {run.run.id for run in means.journal.owed(resource.customer)} if ended else set()
+    todo = [_told(run, pinged.schedule, now(), owed) for run in chosen(ended)]
     if begun and pinged.is_running(begun[0]):
-        todo += [(run, Ping.START) for run in begun]
+        todo += [(Ping.START, run, words(run)) for run in begun]
     if not todo:
         return []
     try:
@@ -82,8 +83,8 @@ def ping(means: Means, pinged: Pinged) -> list[UnstoppableError]:
     if not is_due(server.retry_at, now().timestamp()):
         return []
     outbox.require()
-    for run, kind in todo:
-        answer = send(means.post, address, kind, run)
+    for kind, run, said in todo:
+        answer = send(means.post, address, kind, run, said)
         if answer.meaning is not Meaning.ACCEPTED:
             if answer.meaning is Meaning.BROKEN:
                 note_failure(outbox, server, answer, now())
@@ -95,9 +96,17 @@ def ping(means: Means, pinged: Pinged) -> list[UnstoppableError]:
     return []
 
 
-def send(post: Post, address: str, kind: Ping, run: RunRecord) -> Answer:
+def _told(
+    run: RunRecord, schedule: Schedule, moment: datetime, owed: Collection[str]
+) -> tuple[Ping, RunRecord, str]:
+    is_signed = run.run.id not in owed
+    kind = ping_of(run, schedule, moment, is_signed=is_signed)
+    return kind, run, words(run, is_signed=is_signed)
+
+
+def send(post: Post, address: str, kind: Ping, run: RunRecord, said: str) -> Answer:
     """Send one ping; `address` is what `ping_address` returned."""
-    body = words(run).encode()
+    body = said.encode()
     return post.send(address + kind.value, body, KIND, {"rid": ping_run_id(run.run.id)})
 
 
