@@ -6,8 +6,9 @@ import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 
-from tests.stories.hoster import Hoster, wait_until
-from tests.stories.world import Machine
+from tests.stories.hoster import Hoster, wait_until, wait_until_read
+from tests.stories.test_schedule import age
+from tests.stories.world import Machine, stretch
 
 NEVER = "0 0 29 2 *"
 EACH_MINUTE = "* * * * *"
@@ -114,6 +115,28 @@ def test_so_is_one_of_a_machine_with_one_directory(well: Machine) -> None:
     assert told[0] == 2
     assert run["outcome"] == "failed"
     assert "ended before it began: unknown setting UNSTOPPABLE_HOTT" in run["message"]
+
+
+def test_a_slot_that_finds_a_run_at_work_is_skipped_also_where_the_settings_cannot_be_used(
+    well: Machine,
+) -> None:
+    age(well, minutes=20)
+    large = stretch(well.write("large"), gibibytes=64)
+    running = well.start("backup")
+    wait_until_read(large)
+    whole = well.env_file.read_text()
+    more = f"UNSTOPPABLE_SCHEDULE='{EACH_MINUTE}'\nUNSTOPPABLE_HOTT=/x\n"
+    well.env_file.write_text(whole + more)
+
+    told = later(Hoster(well), 3, "schedule", "tick")
+    well.env_file.write_text(whole)
+    running.terminate()
+    running.communicate(timeout=60)
+
+    messages = [run["message"] or "" for run in well.asked("runs")]
+    assert told[0] == 2
+    assert [message for message in messages if "ended before it began" in message] == []
+    assert [message for message in messages if "default/default was still at work at" in message]
 
 
 def test_what_is_stored_is_told_though_settings_cannot_be_used_and_unknown_is_what_is_not_known(

@@ -56,7 +56,8 @@ def tick(session: Session, *, asked: str | None, dry_run: bool) -> int:
     if found.customers is not None:
         return _tick_all(session, found, asked, dry_run=dry_run)
     reading = choose(found, asked)
-    for trouble in () if dry_run else unserved.record(reading):
+    known = known_of(reading.configuration)
+    for trouble in () if dry_run else unserved.record(reading, known):
         output.complain(trouble, is_verbose=session.is_verbose)
     return _tick_one(session, usable(reading), dry_run=dry_run)
 

@@ -14,7 +14,6 @@ from unstoppable.domain.errors import UnstoppableError
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner import remembered
-from unstoppable.runner.journal import Journal
 from unstoppable.runner.run import now
 from unstoppable.runner.tick import Death, Known, look, record_failed
 
@@ -75,20 +74,21 @@ def of(found: Readings) -> Unserved:
     return Unserved(schedules={r: schedules[r] for r in faults if r in schedules}, faults=faults)
 
 
-def record(reading: Reading) -> list[UnstoppableError]:
+def record(reading: Reading, known: Known) -> list[UnstoppableError]:
     """Record the slot that is due of a resource whose settings cannot be used.
 
+    One that finds a run at work, which began while they could be, is skipped as ever.
     Returns what is wrong with the journal. Nothing is recorded where the fault hides what is due.
     """
     if not reading.faults or reading.unknown & _NEEDED:
         return []
     configuration, moment = reading.configuration, now()
-    resource, journal = configuration.resource, Journal(configuration.settings.state)
-    found, troubles = look(Known(journal), resource, configuration.schedule, moment)
+    resource = configuration.resource
+    found, troubles = look(known, resource, configuration.schedule, moment)
     try:
         if found.run is not None:
             death = Death(resource=resource, slot=found.run, pid=None, why=str(reading.faults[0]))
-            if lost := record_failed(journal, death, moment):
+            if lost := record_failed(known.journal, death, moment):
                 troubles.append(lost)
     except UnstoppableError as error:
         return [*troubles, error]
