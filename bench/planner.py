@@ -34,7 +34,7 @@ from unstoppable.runner import lane
 from unstoppable.runner.child import Child, Order, Provided
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
-from unstoppable.runner.tick import Known
+from unstoppable.runner.tick import RunsKnown
 from unstoppable.runner.watchdog import PATIENCE
 
 RESOURCES = 5
@@ -124,7 +124,7 @@ def plan(folder: Path, customers: int, minutes: int) -> list[Bar]:
     """Let so many minutes pass."""
     hot, journal = folder / "hot", Journal(folder / "state")
     simulated = Simulated(journal)
-    known = Known(journal, lambda name: lane.known_holder(hot, name, tries=1))
+    known = RunsKnown(journal, lambda name: lane.known_holder(hot, name, tries=1))
     complaints: list[Exception] = []
     planner = Planner(known, simulated.start, most_at_once=99, complain=complaints.append)
     all_of_them = list(names(customers))
@@ -233,7 +233,7 @@ def run(site: Site, all_of_them: list[ResourceName]) -> list[Bar]:
         name: first + timedelta(seconds=number // PER_SECOND) for number, name in enumerate(in_turn)
     }
     planner = Planner(
-        Known(journal, lambda name: lane.known_holder(site.hot, name, tries=1)),
+        RunsKnown(journal, lambda name: lane.known_holder(site.hot, name, tries=1)),
         site.start,
         most_at_once=MOST_AT_ONCE,
         complain=lambda error: print(error, file=sys.stderr),

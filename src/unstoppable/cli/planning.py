@@ -27,7 +27,7 @@ from unstoppable.runner.child import Child, Order, Provided
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
 from unstoppable.runner.run import now
-from unstoppable.runner.tick import Known
+from unstoppable.runner.tick import RunsKnown
 
 _LOOK_SECONDS = 0.25
 """How often somebody looks whether a run has ended."""
@@ -201,11 +201,11 @@ def _most_at_once(found: Readings) -> int:
     return found.common.configuration.settings.parallel or default_parallel()
 
 
-def known_of(configuration: Configuration) -> Known:
+def known_of(configuration: Configuration) -> RunsKnown:
     """Return what is known of the runs of an installation."""
     settings = configuration.settings
     holder = partial(lane.known_holder, settings.hot, tries=1)
-    return Known(Journal(settings.state), holder)
+    return RunsKnown(Journal(settings.state), holder)
 
 
 def schedules(found: Readings) -> dict[ResourceName, Schedule]:

@@ -43,7 +43,7 @@ def sending(session: Session, configuration: Configuration, *, is_by_hand: bool)
     return sender
 
 
-class Running(Protocol):
+class Followed(Protocol):
     """A run that somebody started."""
 
     @property
@@ -68,7 +68,7 @@ class Sender:
         self._at_work: set[str] = set()
         self._again: set[str] = set()
         """Of those who are at work, who is to be looked at once more after it."""
-        self._children: list[tuple[str, Running, float]] = []
+        self._children: list[tuple[str, Followed, float]] = []
         self._queue: SimpleQueue[str | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_over = threading.Event()
@@ -91,7 +91,7 @@ class Sender:
             self._look_at = dict.fromkeys([*names, *([_MAIL] if mailing else [])], 0.0)
             self._begin()
 
-    def follow(self, customer: str, running: Running) -> None:
+    def follow(self, customer: str, running: Followed) -> None:
         """Look at a customer when a run of his began, and when it ended."""
         with self._lock:
             self._children.append((customer, running, time.monotonic()))

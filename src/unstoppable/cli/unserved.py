@@ -15,7 +15,7 @@ from unstoppable.domain.names import ResourceName
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner import remembered
 from unstoppable.runner.run import now
-from unstoppable.runner.tick import Death, Known, look, record_failed
+from unstoppable.runner.tick import Death, RunsKnown, look, record_failed
 
 _NEEDED = frozenset(PREFIX + name for name in ("STATE", "SCHEDULE", "CUSTOMER", "RESOURCE"))
 """Without these nobody knows what was due, or where it is recorded."""
@@ -74,7 +74,7 @@ def of(found: Readings) -> Unserved:
     return Unserved(schedules={r: schedules[r] for r in faults if r in schedules}, faults=faults)
 
 
-def record(reading: Reading, known: Known) -> list[UnstoppableError]:
+def record(reading: Reading, known: RunsKnown) -> list[UnstoppableError]:
     """Record the slot that is due of a resource whose settings cannot be used.
 
     One that finds a run at work, which began while they could be, is skipped as ever.

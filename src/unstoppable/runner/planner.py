@@ -13,7 +13,7 @@ from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.record_errors import JournalLost
 from unstoppable.domain.schedule import TICK, Due, Schedule
-from unstoppable.runner.tick import Death, Known, look, record_failed, record_skipped
+from unstoppable.runner.tick import Death, RunsKnown, look, record_failed, record_skipped
 
 _LOOKED_AHEAD = timedelta(days=366 * 5)
 _TOLD_OTHERWISE = (ExitCode.SUCCEEDED, ExitCode.SKIPPED, ExitCode.CANCELLED)
@@ -53,12 +53,12 @@ class Planner(Generic[_Run]):
     Its memory is the journal's: another one, or the same one after a crash, goes on as it would.
     The lane of a customer, which each run takes itself, decides; here it is only foreseen, so that
     a slot whose turn has not come yet waits, and is told as skipped when the next one of its
-    resource comes. `Known.holder` tells whether others, whoever started them, have it.
+    resource comes. `RunsKnown.holder` tells whether others, whoever started them, have it.
     """
 
     def __init__(
         self,
-        known: Known,
+        known: RunsKnown,
         start: Callable[[ResourceName, datetime], _Run],
         *,
         most_at_once: int,

@@ -24,7 +24,7 @@ def nobody(_resource: ResourceName) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RunsKnown:
     """What is known of the runs of this machine: those on record, and who is at work."""
 
     journal: Journal
@@ -32,7 +32,7 @@ class Known:
 
 
 def look(
-    known: Known,
+    known: RunsKnown,
     resource: ResourceName,
     schedule: Schedule,
     moment: datetime,
@@ -64,7 +64,9 @@ def look(
     return found, troubles
 
 
-def what_is_due(known: Known, resource: ResourceName, schedule: Schedule, moment: datetime) -> Due:
+def what_is_due(
+    known: RunsKnown, resource: ResourceName, schedule: Schedule, moment: datetime
+) -> Due:
     """Return what is to be done at a moment about the slots that have no record.
 
     A resource that was never backed up is due at once. Raises JournalUnusable.
@@ -89,7 +91,7 @@ def what_is_due(known: Known, resource: ResourceName, schedule: Schedule, moment
     return due(slots, _spans(own), _spans(others))
 
 
-def _at_work_now(known: Known, resource: ResourceName) -> RunRecord | None:
+def _at_work_now(known: RunsKnown, resource: ResourceName) -> RunRecord | None:
     """Return the run that holds the lane, where it is on record."""
     holder = known.holder(resource)
     if holder is None:

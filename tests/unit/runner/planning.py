@@ -10,7 +10,7 @@ from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.schedule import Schedule
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.planner import Planner
-from unstoppable.runner.tick import Known
+from unstoppable.runner.tick import RunsKnown
 
 HOURLY = Schedule.parse("0 * * * *")
 HALF_PAST = Schedule.parse("30 * * * *")
@@ -60,7 +60,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.planner = Planner(
-            Known(self.journal, self._holder),
+            RunsKnown(self.journal, self._holder),
             self._start,
             most_at_once=self.most_at_once,
             complain=self.complaints.append,

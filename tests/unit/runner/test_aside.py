@@ -20,7 +20,7 @@ from unstoppable.runner.emitter_file import key_file
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.pen import Pen
 from unstoppable.runner.records_check import check_records
-from unstoppable.runner.tick import Known, look
+from unstoppable.runner.tick import RunsKnown, look
 
 HOURLY = Schedule.parse("0 * * * *")
 
@@ -110,18 +110,18 @@ def test_a_second_damage_within_a_run_is_told_and_not_followed(journal):
 def test_a_tick_puts_it_aside_and_makes_a_backup(journal):
     garbage(journal)
 
-    found, troubles = look(Known(journal), ALICE, HOURLY, BEGAN)
+    found, troubles = look(RunsKnown(journal), ALICE, HOURLY, BEGAN)
 
     assert found.run == BEGAN
     assert [type(one) for one in troubles] == [JournalSetAside]
-    assert look(Known(journal), ALICE, HOURLY, BEGAN)[1] == []
+    assert look(RunsKnown(journal), ALICE, HOURLY, BEGAN)[1] == []
 
 
 def test_a_tick_that_cannot_sign_records_what_was_skipped_all_the_same(journal):
     key_file(journal.path.parent, "alice").write_text("")
     late = BEGAN.replace(hour=5)
 
-    found, troubles = look(Known(journal), ALICE, HOURLY, late)
+    found, troubles = look(RunsKnown(journal), ALICE, HOURLY, late)
 
     assert found.run == late
     assert [type(one) for one in troubles] == [EmitterUnusable]

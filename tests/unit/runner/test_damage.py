@@ -21,7 +21,7 @@ from unstoppable.runner.journal import Journal
 from unstoppable.runner.pen import Pen
 from unstoppable.runner.planner import Planner, Running
 from unstoppable.runner.records_check import check_records
-from unstoppable.runner.tick import Known, look
+from unstoppable.runner.tick import RunsKnown, look
 
 SEED = 20240229
 NEW = record("new")
@@ -156,7 +156,7 @@ def test_a_tick_tells_that_it_is_gone_where_it_records_what_was_skipped(whole):
     journal.write(record("begun", None))
 
     found, troubles = look(
-        Known(journal), ALICE, Schedule.parse("0 * * * *"), BEGAN + timedelta(hours=3)
+        RunsKnown(journal), ALICE, Schedule.parse("0 * * * *"), BEGAN + timedelta(hours=3)
     )
 
     assert found.missed
@@ -167,7 +167,7 @@ def test_a_planner_tells_that_it_is_gone_where_it_skips_what_does_not_wait(whole
     journal, complaints = Journal(whole), list[UnstoppableError]()
     journal.path.unlink()
     planner = Planner[Running](
-        Known(journal, lambda _resource: "another's"),
+        RunsKnown(journal, lambda _resource: "another's"),
         lambda _resource, _slot: pytest.fail("the lane is taken"),
         most_at_once=1,
         complain=complaints.append,

@@ -10,7 +10,7 @@ from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.run import Run, RunRecord
 from unstoppable.domain.schedule import Due, Schedule
 from unstoppable.runner.journal import Journal
-from unstoppable.runner.tick import Known, due_without_journal, record_skipped, what_is_due
+from unstoppable.runner.tick import RunsKnown, due_without_journal, record_skipped, what_is_due
 
 WWW = ResourceName(customer="alice", resource="www")
 HOURLY = Schedule.parse("0 * * * *")
@@ -34,7 +34,7 @@ def write(
 
 
 def look(journal: Journal, now: datetime) -> Due:
-    return what_is_due(Known(journal), WWW, HOURLY, now)
+    return what_is_due(RunsKnown(journal), WWW, HOURLY, now)
 
 
 def test_what_was_never_backed_up_is_due_at_once(journal):
@@ -105,7 +105,7 @@ def test_the_newest_slot_is_made_up_for_however_long_ago_it_was(journal):
     write(journal, datetime(2026, 10, 1, tzinfo=UTC), slot_at=datetime(2026, 10, 1, tzinfo=UTC))
     quarterly = Schedule.parse("0 0 1 1,4,7,10 *")
 
-    found = what_is_due(Known(journal), WWW, quarterly, datetime(2027, 3, 10, tzinfo=UTC))
+    found = what_is_due(RunsKnown(journal), WWW, quarterly, datetime(2027, 3, 10, tzinfo=UTC))
 
     assert found == Due(run=datetime(2027, 1, 1, tzinfo=UTC))
 
