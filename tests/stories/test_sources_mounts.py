@@ -1,6 +1,8 @@
 """What is mounted in a source, and what is not mounted any more: rows of docs/sources.md."""
 
 import signal
+import sqlite3
+from contextlib import closing
 
 from tests.stories.rows import plain, row, set_up
 from tests.stories.world import Machine, contents, stretch, wait_until_reading
@@ -252,3 +254,22 @@ def test_a_run_that_ended_early_neither_tells_nor_forgets_what_is_missing(apart)
     large.unlink()
 
     assert lacking(machine) == ["www"]
+
+
+@row("what was mounted is not known, because the journal cannot be read")
+def test_what_is_not_known_of_mounts_is_never_a_success(apart, told):
+    machine = apart.machine
+    set_up(machine)
+    read_by_nobody(machine)
+
+    result = machine.run("backup")
+
+    told(result)
+    assert "hint: a disk that is not mounted goes unnoticed: is /proc mounted" in result.stderr
+    assert "error: this run could not be recorded" in result.stderr
+
+
+def read_by_nobody(machine: Machine) -> None:
+    """Let the journal be one that this program does not know how to read."""
+    with closing(sqlite3.connect(machine.state / "journal.sqlite3")) as opened:
+        opened.execute("PRAGMA user_version = 99")

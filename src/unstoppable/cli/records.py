@@ -11,7 +11,6 @@ from unstoppable.cli import output
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration
 from unstoppable.domain.health import MOST_AHEAD
-from unstoppable.domain.mount_errors import MountsUnknown
 from unstoppable.domain.outcome import Outcome
 from unstoppable.domain.record_errors import EmitterUnusable
 from unstoppable.domain.run import Counts, RunRecord
@@ -19,7 +18,7 @@ from unstoppable.domain.text import count, duration, size
 from unstoppable.runner import lane
 from unstoppable.runner.journal import Journal
 from unstoppable.runner.lane import UNKNOWN
-from unstoppable.runner.mounts import UNMOUNTED
+from unstoppable.runner.mounts import MOUNTS_UNKNOWN, UNMOUNTED
 from unstoppable.runner.run import Verdict
 
 SHORT_ID = 8
@@ -47,6 +46,11 @@ def tell(
                 "hint: mount it and make a backup again; what is gone for good is no longer "
                 "expected after `unstoppable backup --accept-shrink`"
             )
+        if any(issue.kind == MOUNTS_UNKNOWN for issue in stored.issues):
+            output.say(
+                "hint: a disk that is not mounted goes unnoticed: is /proc mounted, can the "
+                "journal be used, and may this user read both?"
+            )
         if any(issue.kind == _DAMAGED for issue in stored.issues):
             output.say("hint: `unstoppable check --read-data all` tells which snapshots are harmed")
     if verdict.error is not None:
@@ -67,8 +71,6 @@ def _tell_of_journal(session: Session, verdict: Verdict) -> None:
             return
         case EmitterUnusable():
             output.say("error: this run is recorded, but not signed")
-        case MountsUnknown():
-            pass
         case _:
             output.say("error: this run could not be recorded")
     output.complain(verdict.unrecorded, is_verbose=session.is_verbose)

@@ -16,7 +16,7 @@ from unstoppable.engine import Source
 from unstoppable.runner.run_journal import RunJournal
 
 MOUNTINFO = Path("/proc/self/mountinfo")
-UNMOUNTED = "unmounted"
+UNMOUNTED, MOUNTS_UNKNOWN = "unmounted", "mounts-unknown"
 _MESSAGE = (
     "was a mount point at the last backup and is none now: "
     "what was mounted there is missing from this backup"
@@ -58,7 +58,8 @@ class MountGuard:
         """Return what was stored, with an issue for each mount that it lacks; remember the mounts.
 
         One is lacking that was not there before the run, or is not there after it. It is expected
-        of the next run all the same. One that ended early says nothing about mounts.
+        of the next run all the same. Where that is not known, now or next time, it is an issue by
+        itself. A run that ended early says nothing about mounts.
         """
         if INCOMPLETE in stored.tags or not isinstance(self.source.place, Path):
             return stored
@@ -71,10 +72,13 @@ class MountGuard:
         # One that does not answer at all is still expected.
         kept = {point for point in there if point in self._remembered or not _is_file(point)}
         self._remember(frozenset(kept.union(lacking)))
-        issues = tuple(
+        issues = [
             Issue(kind=UNMOUNTED, path=self._scope.below(point), message=_MESSAGE, is_note=False)
             for point in lacking
-        )
+        ]
+        if self.failure is not None:
+            message = str(self.failure)
+            issues.append(Issue(kind=MOUNTS_UNKNOWN, path=b"", message=message, is_note=False))
         return replace(
             stored,
             issues=(*issues, *stored.issues),

@@ -160,8 +160,7 @@ def back_up(
         if run.slot_at is None or not is_busy or pen.is_at_work(run):
             pen.write(verdict.record)
         # Else it is something else that is at work, and the next tick finds the slot still due.
-    unrecorded = pen.failure or guard.failure
-    return replace(verdict, unrecorded=unrecorded, set_aside=pen.set_aside)
+    return replace(verdict, unrecorded=pen.failure, set_aside=pen.set_aside)
 
 
 @dataclass(slots=True)

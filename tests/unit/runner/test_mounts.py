@@ -37,6 +37,13 @@ def set_version(journal: Journal, version: int) -> None:
         opened.execute(f"PRAGMA user_version = {version}")
 
 
+def assert_told_alone(judged, failure):
+    """See that what is not known makes the run partial, and nothing else does."""
+    [issue] = judged.issues
+    assert (issue.kind, issue.path, issue.is_note) == ("mounts-unknown", b"", False)
+    assert (issue.message, judged.issue_count) == (str(failure), 1)
+
+
 def test_what_could_not_be_read_is_told_and_not_replaced(journal, source, tmp_path, monkeypatch):
     other = source.folder / "other"
     other.mkdir()
@@ -49,9 +56,10 @@ def test_what_could_not_be_read_is_told_and_not_replaced(journal, source, tmp_pa
     guard.check_source()
     set_version(journal, VERSION)
 
-    assert guard.judge(STORED) == STORED
+    judged = guard.judge(STORED)
 
     assert isinstance(guard.failure, JournalUnusable)
+    assert_told_alone(judged, guard.failure)
     assert journal.mounts(ALICE) == before
     again = MountGuard(journal, ALICE, source)
     again.check_source()
@@ -88,9 +96,10 @@ def test_a_table_that_cannot_be_read_ends_no_run(journal, source, tmp_path, monk
     guard = MountGuard(journal, ALICE, source)
     guard.check_source()
 
-    assert guard.judge(STORED) == STORED
+    judged = guard.judge(STORED)
 
     assert isinstance(guard.failure, MountsUnknown)
+    assert_told_alone(judged, guard.failure)
     assert journal.mounts(ALICE) == before
 
 
@@ -99,9 +108,11 @@ def test_what_was_missing_before_a_table_was_lost_is_told(journal, source, tmp_p
     guard.check_source()
     monkeypatch.setattr("unstoppable.runner.mounts.MOUNTINFO", tmp_path / "gone")
 
-    assert guard.judge(STORED).issue_count == 1
+    judged = guard.judge(STORED)
 
     assert isinstance(guard.failure, MountsUnknown)
+    assert [issue.kind for issue in judged.issues] == ["unmounted", "mounts-unknown"]
+    assert judged.issue_count == 2
 
 
 def test_a_single_file_is_not_expected(journal, source, tmp_path, monkeypatch):
@@ -125,9 +136,10 @@ def test_what_could_not_be_written_is_told(journal, source):
     guard.check_source()
     set_version(journal, 99)
 
-    assert guard.judge(STORED) == STORED
+    judged = guard.judge(STORED)
 
     assert isinstance(guard.failure, JournalUnusable)
+    assert_told_alone(judged, guard.failure)
 
 
 def test_a_missing_mount_is_an_issue_more(journal, source):
