@@ -251,7 +251,7 @@ def test_a_journal_without_room_stops_no_backup_but_is_told(alice, small_disk):
     result = alice.run("backup")
 
     assert result.returncode == 1
-    assert result.stdout.startswith("stored: ")
+    assert result.stdout.startswith("partial: ")
     assert "error: this run could not be recorded" in result.stderr
     assert len(alice.snapshots()) == 2
 

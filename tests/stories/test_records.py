@@ -214,7 +214,7 @@ def test_a_state_that_cannot_be_written_stops_no_backup_and_loses_no_record(nobo
 
     nobody.state.chmod(0o700)
     (nobody.state / "journal.sqlite3").chmod(0o600)
-    assert (result.returncode, result.stdout[:8]) == (1, "stored: ")
+    assert (result.returncode, result.stdout[:9]) == (1, "partial: ")
     assert "error: this run could not be recorded\n" in result.stderr
     assert len(nobody.snapshots()) == 2
     nobody.done("backup")

@@ -11,7 +11,7 @@ from unstoppable.domain import errors
 from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.limit_errors import RunStopped
 from unstoppable.domain.names import ResourceName
-from unstoppable.domain.outcome import EXIT_CODES, ExitCode, Outcome, outcome_of_backup
+from unstoppable.domain.outcome import EXIT_CODES, KEPT, ExitCode, Outcome, outcome_of_backup
 from unstoppable.domain.record_errors import JournalLost, JournalSetAside
 from unstoppable.domain.run import (
     ISSUES_KEPT,
@@ -53,8 +53,8 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """The run's own; a success that is not on record is none."""
-        if self.unrecorded and self.record.outcome is Outcome.SUCCEEDED:
+        """The run's own; a backup that is not on record has failed."""
+        if self.unrecorded and self.record.outcome in KEPT:
             return ExitCode.FAILED
         return self.record.exit_code or ExitCode.SUCCEEDED
 

@@ -116,13 +116,15 @@ def test_the_last_record_makes_up_for_those_that_could_not_be_written(tmp_path: 
     assert Journal(tmp_path / "state").runs(ALICE, limit=1)[0].outcome is Outcome.SUCCEEDED
 
 
-def test_a_success_that_is_not_on_record_is_none(tmp_path: Path):
-    verdict = _stored(RUN, stored(), is_cancelled=False)
+@pytest.mark.parametrize(("kinds", "code"), [([], 0), (["unreadable"], 3)])
+def test_a_backup_that_is_not_on_record_has_failed(tmp_path: Path, kinds, code):
+    issues = [Issue(kind=kind, path=b"www", message="why", is_note=False) for kind in kinds]
+    verdict = _stored(RUN, replace(stored(), issues=tuple(issues)), is_cancelled=False)
     lost = errors.JournalUnusable(path=tmp_path, cause="disk full")
 
     unrecorded = Verdict(record=verdict.record, stored=verdict.stored, error=None, unrecorded=lost)
 
-    assert (verdict.exit_code, unrecorded.exit_code) == (0, 1)
+    assert (verdict.exit_code, unrecorded.exit_code) == (code, 1)
 
 
 def test_a_run_without_an_outcome_is_buried_only_once_the_lane_is_held(tmp_path: Path):
