@@ -71,6 +71,34 @@ def test_it_starts_where_no_customers_file_can_be_used_and_takes_those_that_are_
     assert "acme.toml cannot be used" in said().partition("read again")[0]
 
 
+def test_a_folder_of_customers_that_is_empty_all_of_a_sudden_is_not_taken(hoster: Hoster):
+    hoster.add("acme", www=NEVER)
+    file = hoster.customers / "acme.toml"
+
+    with daemon(hoster.machine) as (running, said):
+        wait_until(lambda: "planning 1 resource" in said())
+        file.rename(file.with_suffix(".aside"))
+        running.send_signal(signal.SIGHUP)
+        wait_until(lambda: "are refused" in said())
+        file.with_suffix(".aside").rename(file)
+        running.send_signal(signal.SIGHUP)
+        wait_until(lambda: "read again, planning 1 resource of 1 customer\n" in said())
+
+    assert f"error: the folder of customers {hoster.customers} is empty, and was not" in said()
+
+
+def test_who_was_known_is_remembered_while_the_folder_of_customers_is_empty(hoster: Hoster):
+    hoster.add("acme", www=EACH_MINUTE)
+    hoster.machine.done("schedule", "tick")
+    known = remembered.read(hoster.machine.state)
+    (hoster.customers / "acme.toml").unlink()
+
+    hoster.machine.done("schedule", "tick")
+
+    assert list(map(str, known)) == ["acme/www"]
+    assert remembered.read(hoster.machine.state) == known
+
+
 def noted(hoster: Hoster) -> dict[str, str | None]:
     """Return of whom a mail will tell, and what."""
     return {name: known.need for name, known in Outbox(hoster.machine.state).alerts().items()}

@@ -85,7 +85,9 @@ def tick(hoster: Hoster) -> str:
     assert hoster.runs("blue/www") == [("succeeded", "")]
     [(outcome, message)] = hoster.runs("acme/www")
     assert outcome == "failed"
-    assert f"acme/www: error: {message}\n" in told.stderr or message.endswith(" and was killed")
+    assert f"acme/www: error: {message}\n" in told.stderr or message.endswith(
+        (" and was killed", " and was ended")
+    )
     return message
 
 
@@ -109,7 +111,7 @@ def test_a_run_that_hangs_before_it_watches_itself_is_killed_by_who_started_it(t
 
     assert message == (
         "the run of acme/www ended before it began: "
-        "its process gave no sign of life for 3 s and was killed"
+        "its process gave no sign of life for 3 s and was ended"
     )
 
 
@@ -121,7 +123,7 @@ def test_a_run_that_is_halted_is_killed_and_recorded(two):
 
     _, told = running.communicate(timeout=60)
 
-    words = "its process gave no sign of life for 3 s and was killed"
+    words = "its process gave no sign of life for 3 s and was ended"
     assert f"acme/www: error: {words}\n" in told
     assert two.runs("acme/www") == [
         ("failed", f"the run of acme/www ended and did not say how: {words}")
@@ -180,7 +182,7 @@ def test_a_run_that_sees_to_its_end_no_more_is_killed_by_who_started_it(two):
     patch.unlink()
     free = two.machine.run("backup", "acme/www", "--dry-run")
 
-    words = "its process went on for longer than max_runtime allows, 1 s, and was killed"
+    words = "its process went on for longer than max_runtime allows, 1 s, and was ended"
     assert told.returncode == 1
     assert f"acme/www: error: {words}\n" in told.stderr
     assert "cannot leave anybody behind" in told.stderr

@@ -162,3 +162,13 @@ def test_nothing_is_removed_where_nobody_calls_the_schedule(well):
     shown = well.done("schedule", "remove")
 
     assert shown == "the schedule of default/default is called by nobody, as before\n"
+
+
+def test_whoever_ignores_the_end_of_processes_and_starts_us_harms_nothing(well):
+    age(well, minutes=3)
+    well.entered = ("env", "--ignore-signal=CHLD")
+
+    result = well.run("schedule", "tick", settings=EVERY_MINUTE)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("stored: ")

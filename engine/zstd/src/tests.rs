@@ -120,7 +120,7 @@ fn what_is_damaged_is_an_error_and_the_next_piece_is_read() {
 
 #[test]
 fn a_length_that_is_told_is_not_believed_beyond_what_a_blob_may_have() {
-    // A header alone, that tells of a terabyte; then a whole piece that takes no room to speak of.
+    // A header alone, that tells of a terabyte.
     let mut claim = vec![0x28, 0xB5, 0x2F, 0xFD, 0b1110_0000];
     claim.extend_from_slice(&(1_u64 << 40).to_le_bytes());
 

@@ -156,12 +156,12 @@ def _confined(
 ) -> Iterator[Clerk]:
     """Give up what a run does not need, for good, but for its clerk.
 
-    A kernel that keeps nothing of that is told.
+    A kernel that does not keep all of that is told.
     """
     run = new_run(configuration.resource, slot_at)
     with beside(configuration.settings.state, run) as clerk:
         held = confine(configuration.installation(), source_of(configuration))
-        if session.is_verbose or not held.files:
+        if session.is_verbose or not (held.files and held.children):
             output.say(f"note: {held.told}")
         yield clerk
 

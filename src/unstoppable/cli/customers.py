@@ -77,9 +77,10 @@ def on_disk(all_of_them: Collection[Configuration]) -> dict[ResourceName, list[U
         while above and below[: len(above[-1][0])] != above[-1][0]:
             above.pop()
         if above:
-            pair = dict(zip(("one", "other"), sorted((above[-1][1], other)), strict=True))
-            for resource in pair.values():
-                faults[resource].append(FolderShared(**pair, folder=Path(*below)))
+            pair = first, second = sorted((above[-1][1], other))
+            for resource in pair:
+                fault = FolderShared(one=first, other=second, folder=Path(*below))
+                faults[resource].append(fault)
         above.append((below, other))
     for same in _by_file(all_of_them).values():
         references = dict(same)

@@ -29,8 +29,8 @@ def daemon(session: Session) -> int:
     Instead of a timer that calls `schedule tick`. SIGTERM has the runs that are at work keep what
     they have, and ends it. What cannot be backed up, because a customer's file is broken, say, is
     recorded as failed when it is due. SIGHUP reads settings and customers' files again; where
-    something in them is wrong that was not before, or hot or state is another folder, they are
-    refused, and what was planned before goes on.
+    something in them is wrong that was not before, hot or state is another folder, or nobody is
+    left, they are refused, and what was planned before goes on.
 
     Example:
       unstoppable daemon

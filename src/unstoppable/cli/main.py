@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - what a command needs is imported when it is called, so that help is quick
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -169,6 +170,8 @@ def unstoppable(
 def main() -> NoReturn:
     """Run the command line, or tell a shell what completes it, and leave with the exit code."""
     _fill_standard_files()
+    # Whoever started us may ignore it, and then no process that we start can be waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if instruction := os.environ.get(COMPLETE):
         from unstoppable.cli.completion import answer
 

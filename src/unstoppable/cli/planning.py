@@ -16,8 +16,13 @@ from unstoppable.cli.settings import Readings, choose, read_one, usable
 from unstoppable.cli.settings_reader import HANDED_OVER_NAMES, SettingsReader
 from unstoppable.cli.settings_values import SKIP
 from unstoppable.cli.unserved import NotBegun, Unserved
-from unstoppable.domain.customer_errors import CustomersGone, PlaceMoved
-from unstoppable.domain.errors import JournalUnusable, UnstoppableError
+from unstoppable.domain.customer_errors import CustomersGone, CustomersLeft, PlaceMoved
+from unstoppable.domain.errors import (
+    EnvFileMissing,
+    JournalUnusable,
+    UnstoppableError,
+    UsageError,
+)
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.outcome import ExitCode
 from unstoppable.domain.schedule import Schedule
@@ -82,6 +87,8 @@ class Conductor:
             self._complain(error)
         planned = {**schedules(found), **self._unserved.schedules}
         self._customers, self._faulty = found.customers, _faulty(found)
+        self._has_file = found.common.configuration.has_file
+        self._has_anybody = not found.nobody
         self._sender.take(found)
         self.planner.most_at_once = _most_at_once(found)
         self.planner.plan(planned, now(), impatient(found))
@@ -91,14 +98,20 @@ class Conductor:
         before = self._faulty
         return any({name, name.partition("/")[0]}.isdisjoint(before) for name in _faulty(found))
 
-    def refusal(self, found: Readings) -> PlaceMoved | CustomersGone | None:
+    def refusal(self, found: Readings) -> UsageError | None:
         """Return what new settings change that cannot be changed while runs are planned.
 
         The runs that are at work record and lock where they began, and whoever looks elsewhere
         would make their slots again, and beside them. A folder of customers that is gone is not
-        mistaken for an installation of one directory, unless the settings speak of one.
+        mistaken for an installation of one directory, unless the settings speak of one; nor one
+        that is empty for customers who left, nor a settings file that is gone for one that says
+        nothing.
         """
         common = found.common.configuration
+        if self._has_file and not common.has_file:
+            return EnvFileMissing(path=self._env_file)
+        if found.nobody and self._has_anybody:
+            return CustomersLeft(folder=found.customers)
         is_gone = found.customers is None and not SettingsReader.is_of_one(common.given)
         if is_gone and self._customers is not None:
             return CustomersGone(folder=self._customers)

@@ -55,7 +55,8 @@ def of(found: Readings) -> Unserved:
 
     What is known now is remembered. Raises FolderUnusable.
     """
-    if found.common.unknown & {PREFIX + "STATE"}:
+    if found.common.unknown & {PREFIX + "STATE"} or found.nobody:
+        # Where nobody is, their folder may be about to be filled: who was known stays so.
         return Unserved()
     state = found.common.configuration.settings.state
     before = remembered.read(state)

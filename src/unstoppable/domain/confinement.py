@@ -7,6 +7,8 @@ NOT_CONFINED = (
     "only a kernel from 5.19 on, with Landlock switched on, confines it to what it needs"
 )
 
+NOT_CHILDLESS = "a process that it starts may go on when it has ended"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
@@ -37,4 +39,5 @@ class Confinement:
             "children": self.children,
         }
         names = ", ".join(name for name, holds in held.items() if holds)
-        return f"confined by Landlock {self.abi}: {names}"
+        told = f"confined by Landlock {self.abi}: {names}"
+        return told if self.children else f"{told}; {NOT_CHILDLESS}"

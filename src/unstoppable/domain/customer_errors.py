@@ -29,7 +29,17 @@ class CustomersGone(UsageError):
     sentence_form = "the folder of customers {folder} is gone"
     hint_form = (
         "put it back; where this machine is to back up one directory from now on, set "
-        "UNSTOPPABLE_SOURCE in its settings file"
+        "UNSTOPPABLE_SOURCE in its settings file, or call `unstoppable init DIR`"
+    )
+
+
+class CustomersLeft(UsageError):
+    """Nobody is in the folder of customers any more, who was planned a moment ago."""
+
+    sentence_form = "the folder of customers {folder} is empty, and was not before"
+    hint_form = (
+        "is something to be mounted there? where the last customer was removed on purpose, "
+        "start the daemon anew"
     )
 
 

@@ -22,7 +22,7 @@ class StoodStill(RunStopped):
 class WentSilent(RunStopped):
     """A run whose process hung before it could watch itself, or was halted."""
 
-    sentence_form = "its process gave no sign of life for {limit} and was killed"
+    sentence_form = "its process gave no sign of life for {limit} and was ended"
     hint_form = (
         "was it halted, or does something hang that it needs before it begins, such as the folder "
         "of hot or of the state?"
@@ -32,9 +32,7 @@ class WentSilent(RunStopped):
 class WentOn(RunStopped):
     """A run that took longer than its max_runtime, and did not see to its end itself."""
 
-    sentence_form = (
-        "its process went on for longer than max_runtime allows, {limit}, and was killed"
-    )
+    sentence_form = "its process went on for longer than max_runtime allows, {limit}, and was ended"
     hint_form = (
         "a run ends itself before that: does it hang, or did somebody take it over, such as the "
         "server that it reads?"

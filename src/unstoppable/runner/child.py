@@ -69,12 +69,14 @@ class Child:
         self._order = order
         self._process: subprocess.Popen[bytes] | None = None
         self._code: int | None = None
-        self._is_stopped = False
+        self._is_stopped = self._is_reaped = False
         self._lock = threading.Lock()
+        """Whoever has it may signal the process: its number is nobody else's by now."""
         self._signs: int | None = None
         """The reading end of the pipe of its signs of life."""
         self._silence = Stillness()
-        self._began = 0.0
+        self._going_on = Stillness()
+        """How long it has been at work."""
         self._longest: timedelta | None = None
         self._killed_at: float | None = None
         """When it is killed, where it has to end; what it says from then on explains nothing."""
@@ -116,23 +118,25 @@ class Child:
                 self._silence.end()
         now = time.monotonic()
         if self._killed_at is None:
-            why = self._why_to_end(now)
+            why = self._why_to_end()
             if why is not None:
+                self._complain(str(why))
+                self._order.say(f"{self._order.resource}: hint: {why.hint}")
                 self._killed_at = now + self._order.patience.grace.total_seconds()
-                self.last_words = str(why)
-                self._order.say(f"{self._order.resource}: error: {why}")
                 self.stop()
         elif now >= self._killed_at:
             self.kill()
 
-    def _why_to_end(self, now: float) -> RunStopped | None:
+    def _why_to_end(self) -> RunStopped | None:
         """Return why it has to end; None where it may go on."""
         stall = self._order.patience.stall
         if self._silence.seconds() > stall.total_seconds():
             return WentSilent(limit=duration(stall))
-        longest, grace = self._longest, self._order.patience.grace
-        # It ends itself when its time is over, and has the grace to do so.
-        if longest is not None and now - self._began > (longest + grace).total_seconds():
+        seconds, longest = self._going_on.seconds(), self._longest
+        # It ends itself when its time is over: it has the grace to do so, kills itself after that,
+        # and says why.
+        given = 2 * self._order.patience.grace
+        if longest is not None and seconds > (longest + given).total_seconds():
             return WentOn(limit=duration(longest))
         return None
 
@@ -145,12 +149,10 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        with self._lock:
+        with self._lock, suppress(ProcessLookupError):
             self._is_stopped = True
-            process = self._process
-        if process is not None and self._code is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+            if self._process is not None and not self._is_reaped:
+                os.killpg(self._process.pid, number)
 
     def _run(self) -> None:
         code: int = ExitCode.FAILED
@@ -179,8 +181,8 @@ class Child:
         finally:
             os.close(taken)
             os.close(sign)
-        self._silence = Stillness()
-        self._began, self._longest = time.monotonic(), provided.longest
+        self._silence, self._going_on = Stillness(), Stillness()
+        self._longest = provided.longest
         self._signs = signs
         _hand_over(given, provided.secrets if process else {})
         if process is None:
@@ -201,13 +203,15 @@ class Child:
         ]
         for listener in listeners:
             listener.start()
-        # Nobody else gets its number before everybody who might end it knows that it ended.
+        # Its number stays its own until it is reaped.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         os.killpg(process.pid, signal.SIGKILL)
         self._left_until = time.monotonic() + self._order.patience.grace.total_seconds()
         for listener in listeners:
             listener.join()
-        return process.wait()
+        with self._lock:
+            self._is_reaped = True
+            return process.wait()
 
     def _provided_in_time(self) -> tuple[Provided, list[str]]:
         """Return the same as `_provided`; the thread that still waits for it is left."""

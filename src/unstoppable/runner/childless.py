@@ -1,7 +1,8 @@
 """A process that starts no other one from now on, which the kernel keeps (seccomp).
 
 Whoever took over a run could leave a process behind that goes on reading and keeps the lane, in a
-session of its own, where whoever ends the run does not find it.
+session of its own, where whoever ends the run does not find it. For the same reason it moves
+nobody to another group: its clerk stays where it is found.
 """
 
 import ctypes
@@ -22,17 +23,19 @@ class _Machine:
     seccomp: int
     clone: int
     refused: tuple[int, ...]
-    """What else makes a process, or another program of this one."""
+    """What else makes a process, or another program of this one, or moves it out of its group."""
 
 
 _MACHINES: Mapping[str, _Machine] = MappingProxyType(
     {
-        # fork, vfork, execve, execveat
+        # fork, vfork, execve, execveat, setpgid, setsid
         "x86_64": _Machine(
-            architecture=0xC000003E, seccomp=317, clone=56, refused=(57, 58, 59, 322)
+            architecture=0xC000003E, seccomp=317, clone=56, refused=(57, 58, 59, 322, 109, 112)
         ),
-        # execve, execveat
-        "aarch64": _Machine(architecture=0xC00000B7, seccomp=277, clone=220, refused=(221, 281)),
+        # execve, execveat, setpgid, setsid
+        "aarch64": _Machine(
+            architecture=0xC00000B7, seccomp=277, clone=220, refused=(221, 281, 154, 157)
+        ),
     }
 )
 _CLONE3 = 435

@@ -31,7 +31,7 @@ def is_there(state: Path, customer: str) -> bool:
 def customers(state: Path) -> frozenset[str]:
     """Return the customers of whom there ever was a record; nobody where that is not known."""
     try:
-        return frozenset(path.stem for path in (state / _FOLDER).iterdir())
+        return frozenset(path.stem for path in (state / _FOLDER).glob("*.key"))
     except OSError:
         return frozenset()
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -222,16 +223,19 @@ def _attempt(
 def _die(journal: RunJournal, run: Run, why: RunStopped, terms: Terms) -> None:
     """Record and tell why a run is killed, as far as that does not hang too, and end the process.
 
-    The lane is still held: nobody else calls this run dead before it is recorded.
+    The lane is still held: nobody else calls this run dead before it is recorded. Who started it
+    hears why also where the journal hangs, and records it later.
     """
-
-    def tell() -> None:
-        Pen(journal).write(RunRecord.of_error(run, why, ended_at=now()))
-        terms.complain(why)
-
-    last_words = threading.Thread(target=tell, daemon=True)
-    last_words.start()
-    last_words.join(_LAST_WORDS_SECONDS)
+    until = time.monotonic() + _LAST_WORDS_SECONDS
+    words = (
+        lambda: Pen(journal).write(RunRecord.of_error(run, why, ended_at=now())),
+        lambda: terms.complain(why),
+    )
+    each = [threading.Thread(target=word, daemon=True) for word in words]
+    for one in each:
+        one.start()
+    for one in each:
+        one.join(max(0.0, until - time.monotonic()))
     os._exit(why.exit_code)
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from unstoppable.domain.confinement import NOT_CONFINED, Confinement
+from unstoppable.domain.confinement import NOT_CHILDLESS, NOT_CONFINED, Confinement
 
 WHOLE = Confinement(abi=7, files=True, network=True, processes=True, children=True, missing=())
 
@@ -14,7 +14,7 @@ WHOLE = Confinement(abi=7, files=True, network=True, processes=True, children=Tr
         (replace(WHOLE, network=False), "confined by Landlock 7: files, signals, children"),
         (
             replace(WHOLE, abi=2, network=False, processes=False, children=False),
-            "confined by Landlock 2: files",
+            f"confined by Landlock 2: files; {NOT_CHILDLESS}",
         ),
         (
             Confinement(

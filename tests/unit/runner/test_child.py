@@ -80,11 +80,12 @@ def test_one_that_gives_none_is_killed():
     child = start(SILENT, said)
 
     assert end(child) == 137
-    assert child.last_words == "its process gave no sign of life for 0 s and was killed"
-    assert said == [f"acme/www: error: {child.last_words}"]
+    assert child.last_words == "its process gave no sign of life for 0 s and was ended"
+    assert said[0] == f"acme/www: error: {child.last_words}"
+    assert said[1].startswith("acme/www: hint: was it halted, or does something hang")
 
 
-TOO_LONG = "its process went on for longer than max_runtime allows, 0 s, and was killed"
+TOO_LONG = "its process went on for longer than max_runtime allows, 0 s, and was ended"
 
 
 @pytest.mark.parametrize(
@@ -98,9 +99,20 @@ def test_one_that_takes_longer_than_it_may_and_does_not_end_itself_is_ended(on_e
     child = start(ENDLESS.format(on_end=on_end), said, lambda: longest)
 
     assert end(child) == code
-    assert time.monotonic() - began > 0.8
+    assert time.monotonic() - began > 1.2
     assert child.last_words == TOO_LONG, "whatever it says itself"
     assert said.count(f"acme/www: error: {TOO_LONG}") == 1
+    assert "acme/www: hint: a run ends itself before that: does it hang" in "\n".join(said)
+
+
+def test_one_that_uses_its_grace_to_end_itself_is_left_alone():
+    longest, said = Provided(longest=timedelta(seconds=0.4)), list[str]()
+
+    # A second of signs: its time, and more than one grace.
+    child = start(SIGNING, said, lambda: longest)
+
+    assert end(child) == 0
+    assert (child.last_words, said) == ("", [])
 
 
 def test_one_that_may_take_longer_goes_on():

@@ -9,7 +9,7 @@ import pytest
 from unstoppable.runner.childless import stay_childless
 
 TRYING = """
-import ctypes, errno, json, os, subprocess, sys, threading
+import ctypes, errno, json, os, signal, subprocess, sys, threading
 from unstoppable.runner.childless import stay_childless
 
 library = ctypes.CDLL(None, use_errno=True)
@@ -35,6 +35,7 @@ attempts = {
     "the other numbers": lambda: forked(lambda: library.syscall(0x40000000 + CLONE, 17, 0, 0, 0)),
     "spawn": lambda: os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0),
     "a program": lambda: subprocess.run(["/bin/true"], check=True),
+    "another group": lambda: os.setpgid(beside, beside),
     "become a program": lambda: os.execv("/bin/nothing", ["nothing"]),
 }
 
@@ -45,6 +46,9 @@ def outcome(attempt):
         return errno.errorcode[error.errno]
     return "done"
 
+beside = os.fork()
+if beside == 0:
+    signal.pause()
 held = sys.argv[1] == "childless" and stay_childless()
 thread = threading.Thread(target=lambda: None)
 thread.start()
@@ -54,6 +58,7 @@ other = threading.Thread(target=lambda: threads.append(outcome(attempts["fork"])
 other.start()
 other.join()
 found = {name: outcome(attempt) for name, attempt in attempts.items()}
+os.kill(beside, signal.SIGKILL)
 json.dump([held, threads[0], found], sys.stdout)
 """
 
