@@ -75,6 +75,23 @@ def test_who_was_never_in_order_has_no_slot_and_stands_in_status(hoster: Hoster)
     assert "acme.toml cannot be used" in status.stdout
 
 
+def test_a_number_without_end_stops_its_customer_alone(hoster: Hoster) -> None:
+    hoster.add("acme", www=NEVER)
+    hoster.add("blue", www=NEVER)
+    file = hoster.customers / "acme.toml"
+    file.write_text(f"connections = 0x{'f' * 5000}\n{file.read_text()}")
+
+    ticked = hoster.machine.run("schedule", "tick")
+    status = hoster.machine.run("status")
+    checked = hoster.machine.run("config", "check")
+
+    assert (ticked.returncode, status.returncode, checked.returncode) == (2, 1, 2)
+    for told in (ticked.stderr, status.stdout, checked.stderr):
+        assert f"connections in {file} line 1 cannot be used: it is more than " in told
+        assert "a fault in the program" not in told
+    assert hoster.runs("blue/www") == [("succeeded", "")]
+
+
 def test_a_customer_that_left_is_not_remembered(hoster: Hoster) -> None:
     hoster.add("acme", www=EACH_MINUTE)
     hoster.add("blue", www=NEVER)

@@ -3,7 +3,6 @@
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +33,6 @@ _MOST_FAULTS = 100
 """Of one file: to tell tens of thousands takes longer than anybody waits."""
 _NOTHING: Mapping[str, Given] = MappingProxyType({})
 _SCHEMES = ("env:", "file:", "infisical:")
-_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
 _REASONS = {
     "string_type": "it is no text in quotes",
     "int_type": "it is no whole number",
@@ -45,6 +42,7 @@ _REASONS = {
     "model_type": "it is no table",
     "string_pattern_mismatch": "it is neither s3 nor folder",
     "greater_than_equal": "it is less than 1",
+    "less_than_equal": f"it is more than {toml.LARGEST_INTEGER}",
     "too_short": "it names no resource",
 }
 
@@ -82,6 +80,9 @@ def read(
         reader.read(text)
     except UnstoppableError as error:
         reader.faults.append(error)
+    except ValueError as error:
+        # Nobody can be stopped by what stands in the file of another.
+        reader.faults.append(CustomerFileInvalid(path=path, reason=error))
     return Customer(
         name=path.stem,
         path=path,
@@ -118,7 +119,7 @@ class _Reader:
             said = toml.parse(text)
         except ValueError as error:
             raise CustomerFileInvalid(path=self.path, reason=error) from error
-        self._lines = lines_of(text)
+        self._lines = toml.lines_of(text)
         self._refuse(said)
         if self.faults:
             return
@@ -320,19 +321,6 @@ class _Reader:
         """Return the line of a key, or of the table it would be in."""
         wholes = (where[:length] for length in range(len(where), 0, -1))
         return next((self._lines[whole] for whole in wholes if whole in self._lines), None)
-
-
-def lines_of(text: str) -> dict[tuple[str, ...], int]:
-    """Return the line of each table and key of a TOML file, as people write one."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _TABLE.match(line):
-            table = tuple(part.strip(" \t\"'") for part in header[1].split("."))
-            found.setdefault(table, number)
-        elif key := _KEY.match(line):
-            found.setdefault((*table, key[1].strip("\"'")), number)
-    return found
 
 
 def text_of(path: Path) -> str:

@@ -7,9 +7,10 @@ Pydantic takes a quarter of a second to import: only what reads such a file impo
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, create_model
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, create_model
 
 from unstoppable.cli.settings_model import PREFIX, TOLD
+from unstoppable.domain import toml
 
 REFERENCE = "A reference, `env:NAME`, `file:PATH` or `infisical:/PATH/NAME`, never the value."
 
@@ -28,7 +29,7 @@ class Key:
     """Whether it is a path, which may begin in the folder of the customer's file."""
 
 
-Whole = StrictInt
+Whole = Annotated[int, Field(ge=1, le=toml.LARGEST_INTEGER, strict=True)]
 Texts = list[StrictStr]
 OF_CUSTOMER = {
     "endpoint": Key("s3_endpoint"),
@@ -101,10 +102,9 @@ def _forget_default(schema: dict[str, Any]) -> None:
     del schema["default"]
 
 
-_Count = Annotated[int, Field(ge=1, strict=True)]
 _PERIODS = ("last", "daily", "weekly", "monthly", "yearly")
 _COUNTS: dict[str, Any] = {
-    period: (_Count, _unsaid("How many of these will be kept.")) for period in _PERIODS
+    period: (Whole, _unsaid("How many of these will be kept.")) for period in _PERIODS
 }
 Keep = create_model(
     "Keep",

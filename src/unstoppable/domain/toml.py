@@ -6,13 +6,18 @@ stands on one line, so the dots of a line bound that.
 """
 # ruff: noqa: EM102 - what is wrong is one sentence
 
+import re
 import tomllib
 from typing import Any
 
 LARGEST_BYTES = 2**18
 MOST_DOTS = 200
 """In one line: what a list of patterns may need, and far more than a key does."""
+LARGEST_INTEGER = 2**63 - 1
+"""As the language has it; the parser takes more, which cannot even be shown."""
 TOO_LARGE = f"it is larger than {LARGEST_BYTES >> 10} KiB"
+_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -26,3 +31,16 @@ def parse(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def lines_of(text: str) -> dict[tuple[str, ...], int]:
+    """Return the line of each table and key of a TOML file, as people write one."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = tuple(part.strip(" \t\"'") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif key := _KEY.match(line):
+            found.setdefault((*table, key[1].strip("\"'")), number)
+    return found

@@ -8,7 +8,6 @@ import jsonschema
 import pytest
 
 from unstoppable.cli import customer_file, hints
-from unstoppable.cli.customer_file import lines_of
 from unstoppable.cli.customer_model import CustomerFile, Defaults, Infisical, Keep, Resource
 from unstoppable.cli.settings import choose, load, read_all, read_one
 from unstoppable.cli.settings_reader import Reading
@@ -18,6 +17,7 @@ from unstoppable.domain.ftps import FtpsSource
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.s3 import S3Cold
 from unstoppable.domain.schedule import Schedule
+from unstoppable.domain.toml import lines_of
 from unstoppable.secrets.bounded import open_plain
 
 WWW = """\

@@ -1,0 +1,52 @@
+"""A customer's file that somebody hostile wrote costs little time and memory, and stops nobody."""
+
+import pytest
+
+from tests.unit.cli.test_customers import WWW, place
+from unstoppable.cli import customer_file
+from unstoppable.cli.settings import read_all
+from unstoppable.domain import toml
+from unstoppable.domain.customer_errors import CustomerFileInvalid
+
+__all__ = ["place"]
+HUGE = f"0x{'f' * 5000}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"connections = {HUGE}\n{WWW}", "connections in {path} line 1 cannot be used: it is more"),
+        (f"{WWW}max_files = {HUGE}\n", "max_files in {path} line 4 cannot be used: it is more"),
+        (f"{WWW}max_files = -{HUGE[2:]}\n", "{path} cannot be used: "),
+        (f"{WWW}max_files = {2**63}\n", "max_files in {path} line 4 cannot be used: it is more"),
+        (f"{WWW}max_files = 0\n", "max_files in {path} line 4 cannot be used: it is less than 1"),
+        (
+            f"{WWW}keep = {{ daily = {HUGE} }}\n",
+            "keep.daily in {path} line 4 cannot be used: it is",
+        ),
+    ],
+)
+def test_a_number_without_end_is_one_fault_of_its_file_and_stops_no_other(place, text, told):
+    path = place.customer("acme", text)
+    place.customer("blue")
+
+    found = read_all(place.env_file)
+
+    [fault] = found.broken["acme"]
+    assert str(fault) == str(customer_file.read(path).faults[0])
+    assert told.replace("{path}", str(path)) in str(fault)
+    assert [str(one.configuration.resource) for one in found.all] == ["blue/www"]
+
+
+def test_whatever_a_file_makes_of_its_reader_is_a_fault_of_that_file(place, monkeypatch):
+    def refuse(text):
+        assert text == path.read_text()
+        raise ValueError("it is beyond everything")
+
+    path = place.customer("acme")
+    monkeypatch.setattr(toml, "lines_of", refuse)
+
+    [fault] = customer_file.read(path).faults
+
+    assert isinstance(fault, CustomerFileInvalid)
+    assert str(fault) == f"the customer's file {path} cannot be used: it is beyond everything"
