@@ -129,6 +129,8 @@ class _Reader:
             # Each run asks for what it needs itself.
             self._keeper = None if identity is None else Keeper(identity)
             self.resources[resource] = self._resource(said, resource, table)
+            if self._has_enough():
+                return
 
     def _refuse(self, said: dict[str, Any]) -> None:
         """Remember everything that has not the form of a customer's file."""
@@ -146,7 +148,9 @@ class _Reader:
             found.sort(key=lambda fault: self._line(fault[0]) or 0)
             self.faults += [self._fault(*fault) for fault in found[:_MOST_FAULTS]]
             return
-        for resource in said.get("resources") or ():
+        for resource in said["resources"]:
+            if self._has_enough():
+                return
             try:
                 names.name(resource)
             except NameInvalid as error:
@@ -165,6 +169,8 @@ class _Reader:
             if not table["keep"]:
                 self._remember((*place, "keep"), "it keeps nothing: name a number, or leave it out")
         for pattern in table.get("exclude", ()):
+            if self._has_enough():
+                return
             if "," in pattern or len(pattern.splitlines()) > 1:
                 reason = f"'{pattern}' holds a comma or a line break: write ? in its place"
                 self._remember((*place, "exclude"), reason)
@@ -182,6 +188,10 @@ class _Reader:
             )
         reason = _REASONS.get(kind, message)
         return CustomerKeyInvalid(name=_dotted(where), origin=self._origin(where), reason=reason)
+
+    def _has_enough(self) -> bool:
+        """Return whether as many faults are known as are told."""
+        return len(self.faults) >= _MOST_FAULTS
 
     def _remember(self, where: tuple[str, ...], reason: str) -> None:
         found = CustomerKeyInvalid(name=_dotted(where), origin=self._origin(where), reason=reason)

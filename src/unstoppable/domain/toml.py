@@ -16,7 +16,8 @@ MOST_DOTS = 200
 LARGEST_INTEGER = 2**63 - 1
 """As the language has it; the parser takes more, which cannot even be shown."""
 TOO_LARGE = f"it is larger than {LARGEST_BYTES >> 10} KiB"
-_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\s\"'-]+?)\s*\]")
+_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\"'-]+(?:\s+[A-Za-z0-9_.\"'-]+)*)\s*\]")
+"""No blank is in two of its parts: with the cube of them the time would grow that it takes."""
 _KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
 
 

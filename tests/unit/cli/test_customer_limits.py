@@ -1,5 +1,7 @@
 """A customer's file that somebody hostile wrote costs little time and memory, and stops nobody."""
 
+import time
+
 import pytest
 
 from tests.unit.cli.test_customers import WWW, place
@@ -9,6 +11,7 @@ from unstoppable.domain import toml
 from unstoppable.domain.customer_errors import CustomerFileInvalid
 
 __all__ = ["place"]
+SECONDS = 1.0
 HUGE = f"0x{'f' * 5000}"
 
 
@@ -50,3 +53,47 @@ def test_whatever_a_file_makes_of_its_reader_is_a_fault_of_that_file(place, monk
 
     assert isinstance(fault, CustomerFileInvalid)
     assert str(fault) == f"the customer's file {path} cannot be used: it is beyond everything"
+
+
+def within(before: str, each: str, after: str = "") -> str:
+    """Return the longest text that may stand in a file, with `each` as often as it fits."""
+    left = toml.LARGEST_BYTES - len((before + after + WWW).encode())
+    return before + each * (left // len(each.encode())) + after + WWW
+
+
+def tables(form: str) -> str:
+    """Return as many resources as fit into a file, each with the value of its number."""
+    lines = [form.format(number) for number in range(toml.LARGEST_BYTES // (len(form) + 4))]
+    return "".join(lines)
+
+
+WORST = {
+    "blanks in a header": within('name="""\n[', " ", 'x"""\n'),
+    "tabs before a header": within('name="""\n', "\t", '[x"""\n'),
+    "blanks behind a header": within('name="""\n[x', " ", '"""\n'),
+    "words in a header": within('name="""\n[', "x ", '!"""\n'),
+    "a long header": within('name="""\n[', "x", '"""\n'),
+    "brackets": within('name="""\n', "[", '"""\n'),
+    "lines of brackets": within('name="""\n', "[x\n", '"""\n'),
+    "blanks behind a key": within('name="""\nx', " ", '"""\n'),
+    "words before an equals sign": within('name="""\n', "x ", '="""\n'),
+    "lines": within('name="""', "\n", '"""\n'),
+    "patterns with commas": within("[defaults]\nexclude=[", '",",', "]\n"),
+    "a reference that is none, for many": 'ping_url="x"\n[resources]\n' + tables("a{}={{}}\n"),
+    "no references for many": "[resources]\n" + tables('a{}={{ping_url="x"}}\n'),
+    "no schedules for many": "[resources]\n" + tables('a{}={{zone="x"}}\n'),
+    "no tables": "[resources]\n" + tables("a{}=1\n"),
+    "no names": "[resources]\n" + tables("A{}={{}}\n"),
+}
+
+
+@pytest.mark.parametrize("kind", WORST)
+def test_the_worst_file_of_a_customer_takes_little_time(place, kind):
+    text = WORST[kind]
+    assert toml.LARGEST_BYTES * 0.7 < len(text.encode()) <= toml.LARGEST_BYTES
+    path = place.customer("acme", text)
+    before = time.process_time()
+
+    customer_file.read(path)
+
+    assert time.process_time() - before < SECONDS

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from unstoppable.domain.toml import LARGEST_BYTES, MOST_DOTS, parse
+from unstoppable.domain.toml import LARGEST_BYTES, MOST_DOTS, lines_of, parse
 
 SECONDS = 2.0
 """Twice of what a slow machine needs."""
@@ -55,3 +55,16 @@ def test_a_list_of_patterns_may_stand_on_one_line():
     patterns = [f"*.{i}" for i in range(MOST_DOTS)]
 
     assert parse(f"exclude = {patterns}") == {"exclude": patterns}
+
+
+def test_the_line_of_a_table_is_found_however_its_header_is_written():
+    text = (
+        """[ resources . "a b" ]\n\t[resources.'c']# c\n[[more]]\n[a\u00a0b]\n  [x]]\n[ ]\n[y\n"""
+    )
+
+    assert lines_of(text) == {
+        ("resources", "a b"): 1,
+        ("resources", "c"): 2,
+        ("a\u00a0b",): 4,
+        ("x",): 5,
+    }
