@@ -107,6 +107,8 @@ class _Reader:
         self.resources: dict[str, dict[str, Given]] = {}
         self.faults: list[UnstoppableError] = []
         self._lines: dict[tuple[str, ...], int] = {}
+        self._shared: dict[tuple[str, ...], Given] = {}
+        """What holds for several resources, once: a list is as long as the file may be."""
 
     def read(self, text: str | None) -> None:
         try:
@@ -209,7 +211,7 @@ class _Reader:
         found |= self._schedule(said.get("defaults", {}), in_table, table)
         found |= self._cold(said)
         if "mail_to" in said:
-            found[f"{PREFIX}CUSTOMER_MAIL_TO"] = self._said(("mail_to",), said["mail_to"])
+            found[f"{PREFIX}CUSTOMER_MAIL_TO"] = self._said_once(("mail_to",), said["mail_to"])
         for name, value in (("CUSTOMER", self.path.stem), ("RESOURCE", resource)):
             found[PREFIX + name] = self._said(in_table, value)
         return found
@@ -220,17 +222,13 @@ class _Reader:
         for key, value in said.items():
             if (known := keys.get(key)) is None or key in {"schedule", "zone"}:
                 continue
-            where = (*place, key)
+            where, text = (*place, key), self._path(value) if known.is_file else value
             name = PREFIX + known.setting.upper()
             try:
-                yield (
-                    name,
-                    self._said(
-                        where,
-                        self._path(value) if known.is_file else value,
-                        is_secret=known.is_secret or (known.may_refer and _is_reference(value)),
-                    ),
-                )
+                if known.is_secret or (known.may_refer and _is_reference(value)):
+                    yield name, self._referred(where, str(value))
+                else:
+                    yield name, self._said_once(where, text)
             except UnstoppableError as error:
                 self.faults.append(error)
 
@@ -263,11 +261,18 @@ class _Reader:
             self._remember(("bucket",), 'nobody reads it; write cold = "s3" beside it')
         return {}
 
-    def _said(self, where: tuple[str, ...], value: object, *, is_secret: bool = False) -> Given:
-        origin, written = self._origin(where), _dotted(where)
-        if is_secret:
-            return Given(value=self._reference(where, str(value)), origin=origin, written=written)
-        return Given(value=_as_text(value), origin=origin, written=written)
+    def _said_once(self, where: tuple[str, ...], value: object) -> Given:
+        """Return what one key says, the same for each resource that it holds for."""
+        if where not in self._shared:
+            self._shared[where] = self._said(where, value)
+        return self._shared[where]
+
+    def _said(self, where: tuple[str, ...], value: object) -> Given:
+        return Given(value=_as_text(value), origin=self._origin(where), written=_dotted(where))
+
+    def _referred(self, where: tuple[str, ...], text: str) -> Given:
+        secret = self._reference(where, text)
+        return Given(value=secret, origin=self._origin(where), written=_dotted(where))
 
     def _reference(self, where: tuple[str, ...], text: str) -> Secret:
         written, origin = _dotted(where), self._origin(where)

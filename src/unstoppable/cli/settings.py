@@ -310,7 +310,7 @@ def _of_customer(
 ) -> Iterator[Reading]:
     """Yield the settings of each resource of a customer."""
     for given in customer.resources.values():
-        reader = SettingsReader()
+        reader = SettingsReader(common.lists)
         reader.faults, reader.unknown = list(common.faults), common.unknown - given.keys()
         whole = {**configuration.given, **given}
         settings = reader.settings(whole)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from unstoppable.cli import settings_telling as telling
 from unstoppable.cli import settings_values as values
-from unstoppable.cli.told import Folder, Kept, Told
+from unstoppable.cli.told import Folder, Kept, Told, list_of
 from unstoppable.domain import amounts, ftps, infisical, s3
 from unstoppable.domain.ftps import FtpsFolder
 from unstoppable.domain.s3 import S3Prefix
@@ -286,7 +286,7 @@ class Settings(BaseModel):
     ] = "default"
     exclude: Annotated[
         tuple[str, ...],
-        BeforeValidator(values.globs),
+        list_of(values.globs),
         Told(
             "What is left out: patterns as in gitignore, relative to the source, separated by "
             "commas or line breaks. For a name with a comma write `?` in its place.",

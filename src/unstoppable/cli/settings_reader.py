@@ -36,6 +36,7 @@ from unstoppable.secrets.reference import InFile, Literal, read_private, read_tr
 
 if TYPE_CHECKING:
     from unstoppable.cli.settings_model import Settings
+    from unstoppable.cli.told import Lists
     from unstoppable.domain.secret import Secret
 
 HANDED_OVER_NAMES = frozenset({*KEYS, S3_SECRET, SOURCE_PASSWORD, S3_KEY_ID})
@@ -65,7 +66,9 @@ class Reading:
 class SettingsReader:
     """Reads settings and remembers what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lists: "Lists | None" = None) -> None:
+        """Begin with the `lists` that another reader has read already."""
+        self.lists: Lists = {} if lists is None else lists
         self.faults: list[errors.UnstoppableError] = []
         self.unknown: set[str] = set()
 
@@ -129,14 +132,15 @@ class SettingsReader:
         }
         values = _default_places(values) | values
         try:
-            settings = Settings.model_validate(values)
+            settings = Settings.model_validate(values, context=self.lists)
         except ValidationError as error:
             for fault in error.errors(include_url=False, include_input=False):
                 field = str(fault["loc"][0])
                 name = PREFIX + field.upper()
                 self._refuse(name, given[name], fault["msg"].removeprefix("Value error, "))
                 values.pop(field)
-            settings = Settings.model_validate(_default_places(values) | values)
+            values = _default_places(values) | values
+            settings = Settings.model_validate(values, context=self.lists)
         if settings.hot == settings.cold:
             name = next(name for name in ("UNSTOPPABLE_HOT", "UNSTOPPABLE_COLD") if name in given)
             reason = f"UNSTOPPABLE_HOT and UNSTOPPABLE_COLD are the same folder, {settings.hot}"

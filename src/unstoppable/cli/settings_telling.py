@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from unstoppable.cli import settings_values as values
-from unstoppable.cli.told import Folder, Kept, Told
+from unstoppable.cli.told import Folder, Kept, Told, list_of
 from unstoppable.domain.delivery import MailServer, mailbox
 
-Mailboxes = Annotated[tuple[str, ...], BeforeValidator(values.mailboxes)]
+Mailboxes = Annotated[tuple[str, ...], list_of(values.mailboxes)]
 Reporters = Annotated[
     tuple[str, ...],
-    BeforeValidator(values.reporters),
+    list_of(values.reporters),
     Told(
         "Other machines that are sent the signed record of each run, `https://` each, "
         "separated by commas or line breaks: the whole address that records are posted to. "
@@ -66,7 +66,7 @@ MailFrom = Annotated[
 ]
 MailTo = Annotated[
     tuple[str, ...],
-    BeforeValidator(values.mailboxes),
+    list_of(values.mailboxes),
     Told(
         "Who gets a mail when a resource begins to need somebody, when it is in order again, "
         "and once a day in between; addresses separated by commas or line breaks. What "

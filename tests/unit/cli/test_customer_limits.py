@@ -1,5 +1,7 @@
 """A customer's file that somebody hostile wrote costs little time and memory, and stops nobody."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -97,3 +99,56 @@ def test_the_worst_file_of_a_customer_takes_little_time(place, kind):
     customer_file.read(path)
 
     assert time.process_time() - before < SECONDS
+
+
+MEMORY_MIB = 150
+MANY = "[resources]\n" + "".join(f'a{number}={{source="/x"}}\n' for number in range(2000))
+
+
+def listed(key: str, form: str, number: int = 2000) -> str:
+    return f"{key} = [\n" + "".join(f'"{form.format(i)}",\n' for i in range(number)) + "]\n"
+
+
+LISTS = {
+    "patterns": "[defaults]\n" + listed("exclude", "*.{}") + MANY,
+    "more patterns": "[defaults]\n" + listed("exclude", "a", 35_000) + MANY,
+    "reporters": listed("reporters", "https://reporter.example/{}") + MANY,
+    "recipients": listed("mail_to", "{}@acme.example") + MANY,
+    "patterns of some beside those of all": "[defaults]\n"
+    + listed("exclude", "a", 30_000)
+    + MANY.replace('"/x"}', '"/x",exclude=["b"]}', 900),
+}
+READ = """
+import sys
+from pathlib import Path
+from unstoppable.cli.settings import read_all
+
+def most_kib():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+env_file = Path(sys.argv[1])
+read_all(env_file)
+before = most_kib()
+(env_file.parent / "customers/acme.toml").write_text(sys.stdin.read())
+found = read_all(env_file)
+print(most_kib() - before, len(found.all), *map(str, found.faults[:3]))
+"""
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_what_holds_for_each_of_many_resources_is_kept_once(place, kind):
+    place.customer("blue")
+    assert len(LISTS[kind].encode()) <= toml.LARGEST_BYTES
+
+    told = subprocess.run(
+        (sys.executable, "-c", READ, place.env_file),
+        input=LISTS[kind],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    used_kib, resources, *faults = told.split()
+    assert (int(resources), faults) == (2001, [])
+    assert int(used_kib) < MEMORY_MIB * 1024
