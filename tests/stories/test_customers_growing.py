@@ -286,6 +286,10 @@ HOSTILE = {
     "a secret of the machine": lambda found: (
         found | {"customers/acme/shop.toml": b"[resources.shop]\npassword='file:/etc/shadow'\n"}
     ),
+    "a secret of its customer": lambda found: (
+        found
+        | {"customers/acme/shop.toml": b"[resources.shop]\npassword='infisical:/acme/WWW_KEY'\n"}
+    ),
     "no pins": lambda found: {n: c for n, c in found.items() if "pins" not in n},
     "pins of others": lambda found: (
         found

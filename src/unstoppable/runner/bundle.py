@@ -150,7 +150,7 @@ def _parsed(content: bytes) -> Bundle:
     table = bundle.table if bundle.resource else bundle.customer_file
     for name in files:
         _refuse_others(name, bundle)
-    if not all(_is_brought(reference, files) for reference in _values(files[table])):
+    if not all(_is_brought(reference, bundle) for reference in _values(files[table])):
         raise ValueError(f"{table} refers to a secret that it does not hold")
     return bundle
 
@@ -199,13 +199,16 @@ def _refuse_others(name: str, bundle: Bundle) -> None:
     raise ValueError(f"{name!r} is nothing that {customer} needs to be backed up")
 
 
-def _is_brought(text: str, files: Mapping[str, bytes]) -> bool:
+def _is_brought(text: str, bundle: Bundle) -> bool:
     """Return whether a value is in the bundle, or no reference to anything of this machine.
 
-    The secret of somebody else would go, as a password, to whatever server the bundle names.
+    The secret of somebody else would go, as a password, to whatever server the bundle names. So
+    would any other one of the customer, whose identity at Infisical a whole bundle says itself, and
+    the machine has already where a further resource comes.
     """
     scheme, _, place = text.partition(":")
-    return scheme not in {"env", "file"} or (scheme == "file" and place in files)
+    elsewhere = {"env", "file"} if bundle.resource is None else {"env", "file", "infisical"}
+    return scheme not in elsewhere or (scheme == "file" and place in bundle.files)
 
 
 def _values(content: bytes) -> Iterator[str]:

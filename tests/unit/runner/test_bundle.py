@@ -30,7 +30,10 @@ def test_a_bundle_with_impossible_sizes_is_refused(tmp_path, kind, size):
 
 
 def bundle(path, customer_file: str) -> None:
-    files = {"acme.toml": customer_file, "acme.pins.json": "{}", "acme/www.key": "5ecret"}
+    pack(path, {"acme.toml": customer_file, "acme.pins.json": "{}", "acme/www.key": "5ecret"})
+
+
+def pack(path, files: dict[str, str]) -> None:
     with tarfile.open(path, "w") as made:
         for name, content in files.items():
             member = tarfile.TarInfo(f"customers/{name}")
@@ -67,3 +70,21 @@ def test_a_bundle_refers_to_what_it_holds_and_to_secrets_that_its_customer_has_e
     )
 
     assert read(path).customer == "acme"
+
+
+@pytest.mark.parametrize("key", ["password", "ping_url", "repository_key"])
+@pytest.mark.parametrize(
+    "reference", ["infisical:/acme/MAIL_KEY", "file:acme/mail.key", "env:ACME_KEY"]
+)
+def test_a_further_resource_brings_its_secrets_and_refers_to_none_of_its_customers(
+    tmp_path, key, reference
+):
+    path = tmp_path / "shop.tar"
+    files = {"acme/shop.pins.json": "{}", "acme/shop.key": "5ecret", "acme/shop.password": "x"}
+    table = '[resources.shop]\nsource = "ftps://u@evil.example/x"\n'
+    pack(path, files | {"acme/shop.toml": f'{table}{key} = "{reference}"\n'})
+
+    with pytest.raises(BundleInvalid, match=r"shop\.toml refers to a secret that it does not hold"):
+        read(path)
+    pack(path, files | {"acme/shop.toml": f'{table}{key} = "file:acme/shop.password"\n'})
+    assert read(path).resource == "shop"
