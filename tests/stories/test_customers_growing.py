@@ -21,6 +21,7 @@ from tests.stories.test_customers_adding import everything, machine
 from tests.stories.world import Machine
 from unstoppable.cli import customer_making
 from unstoppable.cli.main import run
+from unstoppable.domain.toml import LARGEST_BYTES
 from unstoppable.runner import bundle, files, pins_file, setup
 
 __all__ = ["machine", "operator", "runner"]
@@ -44,6 +45,12 @@ def inline(text: str) -> str:
     """Return the file with its resources in one line, to which no table can be added."""
     table = r"\[resources.www\]\n(.*)\n(.*)\n"
     return re.sub(table, r"resources = {www={\1, \2}}\n", text)
+
+
+def full(text: str) -> str:
+    """Return the file with a comment that leaves room for a few letters."""
+    left_bytes = LARGEST_BYTES - len(text.encode()) - 10
+    return f"{text} {'ä' * (left_bytes // 2)}\n"
 
 
 def grow(machine: Machine, *more: str, name: str = "shop") -> tuple[str, ...]:
@@ -98,6 +105,7 @@ def test_a_rehearsal_tells_what_would_be_made_and_makes_nothing(acme):
             "no further resource can be written to the end of ",
         ),
         (lambda text: text.replace("# the end", "x = '''"), "acme.toml cannot be used: "),
+        (full, "acme.toml has no room for a further resource: with it, it is larger than 256 KiB"),
     ],
 )
 def test_a_file_that_cannot_take_it_is_refused_before_anything_is_made(acme, change, told):

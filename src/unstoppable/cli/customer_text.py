@@ -14,6 +14,7 @@ from unstoppable.cli.configuration import (
 from unstoppable.domain import toml
 from unstoppable.domain.customer_errors import (
     CustomerFileFixed,
+    CustomerFileFull,
     CustomerFileInvalid,
     ResourceExists,
 )
@@ -76,8 +77,8 @@ def table_of(new: NewResource) -> str:
 def with_table(text: str, resource: ResourceName, table: str, path: Path) -> str:
     """Return the text of a customer's file at `path` with one more table at its end.
 
-    What stands there stays as it is, comments too. Raises CustomerFileInvalid, ResourceExists, or
-    CustomerFileFixed where the table would not add exactly what it says.
+    What stands there stays as it is, comments too. Raises CustomerFileInvalid, ResourceExists,
+    CustomerFileFull, or CustomerFileFixed where the table would not add exactly what it says.
     """
     try:
         said = toml.parse(text)
@@ -89,6 +90,8 @@ def with_table(text: str, resource: ResourceName, table: str, path: Path) -> str
     end = "\r\n" if "\r\n" in text else "\n"
     begun = text if text.endswith("\n") else f"{text}{end}"
     whole = begun + end + table.replace("\n", end)
+    if toml.is_too_large(whole):
+        raise CustomerFileFull(path=path, reason=toml.TOO_LARGE)
     try:
         wanted = {**said, "resources": {**resources, **toml.parse(table)["resources"]}}
         if toml.parse(whole) != wanted:

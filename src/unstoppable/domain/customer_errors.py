@@ -173,6 +173,13 @@ class CustomerFileFixed(UsageError):
     hint_form = "write each of its resources as a table, [resources.NAME] and its keys below"
 
 
+class CustomerFileFull(UsageError):
+    """A file that no further resource may be written to, or nobody would read it any more."""
+
+    sentence_form = "{path} has no room for a further resource: with it, {reason}"
+    hint_form = "shorten it: what several resources say alike can stand once, below [defaults]"
+
+
 class KeyFileOther(UsageError):
     """The file of a key, and in it the key of another root secret."""
 

@@ -21,9 +21,14 @@ _TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\"'-]+(?:\s+[A-Za-z0-9_.\"'-]+)*)\s*\
 _KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
 
 
+def is_too_large(text: str) -> bool:
+    """Return whether a text has more bytes in a file than may be read of one."""
+    return len(text.encode()) > LARGEST_BYTES
+
+
 def parse(text: str) -> dict[str, Any]:
     """Return what a TOML file says; raises ValueError with a sentence for what is none."""
-    if len(text) > LARGEST_BYTES:
+    if is_too_large(text):
         raise ValueError(TOO_LARGE)
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MOST_DOTS:

@@ -41,6 +41,7 @@ def test_the_worst_file_within_the_limit_takes_little_time(kind):
     ("text", "told"),
     [
         ("#" * (LARGEST_BYTES + 1), "it is larger than 256 KiB"),
+        ("#" + "\u00e4" * (LARGEST_BYTES // 2), "it is larger than 256 KiB"),
         ("x = 1\na" + ".a" * 201 + "=1", "line 2 has more than 200 dots: write it as several"),
         ("a=" + "[" * 100_000, "it is nested too deeply"),
         ("x", "Expected '='"),
