@@ -105,6 +105,8 @@ def test_a_rehearsal_tells_what_would_be_made_and_makes_nothing(acme):
             "no further resource can be written to the end of ",
         ),
         (lambda text: text.replace("# the end", "x = '''"), "acme.toml cannot be used: "),
+        (lambda _text: "resources = 5\n", "acme.toml cannot be used: resources is no table"),
+        (lambda _text: "resources = 'shop'\n", "cannot be used: resources is no table"),
         (full, "acme.toml has no room for a further resource: with it, it is larger than 256 KiB"),
     ],
 )

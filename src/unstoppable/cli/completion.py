@@ -75,14 +75,18 @@ def customers(named: Path | None, incomplete: str) -> list[CompletionItem]:
 
 
 def _of_customers(files: list[Path]) -> list[str]:
-    """Return the names that files of customers have, without looking at anything else in them."""
+    """Return the names that files of customers have, without looking at anything else in them.
+
+    What is no name is left out: a shell would take a line break in it for the end of one.
+    """
     found = []
     for path in files:
         try:
-            tables = toml.parse(text_of(path)).get("resources", {})
+            tables = toml.parse(text_of(path)).get("resources")
         except (UnstoppableError, ValueError):
             continue
-        found += [f"{path.stem}/{resource}" for resource in tables]
+        if is_name(path.stem) and isinstance(tables, dict):
+            found += [f"{path.stem}/{resource}" for resource in filter(is_name, tables)]
     return sorted(found)
 
 

@@ -85,6 +85,8 @@ def with_table(text: str, resource: ResourceName, table: str, path: Path) -> str
     except ValueError as error:
         raise CustomerFileInvalid(path=path, reason=error) from error
     resources = said.get("resources", {})
+    if not isinstance(resources, dict):
+        raise CustomerFileInvalid(path=path, reason="resources is no table")
     if resource.resource in resources:
         raise ResourceExists(resource=resource, path=path)
     end = "\r\n" if "\r\n" in text else "\n"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.unit.cli.test_customers import WWW, place
-from unstoppable.cli import customer_file
+from unstoppable.cli import completion, customer_file
 from unstoppable.cli.settings import read_all
 from unstoppable.domain import toml
 from unstoppable.domain.customer_errors import CustomerFileInvalid
@@ -55,6 +55,24 @@ def test_whatever_a_file_makes_of_its_reader_is_a_fault_of_that_file(place, monk
 
     assert isinstance(fault, CustomerFileInvalid)
     assert str(fault) == f"the customer's file {path} cannot be used: it is beyond everything"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resources = 5",
+        "resources = ['www']",
+        '[resources."a\\nplain,b"]',
+        '[resources."A"]',
+        "[[resources]]\nwww = 1",
+    ],
+)
+def test_what_is_no_resource_completes_nothing_and_stops_no_other(place, text):
+    place.customer("acme", text)
+    place.customer("a\nplain,b")
+    place.customer("blue")
+
+    assert [item.value for item in completion.resources(place.env_file, "")] == ["blue/www"]
 
 
 def within(before: str, each: str, after: str = "") -> str:
