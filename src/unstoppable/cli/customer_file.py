@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from unstoppable.cli.configuration import PREFIX, Given
-from unstoppable.cli.env_file import refuse_unsafe_folder
+from unstoppable.cli.env_file import MOST_FAULTS, refuse_unsafe_folder
 from unstoppable.domain import infisical, names, reference, toml
 from unstoppable.domain.customer_errors import (
     CustomerFileInvalid,
@@ -29,8 +29,6 @@ from unstoppable.secrets.reference import on_this_machine, refuse_unsafe
 if TYPE_CHECKING:
     from unstoppable.cli.customer_model import Key
 
-_MOST_FAULTS = 100
-"""Of one file: to tell tens of thousands takes longer than anybody waits."""
 _NOTHING: Mapping[str, Given] = MappingProxyType({})
 _SCHEMES = ("env:", "file:", "infisical:")
 _REASONS = {
@@ -91,7 +89,7 @@ def read(
         shares_identity=reader.shares_identity,
         has_keep=reader.has_keep,
         resources={} if reader.faults else reader.resources,
-        faults=tuple(reader.faults[:_MOST_FAULTS]),
+        faults=tuple(reader.faults[:MOST_FAULTS]),
     )
 
 
@@ -148,7 +146,7 @@ class _Reader:
                 for fault in error.errors(include_url=False, include_input=False)
             ]
             found.sort(key=lambda fault: self._line(fault[0]) or 0)
-            self.faults += [self._fault(*fault) for fault in found[:_MOST_FAULTS]]
+            self.faults += [self._fault(*fault) for fault in found[:MOST_FAULTS]]
             return
         for resource in said["resources"]:
             if self._has_enough():
@@ -193,7 +191,7 @@ class _Reader:
 
     def _has_enough(self) -> bool:
         """Return whether as many faults are known as are told."""
-        return len(self.faults) >= _MOST_FAULTS
+        return len(self.faults) >= MOST_FAULTS
 
     def _remember(self, where: tuple[str, ...], reason: str) -> None:
         found = CustomerKeyInvalid(name=_dotted(where), origin=self._origin(where), reason=reason)

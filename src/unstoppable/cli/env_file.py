@@ -21,6 +21,8 @@ from unstoppable.secrets.reference import refuse_unsafe
 
 ENV_FILE = "UNSTOPPABLE_ENV_FILE"
 _LARGEST_FILE_BYTES = 2**18
+MOST_FAULTS = 100
+"""Of one file: to tell tens of thousands takes longer than anybody waits."""
 _MOST_BLANKS = 256
 """In a row: the parser takes time that grows with the square of them."""
 _BLANKS = re.compile(rf"[^\S\r\n]{{{_MOST_BLANKS + 1}}}")
@@ -113,6 +115,7 @@ def read(
 ) -> tuple[dict[str, Line], list[EnvFileInvalid]]:
     """Return what the settings file says, and its lines that say nothing; nothing is interpolated.
 
+    Of those lines the first MOST_FAULTS are told; what stands below them is read all the same.
     Values of the settings `without` are not there, and nowhere in the memory of this process.
     Raises EnvFileMissing, EnvFileUnreadable, EnvFileTooLarge or FileUnsafe, or EnvFileInvalid if it
     is no text, or none that can be read in little time.
@@ -179,7 +182,8 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Line], list[EnvFileInvalid]
         else:
             found[binding.key] = Line(value=binding.value, number=number)
             continue
-        faults.append(EnvFileInvalid(path=path, line=number, reason=reason))
+        if len(faults) < MOST_FAULTS:
+            faults.append(EnvFileInvalid(path=path, line=number, reason=reason))
     return found, faults
 
 

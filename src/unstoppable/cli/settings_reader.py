@@ -171,6 +171,8 @@ class SettingsReader:
         for written, given in found.items():
             name = _without_file(written)
             try:
+                if name is None and len(self.faults) >= env_file.MOST_FAULTS:
+                    continue
                 if name is None:
                     raise _unknown(written, given)
                 if name in resolved:

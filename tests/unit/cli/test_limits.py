@@ -95,3 +95,19 @@ def test_the_worst_settings_file_within_the_limit_takes_little_time(tmp_path, li
     env_file.read(path)
 
     assert time.process_time() - before < SECONDS
+
+
+@pytest.mark.parametrize("form", ["x\n", "A=1\n", "{}=1\n", "UNSTOPPABLE_HOTT{}=1\n"])
+def test_of_a_settings_file_full_of_mistakes_a_hundred_are_told_and_the_rest_is_read(place, form):
+    lines = "".join(form.format(f"A{number}") for number in range(10_000))
+    path = place.env_file
+    path.write_text(f"{lines}{path.read_text()}")
+    place.customer("blue")
+    before = time.process_time()
+
+    found = read_all(path)
+
+    assert time.process_time() - before < SECONDS
+    assert len(found.common.faults) == 100
+    assert found.common.configuration.settings.hot == path.parent.parent / "hot"
+    assert [str(one.configuration.resource) for one in found.all] == ["blue/www"]
