@@ -54,6 +54,28 @@ def test_who_is_refused_is_not_said_to_be_backed_up(hoster: Hoster) -> None:
     ) in told.stdout
 
 
+def test_faults_that_concern_all_are_counted_apart_from_those_of_a_customer(hoster: Hoster) -> None:
+    hoster.customers.mkdir(parents=True)
+    (hoster.customers / "acme.toml").write_text("nonsense")
+    hoster.machine.env_file.write_text("UNSTOPPABLE_HOTT=/x\nUNSTOPPABLE_COLDD=/x\n")
+    hoster.machine.env_file.chmod(0o600)
+
+    nobody = hoster.machine.run("config", "check")
+    (hoster.customers / "acme.toml").unlink()
+    hoster.add("blue", www=SLOT)
+    one = hoster.machine.run("config", "check")
+
+    assert (nobody.returncode, one.returncode) == (2, 2)
+    assert nobody.stderr.count("error: ") == 3
+    assert nobody.stdout == (
+        "0 resources: 0 in order, 0 with faults, 2 faults in the settings of all, "
+        "and 1 fault in files of customers\n"
+    )
+    assert one.stdout.endswith(
+        "1 resource: 0 in order, 1 with faults, and 2 faults in the settings of all\n"
+    )
+
+
 def test_a_file_whose_name_names_nobody_is_told_by_its_path(hoster: Hoster) -> None:
     hoster.add("acme", www=SLOT)
     (hoster.customers / "Emil.toml").write_text("")
@@ -147,7 +169,9 @@ def test_what_is_wrong_for_all_or_between_two_is_told_once(hoster: Hoster) -> No
     assert told.stderr.startswith("error: unknown setting UNSTOPPABLE_HOTT")
     assert told.stderr.count("have one key") == 1
     assert secrets.stderr.count("have one key") == 1
-    assert told.stdout.endswith("3 resources: 0 in order, 3 with faults\n")
+    assert told.stdout.endswith(
+        "3 resources: 0 in order, 3 with faults, and 1 fault in the settings of all\n"
+    )
     kinds = [[fault["kind"] for fault in one["faults"]] for one in document["resources"]]
     assert all("SettingUnknown" in of_one for of_one in kinds)
     assert sum("KeyShared" in of_one for of_one in kinds) == 2

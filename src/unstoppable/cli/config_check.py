@@ -82,7 +82,7 @@ def _check_all(session: Session, readings: Readings) -> int:
         for note in (*sorted(common), *notes):
             output.say(f"note: {note}")
         _complain(session, broken, said)
-        output.data(readings.nobody or _verdict_on_all(all_found, broken))
+        output.data(readings.nobody or _verdict_on_all(all_found, readings))
     codes = [found.exit_code for found in all_found] + [fault.exit_code for fault in broken]
     return next(filter(None, codes), ExitCode.SUCCEEDED)
 
@@ -98,11 +98,22 @@ def _in_all(all_notes: list[list[str]]) -> set[str]:
     return set.intersection(*map(set, all_notes)) if len(all_notes) > 1 else set()
 
 
-def _verdict_on_all(all_found: list[Outlook], broken: list[UnstoppableError]) -> str:
-    faulty = [found for found in all_found if found.faults]
-    whole = f"{count(len(all_found), 'resource')}: {len(all_found) - len(faulty)} in order"
-    files = f", and {count(len(broken), 'fault')} in files of customers" if broken else ""
-    return f"{whole}, {len(faulty)} with faults{files}"
+def _verdict_on_all(all_found: list[Outlook], readings: Readings) -> str:
+    faulty = len([found for found in all_found if found.faults])
+    said = [
+        f"{count(len(all_found), 'resource')}: {len(all_found) - faulty} in order",
+        f"{faulty} with faults",
+    ]
+    in_files = {str(fault) for of_one in readings.broken.values() for fault in of_one}
+    for number, where in (
+        (len(readings.common.faults), "the settings of all"),
+        (len(in_files), "files of customers"),
+    ):
+        if number:
+            said.append(f"{count(number, 'fault')} in {where}")
+    if said[2:]:
+        said[-1] = f"and {said[-1]}"
+    return ", ".join(said)
 
 
 def _complain(session: Session, faults: Iterable[UnstoppableError], said: set[str]) -> set[str]:
