@@ -34,6 +34,7 @@ _SCHEMES = ("env:", "file:", "infisical:")
 _REASONS = {
     "string_type": "it is no text in quotes",
     "int_type": "it is no whole number",
+    "string_too_long": f"it is longer than {toml.MOST_CHARACTERS} characters",
     "bool_type": "it is neither true nor false",
     "list_type": "it is no list",
     "dict_type": "it is no table",

@@ -15,13 +15,16 @@ from unstoppable.domain import toml
 REFERENCE = "A reference, `env:NAME`, `file:PATH` or `infisical:/PATH/NAME`, never the value."
 
 
+Text = Annotated[str, Field(strict=True, max_length=toml.MOST_CHARACTERS)]
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key of a customer's file."""
 
     setting: str
     """The setting that it gives, without UNSTOPPABLE_."""
-    form: Any = StrictStr
+    form: Any = Text
     is_secret: bool = False
     """Whether only a reference may stand there."""
     may_refer: bool = False
@@ -30,7 +33,7 @@ class Key:
 
 
 Whole = Annotated[int, Field(ge=1, le=toml.LARGEST_INTEGER, strict=True)]
-Texts = list[StrictStr]
+Texts = list[Text]
 OF_CUSTOMER = {
     "endpoint": Key("s3_endpoint"),
     "region": Key("s3_region"),
@@ -121,13 +124,13 @@ Infisical = create_model(
     "Infisical",
     __config__=ConfigDict(extra="forbid", hide_input_in_errors=True),
     __doc__="As whom the customer's secrets are asked for at an Infisical server.",
-    server=(StrictStr, _unsaid("Its address; by default that of UNSTOPPABLE_INFISICAL_URL.")),
-    ca_file=(StrictStr, _unsaid("The certificates that are trusted for it.")),
-    project=(StrictStr, Field(description="The id of the project.")),
-    environment=(StrictStr, _unsaid("The slug of the environment; by default `prod`.")),
-    client_id=(StrictStr, Field(description="The client id of the customer's identity.")),
+    server=(Text, _unsaid("Its address; by default that of UNSTOPPABLE_INFISICAL_URL.")),
+    ca_file=(Text, _unsaid("The certificates that are trusted for it.")),
+    project=(Text, Field(description="The id of the project.")),
+    environment=(Text, _unsaid("The slug of the environment; by default `prod`.")),
+    client_id=(Text, Field(description="The client id of the customer's identity.")),
     client_secret=(
-        StrictStr,
+        Text,
         Field(description="Its client secret, as a reference `env:NAME` or `file:/PATH`."),
     ),
     shares_identity=(StrictBool, _unsaid("`true` where another customer has the same identity.")),
@@ -136,15 +139,15 @@ CustomerFile = _table(
     "CustomerFile",
     "A customer of this installation",
     OF_CUSTOMER,
-    name=(StrictStr, _unsaid("How people call the customer.")),
+    name=(Text, _unsaid("How people call the customer.")),
     cold=(
-        Annotated[StrictStr, Field(pattern="^(s3|folder)$")],
+        Annotated[str, Field(strict=True, pattern="^(s3|folder)$")],
         _unsaid(
             "`s3` keeps the backups in the customer's own bucket, `folder` in that of "
             "UNSTOPPABLE_COLD, which is the default."
         ),
     ),
-    bucket=(StrictStr, _unsaid("The bucket; by default it has the customer's name.")),
+    bucket=(Text, _unsaid("The bucket; by default it has the customer's name.")),
     mail_to=(
         Texts,
         _unsaid(

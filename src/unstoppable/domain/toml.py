@@ -15,6 +15,8 @@ MOST_DOTS = 200
 """In one line: what a list of patterns may need, and far more than a key does."""
 LARGEST_INTEGER = 2**63 - 1
 """As the language has it; the parser takes more, which cannot even be shown."""
+MOST_CHARACTERS = 4096
+"""Of one text, as of a path: thousands of resources may have it, and each a fault that tells it."""
 TOO_LARGE = f"it is larger than {LARGEST_BYTES >> 10} KiB"
 _TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\"'-]+(?:\s+[A-Za-z0-9_.\"'-]+)*)\s*\]")
 """No blank is in two of its parts: with the cube of them the time would grow that it takes."""

@@ -43,6 +43,26 @@ def test_a_number_without_end_is_one_fault_of_its_file_and_stops_no_other(place,
     assert [str(one.configuration.resource) for one in found.all] == ["blue/www"]
 
 
+@pytest.mark.parametrize(
+    ("form", "place_of_it"),
+    [
+        ('max_shrink = "{}"\n[resources.www]\n', "defaults.max_shrink in {path} line 2"),
+        ("exclude = ['{}']\n[resources.www]\n", "defaults.exclude.0 in {path} line 2"),
+    ],
+)
+def test_a_text_that_is_longer_than_any_has_to_be_is_refused_once_for_all_resources(
+    place, form, place_of_it
+):
+    path = place.customer("acme", "[defaults]\n" + form.format("x" * 4097))
+    right = place.customer("blue", "[defaults]\n" + form.format("x" * 4096))
+
+    [fault] = customer_file.read(path).faults
+
+    told = f"{place_of_it} cannot be used: it is longer than 4096 characters"
+    assert str(fault) == told.replace("{path}", str(path))
+    assert customer_file.read(right).faults == ()
+
+
 def test_whatever_a_file_makes_of_its_reader_is_a_fault_of_that_file(place, monkeypatch):
     def refuse(text):
         assert text == path.read_text()
