@@ -1,7 +1,6 @@
 """What is made for the resources of a customer: a key, a repository and its pins, of each."""
 
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +115,7 @@ def write(path: Path, text: str) -> None:
     """
     place = real(path)
     try:
-        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
         remove_drafts(place)
-        replace(place, text.encode(), mode=mode)
+        replace(place, text.encode(), keeps_readers=True)
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,11 +42,18 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> None:
     sync_folder(path.parent)
 
 
-def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a file, whole and on disk, in place of what is there."""
-    draft = _write_draft(path, [content])
-    draft.chmod(mode)
-    draft.replace(path)
+def replace(path: Path, content: bytes, *, mode: int = 0o600, keeps_readers: bool = False) -> None:
+    """Write a file, whole and on disk, in place of what is there.
+
+    With `keeps_readers` whoever could read what is there can read it after, and nobody else can;
+    `mode` is then that of a file that was not there. Raises OSError, and leaves what is there,
+    where this user may not give a file to its group.
+    """
+    draft = _write_draft(path, [content], access=_access_of(path, mode) if keeps_readers else mode)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
@@ -80,13 +88,40 @@ def _name(draft: Path, path: Path) -> None:
         draft.replace(path)
 
 
-def _write_draft(path: Path, chunks: Iterable[bytes]) -> Path:
+def _access_of(path: Path, mode: int) -> int | os.stat_result:
+    """Return what tells who may read a file; `mode` where there is none."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return mode
+
+
+def _give(opened: int, access: int | os.stat_result) -> None:
+    """Give a file of this user's alone a mode, or the owner, group and mode of another one.
+
+    By its descriptor: a name could be a link by now. Its group comes before anything that a group
+    may do, so that no other one may do it for a moment. Its owner is root or this user, or it would
+    not have been read: what is root's becomes this user's, who cannot give anything away.
+    """
+    if isinstance(access, int):
+        os.fchmod(opened, access)
+        return
+    owner = access.st_uid if os.geteuid() == 0 else -1
+    if (owner, access.st_gid) != (-1, os.fstat(opened).st_gid):
+        os.fchown(opened, owner, access.st_gid)
+    os.fchmod(opened, stat.S_IMODE(access.st_mode) & 0o777)
+
+
+def _write_draft(
+    path: Path, chunks: Iterable[bytes], *, access: int | os.stat_result = 0o600
+) -> Path:
     draft = path.with_name(draft_prefix(path) + secrets.token_hex(8))
     opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(opened, "wb") as file:
             file.writelines(chunks)
             file.flush()
+            _give(file.fileno(), access)
             os.fsync(file.fileno())
     except BaseException:
         draft.unlink()

@@ -27,13 +27,16 @@ def require(path: Path, resource: ResourceName) -> Pins:
 
 
 def add(path: Path, resource: ResourceName, pins: Pins) -> None:
-    """Keep the pins of a resource that had none; only while the lane is held."""
+    """Keep the pins of a resource that had none; only while the lane is held.
+
+    Who may read the file stays as it was.
+    """
     kept = everything(path)
     if kept.setdefault(resource, pins) != pins:
         raise PinsInvalid(path=path, reason=f"{resource} is pinned to another repository")
     try:
         remove_drafts(path)
-        replace(path, write_pins(kept).encode())
+        replace(path, write_pins(kept).encode(), keeps_readers=True)
     except OSError as error:
         raise FolderUnusable(path=path, cause=error.strerror) from error
 

@@ -1,4 +1,5 @@
 import errno
+import os
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -111,6 +112,41 @@ def test_replacing_follows_no_link(tmp_path):
 
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert (tmp_path / "pins.json").read_bytes() == b"pins"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_who_could_read_what_is_replaced_can_read_it_after(tmp_path, mode):
+    (tmp_path / "pins.json").touch()
+    os.chown(tmp_path / "pins.json", -1, 1)
+    (tmp_path / "pins.json").chmod(mode)
+
+    replace(tmp_path / "pins.json", b"pins", keeps_readers=True)
+
+    found = (tmp_path / "pins.json").stat()
+    assert (found.st_gid, found.st_mode & 0o7777) == (1, mode)
+    assert (tmp_path / "pins.json").read_bytes() == b"pins"
+
+
+def test_what_was_not_there_is_for_nobody_else(tmp_path):
+    replace(tmp_path / "pins.json", b"pins", keeps_readers=True)
+
+    assert (tmp_path / "pins.json").stat().st_mode & 0o7777 == 0o600
+
+
+def test_a_group_that_cannot_be_kept_changes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "pins.json").write_bytes(b"former")
+    os.chown(tmp_path / "pins.json", -1, 1)
+
+    def refuse(*_given: int) -> None:
+        raise PermissionError(errno.EPERM, "not a member")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+
+    with pytest.raises(PermissionError):
+        replace(tmp_path / "pins.json", b"pins", keeps_readers=True)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["pins.json"]
+    assert (tmp_path / "pins.json").read_bytes() == b"former"
 
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def test_pins_are_kept_beside_those_of_others_and_are_private(path):
     assert pins_file.require(path, ALICE) == PINS
     assert pins_file.require(path, BOB) == OTHERS
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_group_that_reads_pins_still_reads_them_when_others_come(path):
+    pins_file.add(path, BOB, OTHERS)
+    os.chown(path, -1, 1)
+    path.chmod(0o640)
+
+    pins_file.add(path, ALICE, PINS)
+
+    assert (path.stat().st_gid, path.stat().st_mode & 0o777) == (1, 0o640)
 
 
 def test_pins_never_change(path):
