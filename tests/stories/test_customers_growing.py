@@ -178,6 +178,7 @@ STEPS = [
     (pins_file, "replace"),
     (bundle, "write_new"),
     (customer_making, "replace"),
+    (customer_making, "write_new"),
 ]
 
 

@@ -2,8 +2,12 @@
 
 import os
 
+import pytest
+
 from tests.stories.test_customers_adding import machine
 from tests.stories.test_customers_growing import acme, file, grow, operator, runner
+from unstoppable.cli import customer, customer_making
+from unstoppable.cli.main import run
 
 __all__ = ["acme", "machine", "operator", "runner"]
 
@@ -19,3 +23,66 @@ def test_a_group_that_reads_a_customers_files_still_reads_them_when_a_resource_c
     for path in (file(acme), pins):
         assert (path.stat().st_gid, path.stat().st_mode & 0o777) == (1, 0o640), path
     assert (file(acme).parent / "acme/shop.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def inside(acme, monkeypatch):
+    """The same machine, where commands run in this process too."""
+    for name, value in acme.environment().items():
+        monkeypatch.setenv(name, value)
+    return acme
+
+
+def after(monkeypatch, module, name, happens):
+    """Have something happen once, just after a function returned for the first time."""
+    called, todo = getattr(module, name), [happens]
+
+    def hooked(*args, **more):
+        found = called(*args, **more)
+        while todo:
+            todo.pop()()
+        return found
+
+    monkeypatch.setattr(module, name, hooked)
+
+
+def test_of_two_who_add_one_customer_at_once_the_second_is_refused(inside, monkeypatch, capsys):
+    own, tar = file(inside).parent, inside.root / "blue.tar"
+    argv = ("customer", "add", "blue", f"--resource=mail={inside.data}/shop")
+    after(monkeypatch, customer_making, "make", lambda: inside.done(*argv))
+
+    code = run(["customer", "add", "blue", f"--resource=www={inside.data}/www", f"--bundle={tar}"])
+
+    assert code == 2
+    assert f"error: there is a customer blue already: {own}/blue.toml" in capsys.readouterr().err
+    assert "[resources.mail]" in (own / "blue.toml").read_text()
+    assert not tar.exists()
+    inside.done("customer", "add-resource", "blue", f"www={inside.data}/www")
+    inside.done("backup", "blue/www")
+    inside.done("backup", "blue/mail")
+
+
+def test_an_import_takes_nobodys_place_who_came_meanwhile(inside, monkeypatch, capsys):
+    path, tar = file(inside).with_name("blue.toml"), inside.root / "blue.tar"
+    add = ("customer", "add", "blue", f"--resource=www={inside.data}/www")
+    inside.done(*add, f"--bundle={tar}")
+    text = path.read_text() + "# by hand\n"
+    path.unlink()
+    after(monkeypatch, customer, "read_draft", lambda: path.write_text(text))
+
+    code = run(["customer", "import", str(tar)])
+
+    assert code == 2
+    assert f"error: there is a customer blue already: {path}" in capsys.readouterr().err
+    assert path.read_text() == text
+
+
+def test_a_link_that_leads_nowhere_is_a_customers_file(acme):
+    link = file(acme).with_name("blue.toml")
+    link.symlink_to("nowhere")
+
+    told = acme.run("customer", "add", "blue", f"--resource=www={acme.data}/www")
+
+    assert told.returncode == 2
+    assert f"there is a customer blue already: {link}" in told.stderr
+    assert link.is_symlink()

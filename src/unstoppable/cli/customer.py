@@ -1,5 +1,6 @@
 """`unstoppable customer`."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def add(
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
-    if path.exists():
+    if os.path.lexists(path):
         raise CustomerExists(name=name, path=path)
     if bundle is not None:
         refuse_other(bundle, name)
@@ -101,18 +102,31 @@ def add(
         password=customer_text.reference_to(wanted.pop("password_file")),
         **wanted,
     )
-    own, text = folder / name, customer_text.toml_of(new)
-    made = read_draft(session.env_file, path, text)
+    own = folder / name
+    made = read_draft(session.env_file, path, customer_text.toml_of(new))
     making = customer_making.look(session.env_file, made, own, is_elsewhere=bundle is not None)
     if dry_run:
         files = [f"the customer's file {path}"]
         return customer_making.tell(session, making, files, bundle)
     customer_making.make(making)
-    if bundle is not None:
-        keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in sources]
-        write_bundle(bundle, customer_text.bundle_of(new, made[0], folder, keys))
-    customer_making.write(path, text)
+    _finish(new, made[0], path, bundle)
     return _tell(session, own, made, bundle, lacks_key=customer_text.lacks_access_key(new))
+
+
+def _finish(new: NewCustomer, made: Configuration, path: Path, bundle: Path | None) -> None:
+    """Write a bundle and then the customer's file: until that is there, the command goes on."""
+    with customer_making.alone(made):
+        # Somebody may have added the same one meanwhile.
+        if os.path.lexists(path):
+            raise CustomerExists(name=new.name, path=path)
+        if bundle is not None:
+            own = path.with_suffix("")
+            keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in new.resources]
+            write_bundle(bundle, customer_text.bundle_of(new, made, path.parent, keys))
+        try:
+            customer_making.write_first(path, customer_text.toml_of(new))
+        except FileExistsError as error:
+            raise CustomerExists(name=new.name, path=path) from error
 
 
 @customer.command("import", cls=Speaking)
@@ -140,14 +154,18 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     path = folder / found.customer_file
     if found.resource is not None:
         return customer_resource.take(session, found, bundle, path, dry_run=dry_run)
-    if path.exists():
+    if os.path.lexists(path):
         raise CustomerImported(name=found.customer, path=path)
     if dry_run:
         return customer_making.tell_files(session, [folder / name for name in found.files])
     unpack(found, folder)
     text = found.files[found.customer_file].decode(errors="replace")
     made = read_draft(session.env_file, path, text)
-    customer_making.write(path, text)
+    try:
+        with customer_making.alone(made[0]):
+            customer_making.write_first(path, text)
+    except FileExistsError as error:
+        raise CustomerImported(name=found.customer, path=path) from error
     return _tell_imported(session, made, bundle)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from unstoppable.cli.settings import by_operator
 from unstoppable.domain.customer_errors import RootSecretMissing
 from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.text import printable
-from unstoppable.runner import customer_setup
+from unstoppable.runner import customer_setup, lane
 from unstoppable.runner.customer_setup import Root, Seen
-from unstoppable.runner.files import remove_drafts, replace
+from unstoppable.runner.files import remove_drafts, replace, write_new
 from unstoppable.runner.plan import Installation
+from unstoppable.runner.run import new_run
 from unstoppable.runner.setup import Found
 
 
@@ -106,6 +108,27 @@ def tell_files(session: Session, paths: Sequence[Path]) -> int:
     else:
         output.data("\n".join(f"would write {printable(str(path))}" for path in paths))
     return 0
+
+
+@contextmanager
+def alone(made: Configuration) -> Iterator[None]:
+    """Keep others from writing what is a customer's, and from running; raises Busy."""
+    with lane.hold(lane.lane_file(made.settings.hot, made.resource), new_run(made.resource)):
+        yield
+
+
+def write_first(path: Path, text: str) -> None:
+    """Write the file of a customer who has none; only while others are kept from it.
+
+    Raises FileExistsError, and touches nothing, where somebody wrote one; or OutputFailed.
+    """
+    try:
+        remove_drafts(path)
+        write_new(path, [text.encode()])
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OutputFailed(cause=f"{path}: {error.strerror}") from error
 
 
 def write(path: Path, text: str) -> None:
