@@ -6,8 +6,9 @@ import pytest
 
 from tests.stories.test_customers_adding import machine
 from tests.stories.test_customers_growing import acme, file, grow, operator, runner
-from unstoppable.cli import customer, customer_making
+from unstoppable.cli import customer, customer_making, customer_resource
 from unstoppable.cli.main import run
+from unstoppable.cli.settings import read_draft
 
 __all__ = ["acme", "machine", "operator", "runner"]
 
@@ -86,3 +87,70 @@ def test_a_link_that_leads_nowhere_is_a_customers_file(acme):
     assert told.returncode == 2
     assert f"there is a customer blue already: {link}" in told.stderr
     assert link.is_symlink()
+
+
+def test_an_edit_while_a_resource_is_added_stays(inside, monkeypatch):
+    def edit():
+        file(inside).write_text(f"# edited meanwhile\n{file(inside).read_text()}")
+
+    def second_draft():
+        after(monkeypatch, customer_resource, "read_draft", edit)
+
+    after(monkeypatch, customer_resource, "read_draft", second_draft)
+
+    assert run(list(grow(inside))) == 0
+
+    text = file(inside).read_text()
+    assert text.startswith("# edited meanwhile\n")
+    assert text.count("[resources.shop]") == 1
+
+
+def test_a_file_that_is_edited_again_and_again_is_left_to_who_edits_it(inside, monkeypatch, capsys):
+    called = read_draft
+
+    def hooked(*args, **more):
+        found = called(*args, **more)
+        file(inside).write_text(f"{file(inside).read_text()}# edited\n")
+        return found
+
+    file(inside).write_text(f"{file(inside).read_text()}\n")
+    monkeypatch.setattr(customer_resource, "read_draft", hooked)
+
+    code = run(list(grow(inside)))
+
+    assert code == 1
+    told = capsys.readouterr().err
+    assert f"error: {file(inside)} is changed by somebody else again and again" in told
+    assert "[resources.shop]" not in file(inside).read_text()
+    monkeypatch.undo()
+    inside.done(*grow(inside))
+
+
+def test_who_is_removed_while_a_resource_is_added_stays_removed(inside, monkeypatch, capsys):
+    def remove():
+        file(inside).rename(file(inside).with_name("acme.toml.removed-x"))
+
+    after(monkeypatch, customer_resource, "read_draft", remove)
+
+    code = run(list(grow(inside)))
+
+    assert code == 2
+    assert "error: there is no customer acme in " in capsys.readouterr().err
+    assert not file(inside).exists()
+
+
+def test_nobody_is_removed_while_somebody_writes_the_file(inside, monkeypatch):
+    told = []
+    after(
+        monkeypatch,
+        customer_making,
+        "real",
+        lambda: told.append(inside.run("customer", "remove", "acme")),
+    )
+
+    assert run(list(grow(inside))) == 0
+
+    assert told[0].returncode == 11, told[0].stderr
+    assert "[resources.shop]" in file(inside).read_text()
+    inside.done("customer", "remove", "acme")
+    assert not file(inside).exists()

@@ -13,16 +13,17 @@ from unstoppable.cli.configuration import Configuration
 from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
 from unstoppable.cli.place import NamedSource
-from unstoppable.cli.settings import read_all, read_draft
+from unstoppable.cli.settings import Readings, read_all, read_draft
 from unstoppable.domain import names
 from unstoppable.domain.customer_errors import CustomerExists, CustomerImported, CustomerNotThere
 from unstoppable.domain.errors import FolderUnusable
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.text import count, printable
-from unstoppable.runner import customer_setup
+from unstoppable.runner import customer_setup, lane
 from unstoppable.runner.bundle import read as read_bundle
 from unstoppable.runner.bundle import refuse_other, unpack
 from unstoppable.runner.bundle import write as write_bundle
-from unstoppable.runner.run import now
+from unstoppable.runner.run import new_run, now
 
 
 @click.group()
@@ -177,17 +178,19 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     """Back up a customer no more; no backup is deleted.
 
     The customer's file is renamed, so that nothing reads it; keys and pins stay, and with them
-    everything can be restored once the file has its name again.
+    everything can be restored once the file has its name again. Refused while a run of the
+    customer is going on.
 
     Example:
       unstoppable customer remove acme
 
     Exit codes:
       0 removed    1 failed    2 wrong usage, or there is no such customer
+      11 a run of the customer is going on
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
-    if not path.exists():
+    if not os.path.lexists(path):
         raise CustomerNotThere(name=name, folder=folder)
     aside = path.with_name(f"{path.name}.removed-{now():%Y%m%d-%H%M%S}")
     readings = read_all(session.env_file)
@@ -199,10 +202,7 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     ]
     left = ({one.resource.customer for one in known} | readings.broken.keys()) - {name}
     if not dry_run:
-        try:
-            path.rename(aside)
-        except OSError as error:
-            raise FolderUnusable(path=path, cause=error.strerror) from error
+        _put_aside(path, aside, readings)
     if session.is_json:
         output.document({"customer": name, "file": aside, "stays": stays, "dry_run": dry_run})
         return 0
@@ -214,6 +214,22 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     if not left:
         output.say("note: nobody is left to back up: `unstoppable schedule remove` ends its calls")
     return 0
+
+
+def _put_aside(path: Path, aside: Path, readings: Readings) -> None:
+    """Rename a customer's file while nobody runs or writes for the customer.
+
+    Else a resource that is just added would bring the file back. Raises Busy or FolderUnusable.
+    """
+    of_nobody = ResourceName(customer=path.stem, resource=path.stem)
+    known = (reading.configuration.resource for reading in readings.all)
+    resource = next((one for one in known if one.customer == path.stem), of_nobody)
+    hot = readings.common.configuration.settings.hot
+    with lane.hold(lane.lane_file(hot, resource), new_run(resource)):
+        try:
+            path.rename(aside)
+        except OSError as error:
+            raise FolderUnusable(path=path, cause=error.strerror) from error
 
 
 def _tell_imported(session: Session, made: list[Configuration], bundle: Path) -> int:

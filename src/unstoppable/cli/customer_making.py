@@ -9,6 +9,7 @@ from pathlib import Path
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
 from unstoppable.cli.configuration import Configuration, real
+from unstoppable.cli.customer_file import text_of
 from unstoppable.cli.place import look_at_source
 from unstoppable.cli.settings import by_operator
 from unstoppable.domain.customer_errors import RootSecretMissing
@@ -131,14 +132,24 @@ def write_first(path: Path, text: str) -> None:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error
 
 
-def write(path: Path, text: str) -> None:
-    """Write a customer's file, whole, in place of what is there; raises OutputFailed.
+class Edited(Exception):
+    """A file that is not what it was when somebody thought out what it should become."""
 
-    A link stays one, and who may read the file stays as it was.
+
+def write(path: Path, text: str, *, former: str) -> None:
+    """Write a customer's file, whole, in place of what is there; only while others are kept out.
+
+    A link stays one, and who may read the file stays as it was. Raises Edited, and writes nothing,
+    where the file does not say what it did, or is gone; or OutputFailed.
     """
+
+    def look() -> None:
+        if not os.path.lexists(path) or text_of(path) != former:
+            raise Edited
+
     place = real(path)
     try:
         remove_drafts(place)
-        replace(place, text.encode(), keeps_readers=True)
+        replace(place, text.encode(), keeps_readers=True, look=look)
     except OSError as error:
         raise OutputFailed(cause=f"{path}: {error.strerror}") from error

@@ -1,6 +1,8 @@
 """`unstoppable customer add-resource`, and how such a resource is taken from a bundle."""
 
+import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,6 +17,7 @@ from unstoppable.cli.settings import read_draft
 from unstoppable.domain import names
 from unstoppable.domain.customer_errors import (
     BundleInvalid,
+    CustomerFileChanging,
     CustomerNotImported,
     CustomerNotThere,
     ResourceExists,
@@ -24,12 +27,13 @@ from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins, PinsMalformed, read_pins
 from unstoppable.domain.text import printable
 from unstoppable.runner import bundle as bundles
-from unstoppable.runner import lane, pins_file
+from unstoppable.runner import pins_file
 from unstoppable.runner.bundle import Bundle
 from unstoppable.runner.customer_setup import KEY_SUFFIX
-from unstoppable.runner.run import new_run
 
 _FILE = click.Path(path_type=Path)
+_TRIES = 5
+"""To write a file that others write as well."""
 
 
 @click.command("add-resource", cls=Speaking)
@@ -71,7 +75,7 @@ def add_resource(  # noqa: PLR0913 - one for each option
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
-    if not path.exists():
+    if not os.path.lexists(path):
         raise CustomerNotThere(name=name, folder=folder)
     new = NewResource(
         name=ResourceName(customer=name, resource=resource[0]),
@@ -82,7 +86,7 @@ def add_resource(  # noqa: PLR0913 - one for each option
     if bundle is not None:
         bundles.refuse_other(bundle, name, new.name.resource)
     own, table = folder / name, customer_text.table_of(new)
-    made, _ = _drafted(session, path, new.name, table)
+    made, _ = _drafted(session, path, new.name, table, text_of(path))
     is_elsewhere = bundle is not None
     making = customer_making.look_further(session.env_file, made, own, is_elsewhere=is_elsewhere)
     if dry_run:
@@ -92,9 +96,7 @@ def add_resource(  # noqa: PLR0913 - one for each option
         if bundle is not None:
             key = own / f"{new.name.resource}{KEY_SUFFIX}"
             bundles.write(bundle, customer_text.bundle_of_resource(new, made, key))
-        # Somebody may have changed the file meanwhile.
-        _, text = _drafted(session, path, new.name, table)
-        customer_making.write(path, text)
+        _write(session, path, new.name, table)
 
     customer_making.make_further(making, finish)
     return _tell(session, new.name, path, bundle)
@@ -103,7 +105,7 @@ def add_resource(  # noqa: PLR0913 - one for each option
 def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: bool) -> int:
     """Take a further resource of a customer from a bundle; the customer's file is at `path`."""
     resource = ResourceName(customer=found.customer, resource=str(found.resource))
-    if not path.exists():
+    if not os.path.lexists(path):
         raise CustomerNotImported(name=found.customer, folder=path.parent)
     pins, table = _pins(found, resource, bundle), found.files[found.table].decode()
     try:
@@ -114,11 +116,10 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
         new = [path.parent / name for name in found.files if name not in found.merged]
         return customer_making.tell_files(session, [*new, path.with_suffix(".pins.json"), path])
     bundles.unpack(found, path.parent)
-    made, _ = _drafted(session, path, resource, table)
-    with lane.hold(lane.lane_file(made.settings.hot, resource), new_run(resource)):
+    made, _ = _drafted(session, path, resource, table, text_of(path))
+    with customer_making.alone(made):
         pins_file.add(made.pins_file, resource, pins)
-        _, text = _drafted(session, path, resource, table)
-        customer_making.write(path, text)
+        _write(session, path, resource, table)
     if session.is_json:
         output.document({"resources": [str(resource)], "file": path})
         return 0
@@ -128,11 +129,27 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
     return 0
 
 
+def _write(session: Session, path: Path, resource: ResourceName, table: str) -> None:
+    """Write a resource's table to the end of a customer's file, as somebody may have left it.
+
+    Raises what is wrong with it, CustomerNotThere, or CustomerFileChanging.
+    """
+    for _ in range(_TRIES):
+        if not os.path.lexists(path):
+            raise CustomerNotThere(name=resource.customer, folder=path.parent)
+        former = text_of(path)
+        _, text = _drafted(session, path, resource, table, former)
+        with suppress(customer_making.Edited):
+            customer_making.write(path, text, former=former)
+            return
+    raise CustomerFileChanging(path=path)
+
+
 def _drafted(
-    session: Session, path: Path, resource: ResourceName, table: str
+    session: Session, path: Path, resource: ResourceName, table: str, former: str
 ) -> tuple[Configuration, str]:
     """Return the settings of a resource whose table comes to a customer's file, and its text."""
-    text = customer_text.with_table(text_of(path), resource, table, path)
+    text = customer_text.with_table(former, resource, table, path)
     made = read_draft(session.env_file, path, text)
     return next(one for one in made if one.resource == resource), text
 

@@ -180,6 +180,14 @@ class CustomerFileFull(UsageError):
     hint_form = "shorten it: what several resources say alike can stand once, below [defaults]"
 
 
+class CustomerFileChanging(UnstoppableError):
+    """A file that somebody else writes whenever it is to be written."""
+
+    sentence_form = "{path} is changed by somebody else again and again"
+    hint_form = "see who writes it, and run the same command again"
+    is_permanent = False
+
+
 class KeyFileOther(UsageError):
     """The file of a key, and in it the key of another root secret."""
 

@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from unstoppable.domain.errors import FolderUnusable
@@ -42,8 +42,17 @@ def write_new(path: Path, chunks: Iterable[bytes]) -> None:
     sync_folder(path.parent)
 
 
-def replace(path: Path, content: bytes, *, mode: int = 0o600, keeps_readers: bool = False) -> None:
+def replace(
+    path: Path,
+    content: bytes,
+    *,
+    mode: int = 0o600,
+    keeps_readers: bool = False,
+    look: Callable[[], None] = lambda: None,
+) -> None:
     """Write a file, whole and on disk, in place of what is there.
+
+    `look` is done last: where it raises, what is there stays.
 
     With `keeps_readers` whoever could read what is there can read it after, and nobody else can;
     `mode` is then that of a file that was not there. Raises OSError, and leaves what is there,
@@ -51,6 +60,7 @@ def replace(path: Path, content: bytes, *, mode: int = 0o600, keeps_readers: boo
     """
     draft = _write_draft(path, [content], access=_access_of(path, mode) if keeps_readers else mode)
     try:
+        look()
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
