@@ -178,8 +178,11 @@ def test_an_import_takes_nobodys_place(bundle: Path, runner: Machine) -> None:
     brought = given_to(runner, bundle)
     done(runner, "customer", "import", brought)
 
+    own = runner.home / ".config/unstoppable/customers/acme.toml"
+    same = done(runner, "customer", "import", brought)
+    own.write_text(own.read_text() + "# by hand\n")
     again = as_itself(runner, "customer", "import", brought)
-    (runner.home / ".config/unstoppable/customers/acme.toml").unlink()
+    own.unlink()
     key = runner.home / ".config/unstoppable/customers/acme/www.key"
     whole = key.read_text()
     key.write_text("0" * 128)
@@ -187,6 +190,7 @@ def test_an_import_takes_nobodys_place(bundle: Path, runner: Machine) -> None:
     key.write_text(whole)
     done(runner, "customer", "import", brought)
 
+    assert same == f"imported: 1 resource of acme in {own}\n"
     assert again.returncode == 2
     assert "there is a customer acme already" in again.stderr
     assert refused.returncode == 2
@@ -295,6 +299,8 @@ def test_a_bundle_of_a_customer_who_is_there_is_refused_with_the_way_out(hoster)
     resource = f"www={hoster.machine.data / 'www'}"
     hoster.machine.done("customer", "add", "acme", "--resource", resource, "--bundle", str(bundle))
 
+    path = hoster.customers / "acme.toml"
+    path.write_text(path.read_text() + "# by hand\n")
     told = hoster.machine.run("customer", "import", str(bundle))
 
     assert told.returncode == 2

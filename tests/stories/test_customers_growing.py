@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import shutil
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,7 @@ STEPS = [
     (setup, "_create"),
     (pins_file, "replace"),
     (bundle, "write_new"),
+    (bundle, "_write_once"),
     (customer_making, "replace"),
     (customer_making, "write_new"),
 ]
@@ -186,14 +188,30 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("command", ["add", "add-resource"])
+def killed(machine: Machine, command: str) -> list[str]:
+    """Return the command that is killed; of a bundle, what was made beside it was put away."""
+    tar, own = machine.root / "x.tar", file(machine).parent
+    argv = [*grow(machine, f"--bundle={tar}")]
+    if "resource" not in command:
+        source = f"--resource=www={machine.data}/shop"
+        argv = ["customer", "add", "blue", source, f"--bundle={tar}"]
+    if "import" not in command:
+        return argv
+    kept = {path: path.read_text() for path in own.glob("acme.*")}
+    machine.done(*argv)
+    shutil.rmtree(own / "blue", ignore_errors=True)
+    for path in (*own.glob("blue.*"), *own.glob("acme/shop.*")):
+        path.unlink()
+    for path, text in kept.items():
+        path.write_text(text)
+    return ["customer", "import", str(tar)]
+
+
+@pytest.mark.parametrize("command", ["add", "add-resource", "import", "import of a resource"])
 def test_what_was_killed_at_any_step_is_completed_by_the_same_command(acme, monkeypatch, command):
     for name, value in acme.environment().items():
         monkeypatch.setenv(name, value)
-    tar = acme.root / "x.tar"
-    argv = [*grow(acme, f"--bundle={tar}")]
-    if command == "add":
-        argv = ["customer", "add", "blue", f"--resource=www={acme.data}/shop", f"--bundle={tar}"]
+    argv = killed(acme, command)
     attempts = 0
     while True:
         attempts += 1
@@ -219,7 +237,7 @@ def test_what_was_killed_at_any_step_is_completed_by_the_same_command(acme, monk
 
     assert code == 0
     assert attempts > 5
-    grown = ("blue/www",) if command == "add" else ("acme/shop",)
+    grown = ("blue/www",) if command in {"add", "import"} else ("acme/shop",)
     for resource in grown:
         acme.done("backup", resource)
     assert acme.run("config", "check").returncode in {0, 1}
@@ -242,16 +260,18 @@ def test_a_bundle_brings_a_further_resource_to_a_machine_that_has_the_customer(o
     rehearsed = done(runner, "customer", "import", brought, "--dry-run")
     before = theirs.read_text()
     told = done(runner, "customer", "import", brought)
-    again = as_itself(runner, "customer", "import", brought)
+    again = done(runner, "customer", "import", brought)
+    theirs.write_text(theirs.read_text().replace('/shop"', '/other"'))
+    other = as_itself(runner, "customer", "import", brought)
 
     assert "root secret of acme" in here.stderr
     assert b"root-secret" not in second.read_bytes()
     assert f"would write {theirs.parent}/acme/shop.key\n" in rehearsed
-    assert told == f"imported: acme/shop in {theirs}\n"
+    assert told == again == f"imported: acme/shop in {theirs}\n"
     assert theirs.read_text().startswith(before)
-    assert again.returncode == 2
-    assert "there is a resource acme/shop already" in again.stderr
-    assert "was this bundle taken before" in again.stderr
+    assert other.returncode == 2
+    assert "there is a resource acme/shop already" in other.stderr
+    assert "was this bundle taken before" in other.stderr
     assert as_itself(runner, "secrets", "check").returncode == 0
 
 

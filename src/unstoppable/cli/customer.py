@@ -7,9 +7,18 @@ from typing import Any
 
 import click
 
-from unstoppable.cli import customer_making, customer_resource, customer_text, env_file, output
+from unstoppable.cli import (
+    customer_draft,
+    customer_making,
+    customer_resource,
+    customer_text,
+    env_file,
+    output,
+)
 from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.customer_draft import CronLine
+from unstoppable.cli.customer_file import text_of
 from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
 from unstoppable.cli.place import NamedSource
@@ -18,10 +27,11 @@ from unstoppable.domain import names
 from unstoppable.domain.customer_errors import CustomerExists, CustomerImported, CustomerNotThere
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
+from unstoppable.domain.pins import PinsMalformed, read_pins
 from unstoppable.domain.text import count, printable
-from unstoppable.runner import customer_setup, lane
+from unstoppable.runner import customer_setup, lane, pins_file
+from unstoppable.runner.bundle import Bundle, refuse_other, unpack
 from unstoppable.runner.bundle import read as read_bundle
-from unstoppable.runner.bundle import refuse_other, unpack
 from unstoppable.runner.bundle import write as write_bundle
 from unstoppable.runner.run import new_run, now
 
@@ -53,7 +63,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--access-key-id", metavar="ID", help="The access key of backups into it.")
 @click.option("--secret-file", type=_FILE, metavar="FILE", help="The file of that key's secret.")
 @click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
-@click.option("--schedule", metavar="LINE", help="When backups are due, as a cron line.")
+@click.option(
+    "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
+)
 @click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
 @click.pass_obj
@@ -104,8 +116,9 @@ def add(
         **wanted,
     )
     own = folder / name
-    made = read_draft(session.env_file, path, customer_text.toml_of(new))
-    making = customer_making.look(session.env_file, made, own, is_elsewhere=bundle is not None)
+    with customer_draft.of_options(path):
+        made = read_draft(session.env_file, path, customer_text.toml_of(new))
+        making = customer_making.look(session.env_file, made, own, is_elsewhere=bundle is not None)
     if dry_run:
         files = [f"the customer's file {path}"]
         return customer_making.tell(session, making, files, bundle)
@@ -141,7 +154,7 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     is overwritten; what is not exactly a bundle, or cannot be used here, is refused. A bundle of
     `unstoppable customer add-resource` adds its resource to the customer's file that is there.
 
-    Interrupted, it goes on with the same command.
+    Interrupted, it goes on with the same command; a bundle that was taken whole may be taken again.
 
     Example:
       unstoppable customer import acme.tar
@@ -155,13 +168,19 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     path = folder / found.customer_file
     if found.resource is not None:
         return customer_resource.take(session, found, bundle, path, dry_run=dry_run)
-    if os.path.lexists(path):
+    text = found.files[found.customer_file].decode(errors="replace")
+    if os.path.lexists(path) and not _is_taken(found, path, text):
         raise CustomerImported(name=found.customer, path=path)
+    with customer_draft.of_bundle(bundle, path):
+        seen = customer_draft.without_certificates(text, found.files)
+        made = read_draft(session.env_file, path, seen)
+    if os.path.lexists(path):
+        return _tell_imported(session, made, bundle)
     if dry_run:
         return customer_making.tell_files(session, [folder / name for name in found.files])
     unpack(found, folder)
-    text = found.files[found.customer_file].decode(errors="replace")
-    made = read_draft(session.env_file, path, text)
+    with customer_draft.of_bundle(bundle, path):
+        made = read_draft(session.env_file, path, text)
     try:
         with customer_making.alone(made[0]):
             customer_making.write_first(path, text)
@@ -214,6 +233,16 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     if not left:
         output.say("note: nobody is left to back up: `unstoppable schedule remove` ends its calls")
     return 0
+
+
+def _is_taken(found: Bundle, path: Path, text: str) -> bool:
+    """Return whether a customer's file and pins are those of a bundle."""
+    pins = found.files.get(path.with_suffix(".pins.json").name, b"")
+    try:
+        kept = read_pins(pins.decode())
+    except (PinsMalformed, UnicodeDecodeError):
+        return False
+    return pins_file.everything(path.with_suffix(".pins.json")) == kept and text_of(path) == text
 
 
 def _put_aside(path: Path, aside: Path, readings: Readings) -> None:

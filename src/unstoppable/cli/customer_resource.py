@@ -2,19 +2,21 @@
 
 import os
 import shlex
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
-from unstoppable.cli import customer_making, customer_text, env_file, output
+from unstoppable.cli import customer_draft, customer_making, customer_text, env_file, output
 from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import Configuration
+from unstoppable.cli.customer_draft import CronLine
 from unstoppable.cli.customer_file import text_of
 from unstoppable.cli.customer_text import NewResource
 from unstoppable.cli.place import NamedSource
 from unstoppable.cli.settings import read_draft
-from unstoppable.domain import names
+from unstoppable.domain import names, toml
 from unstoppable.domain.customer_errors import (
     BundleInvalid,
     CustomerFileChanging,
@@ -40,7 +42,9 @@ _TRIES = 5
 @click.argument("name", shell_complete=complete_customer)
 @click.argument("resource", type=NamedSource(), metavar="NAME=DIR")
 @click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
-@click.option("--schedule", metavar="LINE", help="When backups are due, as a cron line.")
+@click.option(
+    "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
+)
 @click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
 @click.pass_obj
@@ -85,10 +89,12 @@ def add_resource(  # noqa: PLR0913 - one for each option
     )
     if bundle is not None:
         bundles.refuse_other(bundle, name, new.name.resource)
-    own, table = folder / name, customer_text.table_of(new)
-    made, _ = _drafted(session, path, new.name, table, text_of(path))
-    is_elsewhere = bundle is not None
-    making = customer_making.look_further(session.env_file, made, own, is_elsewhere=is_elsewhere)
+    own, table, former = folder / name, customer_text.table_of(new), text_of(path)
+    with customer_draft.of_options(path, former):
+        made, _ = _drafted(session, path, new.name, table, former)
+        making = customer_making.look_further(
+            session.env_file, made, own, is_elsewhere=bundle is not None
+        )
     if dry_run:
         return customer_making.tell(session, making, [f"{new.name} in {path}"], bundle)
 
@@ -108,18 +114,45 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
     if not os.path.lexists(path):
         raise CustomerNotImported(name=found.customer, folder=path.parent)
     pins, table = _pins(found, resource, bundle), found.files[found.table].decode()
-    try:
-        customer_text.with_table(text_of(path), resource, table, path)
-    except ResourceExists as error:
-        raise ResourceImported(resource=resource, path=path) from error
+    former, kept = text_of(path), path.with_suffix(".pins.json")
+    if _is_taken(former, resource, table) and pins_file.find(kept, resource) == pins:
+        return _tell_taken(session, resource, path, bundle)
+    # Before anything of it is written.
+    pins_file.refuse_other(kept, resource, pins)
+    with customer_draft.of_bundle(bundle, path, former), _imported():
+        seen = customer_draft.without_certificates(table, found.files)
+        _drafted(session, path, resource, seen, former)
     if dry_run:
         new = [path.parent / name for name in found.files if name not in found.merged]
-        return customer_making.tell_files(session, [*new, path.with_suffix(".pins.json"), path])
+        return customer_making.tell_files(session, [*new, kept, path])
     bundles.unpack(found, path.parent)
-    made, _ = _drafted(session, path, resource, table, text_of(path))
+    with customer_draft.of_bundle(bundle, path, former), _imported():
+        made, _ = _drafted(session, path, resource, table, former)
     with customer_making.alone(made):
         pins_file.add(made.pins_file, resource, pins)
-        _write(session, path, resource, table)
+        with _imported():
+            _write(session, path, resource, table)
+    return _tell_taken(session, resource, path, bundle)
+
+
+@contextmanager
+def _imported() -> Iterator[None]:
+    """Have a resource that is there told as one that was imported."""
+    try:
+        yield
+    except ResourceExists as error:
+        raise ResourceImported(**error.facts) from error
+
+
+def _is_taken(text: str, resource: ResourceName, table: str) -> bool:
+    """Return whether a customer's file says of a resource what a bundle does."""
+    with suppress(ValueError, AttributeError):  # whoever reads it whole tells what is wrong
+        found = toml.parse(text).get("resources", {}).get(resource.resource)
+        return bool(found == toml.parse(table)["resources"][resource.resource])
+    return False
+
+
+def _tell_taken(session: Session, resource: ResourceName, path: Path, bundle: Path) -> int:
     if session.is_json:
         output.document({"resources": [str(resource)], "file": path})
         return 0

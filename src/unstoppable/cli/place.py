@@ -7,7 +7,7 @@ import click
 
 from unstoppable.cli import settings_values
 from unstoppable.cli.command import complete_folder
-from unstoppable.cli.configuration import Configuration, real
+from unstoppable.cli.configuration import SOURCE_PASSWORD, Configuration, real
 from unstoppable.domain import errors, names
 from unstoppable.domain.customer_errors import SourceMissing
 from unstoppable.domain.ftps import SCHEME, FtpsFolder
@@ -65,7 +65,8 @@ class NamedSource(click.ParamType[tuple[str, str]]):
             raise errors.DirectoryUnwritable(path=source) from error
         except ValueError as error:
             # What was typed is not told: it may hold a password.
-            self.fail(f"{name}=…: {error}", param, ctx)
+            reason = str(error).replace(SOURCE_PASSWORD, "--password-file")
+            self.fail(f"{name}=…: {reason}", param, ctx)
         return names.name(name), found
 
 

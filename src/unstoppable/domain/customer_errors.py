@@ -216,6 +216,27 @@ class BundleInvalid(UsageError):
     hint_form = "nothing was taken of it; bring the file that `customer add` wrote with --bundle"
 
 
+class BundleUnusable(UsageError):
+    """A bundle whose customer or resource cannot be one of this machine; nothing of it is taken."""
+
+    sentence_form = "{path} cannot be used here: {reason}"
+    hint_form = "nothing was taken of it; have the customer or resource added again, and bring that"
+
+
+class OptionUnusable(UsageError):
+    """An option that says something about a customer who is added, and cannot be used."""
+
+    sentence_form = "{option} cannot be used: {reason}"
+    hint_form = "`unstoppable customer add --help` tells what it takes"
+
+
+class OptionMissing(UsageError):
+    """A customer or resource is to be added that lacks something."""
+
+    sentence_form = "{resource} cannot be added without {option}"
+    hint_form = "`unstoppable customer add --help` tells what it takes"
+
+
 class BundleConflict(UsageError):
     """A file of a bundle, and another one in its place."""
 

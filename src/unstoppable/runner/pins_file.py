@@ -29,16 +29,21 @@ def require(path: Path, resource: ResourceName) -> Pins:
 def add(path: Path, resource: ResourceName, pins: Pins) -> None:
     """Keep the pins of a resource that had none; only while the lane is held.
 
-    Who may read the file stays as it was.
+    Who may read the file stays as it was. Raises what `refuse_other` does, or FolderUnusable.
     """
-    kept = everything(path)
-    if kept.setdefault(resource, pins) != pins:
-        raise PinsInvalid(path=path, reason=f"{resource} is pinned to another repository")
+    refuse_other(path, resource, pins)
+    kept = {**everything(path), resource: pins}
     try:
         remove_drafts(path)
         replace(path, write_pins(kept).encode(), keeps_readers=True)
     except OSError as error:
         raise FolderUnusable(path=path, cause=error.strerror) from error
+
+
+def refuse_other(path: Path, resource: ResourceName, pins: Pins) -> None:
+    """Raise PinsInvalid where a resource has other pins; or FileUnsafe."""
+    if everything(path).get(resource, pins) != pins:
+        raise PinsInvalid(path=path, reason=f"{resource} is pinned to another repository")
 
 
 def everything(path: Path) -> dict[ResourceName, Pins]:
