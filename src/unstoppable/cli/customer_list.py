@@ -50,6 +50,8 @@ def listed(session: Session, *, name: str | None) -> int:
       0 listed    2 wrong usage, no such customer, or a file that cannot be used
     """
     folder, files = env_file.customers(env_file.locate(session.env_file))
+    if files is None:
+        read_all(session.env_file)  # raises where customers are known, as it does for `status`
     if name is not None:
         path = folder / f"{names.name(name)}.toml"
         if path not in (files or ()):
