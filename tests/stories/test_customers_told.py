@@ -98,3 +98,96 @@ def test_a_password_in_an_address_is_told_as_the_option(machine: Machine) -> Non
     assert told.returncode == 2
     assert "a password does not belong there; --password-file takes it" in told.stderr
     assert "pw@" not in told.stderr
+
+
+FTPS = "mail=ftps://u@127.0.0.1:9/x"
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--password-file=/nope",), "--password-file cannot be used: cannot read /nope: No such"),
+        ((), "acme/mail cannot be added without --password-file"),
+        (("--bundle=/nope/x.tar",), "--bundle cannot be used: /nope is no directory"),
+    ],
+)
+def test_what_a_server_needs_is_looked_at_before_anything_is_made(acme, options, told, more):
+    before = everything(acme)
+
+    further = acme.run("customer", "add-resource", "acme", FTPS, *options, *more)
+    first = acme.run("customer", "add", "blue", f"--resource={FTPS}", *options, *more)
+
+    assert further.returncode == first.returncode == 2
+    assert f"error: {told}" in further.stderr
+    assert f"error: {told.replace('acme', 'blue')}" in first.stderr
+    assert everything(acme) == before
+
+
+def test_a_secret_of_a_bucket_is_read_before_anything_is_made(acme: Machine) -> None:
+    before = everything(acme)
+    bucket = ("--bucket=blue-backups", "--access-key-id=x", "--secret-file=/nope")
+
+    told = acme.run("customer", "add", "blue", f"--resource=www={acme.data}/www", *bucket)
+
+    assert told.returncode == 2
+    assert "error: --secret-file cannot be used: cannot read /nope: No such file" in told.stderr
+    assert everything(acme) == before
+
+
+def test_a_password_that_nobody_would_ask_for_is_refused(acme: Machine) -> None:
+    file = secret(acme.root / "password", "open sesame\n")
+    before = everything(acme)
+
+    further = acme.run(*grow(acme, f"--password-file={file}"))
+    source = f"--resource=www={acme.data}/www"
+    first = acme.run("customer", "add", "blue", source, f"--password-file={file}")
+
+    for told in (further, first):
+        assert told.returncode == 2
+        assert "error: --password-file cannot be used: no source is on a server" in told.stderr
+    assert everything(acme) == before
+
+
+def test_a_bundle_may_leave_the_password_to_the_other_machine_and_says_so(acme: Machine) -> None:
+    first = acme.run("customer", "add", "blue", f"--resource={FTPS}", f"--bundle={acme.root}/b.tar")
+    further = acme.run("customer", "add-resource", "acme", FTPS, f"--bundle={acme.root}/a.tar")
+
+    for told in (first, further):
+        assert told.returncode == 0, told.stderr
+        assert "note: it holds no password of the server: write one into the file" in told.stderr
+
+
+def test_a_folder_of_customers_that_nobody_may_look_into_is_told(operator, runner):
+    folder = runner.home / ".config/unstoppable/customers"
+    brought = given_to(runner, added(operator, source=f"{runner.data}/www"))
+    folder.mkdir(parents=True)
+    (folder / "acme.toml").touch()
+    folder.chmod(0o744)
+    resource = f"www={runner.data}"
+
+    for words in (
+        ("add", "cyan", f"--resource={resource}"),
+        ("add-resource", "acme", resource),
+        ("remove", "acme"),
+        ("import", brought),
+    ):
+        told = as_itself(runner, "customer", *words)
+
+        assert told.returncode == 2, (words, told.stderr)
+        assert f"error: the folder of customers {folder} cannot be read: Permission" in told.stderr
+
+
+def test_keys_that_nobody_may_look_at_are_not_taken_for_none(runner):
+    folder = runner.home / ".config/unstoppable/customers"
+    (folder / "cyan").mkdir(parents=True)
+    (folder / "cyan").chmod(0o700)
+    before = everything(runner)
+
+    told = as_itself(
+        runner, "customer", "add", "cyan", f"--resource=www={runner.data}", "--dry-run"
+    )
+
+    assert told.returncode == 1
+    assert f"error: cannot use {folder}/cyan/root-secret: Permission denied\n" in told.stderr
+    assert everything(runner) == before

@@ -1,7 +1,7 @@
 """`unstoppable customer`."""
 
-import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +101,14 @@ def add(
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
-    if os.path.lexists(path):
+    if customer_making.has_file(path):
         raise CustomerExists(name=name, path=path)
     if bundle is not None:
         refuse_other(bundle, name)
     sources = dict(wanted["resources"])
     if len(sources) < len(wanted.pop("resources")):
         raise click.UsageError("one resource is named twice")
+    customer_making.refuse_unfit(bundle, wanted["password_file"], sources.values())
     new = NewCustomer(
         name=name,
         resources=sources,
@@ -118,20 +119,22 @@ def add(
     own = folder / name
     with customer_draft.of_options(path):
         made = read_draft(session.env_file, path, customer_text.toml_of(new))
-        making = customer_making.look(session.env_file, made, own, is_elsewhere=bundle is not None)
+        is_elsewhere = bundle is not None
+        customer_making.look_at_secrets(made, is_new=True, is_elsewhere=is_elsewhere)
+        making = customer_making.look(session.env_file, made, own, is_elsewhere=is_elsewhere)
     if dry_run:
         files = [f"the customer's file {path}"]
         return customer_making.tell(session, making, files, bundle)
     customer_making.make(making)
     _finish(new, made[0], path, bundle)
-    return _tell(session, own, made, bundle, lacks_key=customer_text.lacks_access_key(new))
+    return _tell(session, own, made, bundle, customer_making.lacking(made, new))
 
 
 def _finish(new: NewCustomer, made: Configuration, path: Path, bundle: Path | None) -> None:
     """Write a bundle and then the customer's file: until that is there, the command goes on."""
     with customer_making.alone(made):
         # Somebody may have added the same one meanwhile.
-        if os.path.lexists(path):
+        if customer_making.has_file(path):
             raise CustomerExists(name=new.name, path=path)
         if bundle is not None:
             own = path.with_suffix("")
@@ -169,12 +172,12 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     if found.resource is not None:
         return customer_resource.take(session, found, bundle, path, dry_run=dry_run)
     text = found.files[found.customer_file].decode(errors="replace")
-    if os.path.lexists(path) and not _is_taken(found, path, text):
+    if customer_making.has_file(path) and not _is_taken(found, path, text):
         raise CustomerImported(name=found.customer, path=path)
     with customer_draft.of_bundle(bundle, path):
         seen = customer_draft.without_certificates(text, found.files)
         made = read_draft(session.env_file, path, seen)
-    if os.path.lexists(path):
+    if customer_making.has_file(path):
         return _tell_imported(session, made, bundle)
     if dry_run:
         return customer_making.tell_files(session, [folder / name for name in found.files])
@@ -209,7 +212,7 @@ def remove(session: Session, *, name: str, dry_run: bool) -> int:
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
-    if not os.path.lexists(path):
+    if not customer_making.has_file(path):
         raise CustomerNotThere(name=name, folder=folder)
     aside = path.with_name(f"{path.name}.removed-{now():%Y%m%d-%H%M%S}")
     readings = read_all(session.env_file)
@@ -275,7 +278,11 @@ def _tell_imported(session: Session, made: list[Configuration], bundle: Path) ->
 
 
 def _tell(
-    session: Session, own: Path, made: list[Configuration], bundle: Path | None, *, lacks_key: bool
+    session: Session,
+    own: Path,
+    made: list[Configuration],
+    bundle: Path | None,
+    lacking: Sequence[str],
 ) -> int:
     resources = [str(configuration.resource) for configuration in made]
     if session.is_json:
@@ -298,6 +305,6 @@ def _tell(
     if bundle is not None:
         command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
         output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
-    if bundle is not None and lacks_key:
-        output.say("note: it holds no access key of the bucket: write one into the file there")
+        for what in lacking:
+            output.say(f"note: it holds no {what}: write one into the file there")
     return 0

@@ -21,7 +21,7 @@ from unstoppable.domain.customer_errors import (
     OptionMissing,
     OptionUnusable,
 )
-from unstoppable.domain.errors import UnstoppableError
+from unstoppable.domain.errors import SecretUnreadable, UnstoppableError
 
 _OPTIONS = {
     "name": "--title",
@@ -69,6 +69,12 @@ def of_options(path: Path, former: str = "") -> Iterator[None]:
         if key in _OPTIONS and (not former or key == "password"):
             option, resource = _OPTIONS[key], error.facts["resource"]
             raise OptionMissing(option=option, resource=resource) from error
+        raise
+    except SecretUnreadable as error:
+        key = str(error.facts["name"]).partition(" in ")[0].rpartition(".")[2]
+        if key in _OPTIONS and (not former or key == "password"):
+            reason = "cannot read {path}: {cause}".format(**error.facts)
+            raise OptionUnusable(option=_OPTIONS[key], reason=reason) from error
         raise
 
 

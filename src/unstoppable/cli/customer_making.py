@@ -1,26 +1,33 @@
 """What is made for the resources of a customer: a key, a repository and its pins, of each."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from unstoppable.cli import output
 from unstoppable.cli.command import Session
-from unstoppable.cli.configuration import Configuration, real
+from unstoppable.cli.configuration import S3_SECRET, SOURCE_PASSWORD, Configuration, real
 from unstoppable.cli.customer_file import text_of
+from unstoppable.cli.customer_text import NewCustomer, lacks_access_key
 from unstoppable.cli.place import look_at_source
 from unstoppable.cli.settings import by_operator
-from unstoppable.domain.customer_errors import RootSecretMissing
+from unstoppable.domain.customer_errors import (
+    CustomersUnreadable,
+    OptionUnusable,
+    RootSecretMissing,
+)
 from unstoppable.domain.errors import OutputFailed
+from unstoppable.domain.ftps import SCHEME, FtpsSource
 from unstoppable.domain.text import printable
 from unstoppable.runner import customer_setup, lane
 from unstoppable.runner.customer_setup import Root, Seen
-from unstoppable.runner.files import remove_drafts, replace, write_new
+from unstoppable.runner.files import is_there, remove_drafts, replace, write_new
 from unstoppable.runner.plan import Installation
 from unstoppable.runner.run import new_run
 from unstoppable.runner.setup import Found
+from unstoppable.secrets.reference import InFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,50 @@ class Making:
     """Where the customer's keys are."""
     root: Root
     resources: Sequence[tuple[Installation, Seen]]
+
+
+def has_file(path: Path) -> bool:
+    """Return whether a customer's file is there; raises CustomersUnreadable."""
+    try:
+        return is_there(path)
+    except OSError as error:
+        raise CustomersUnreadable(folder=path.parent, cause=error.strerror) from error
+
+
+def refuse_unfit(bundle: Path | None, password_file: Path | None, sources: Iterable[str]) -> None:
+    """Raise OptionUnusable where a bundle could not be written, or nobody asks for a password."""
+    if bundle is not None:
+        folder = bundle.absolute().parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            reason = f"{folder} is no directory that this user may write into"
+            raise OptionUnusable(option="--bundle", reason=reason)
+    if password_file is not None and not any(source.startswith(SCHEME) for source in sources):
+        reason = "no source is on a server that asks for one"
+        raise OptionUnusable(option="--password-file", reason=reason)
+
+
+def look_at_secrets(made: Sequence[Configuration], *, is_new: bool, is_elsewhere: bool) -> None:
+    """Read what a source on a server, or a bucket of a customer who `is_new`, is opened with.
+
+    Another machine's password may come there without a bundle. Raises what reading a secret does.
+    """
+    for one in made:
+        is_complete = SOURCE_PASSWORD in one.given or not is_elsewhere
+        if one.is_on_server and is_complete and isinstance(source := one.source, FtpsSource):
+            source.password.resolve()
+        secret = one.given.get(S3_SECRET)
+        if is_new and secret is not None and isinstance(secret.value, InFile):
+            secret.value.resolve()
+
+
+def lacking(made: Sequence[Configuration], new: NewCustomer | None = None) -> list[str]:
+    """Return what another machine needs that a bundle does not hold."""
+    found = []
+    if any(one.is_on_server and SOURCE_PASSWORD not in one.given for one in made):
+        found.append("password of the server")
+    if new is not None and lacks_access_key(new):
+        found.append("access key of the bucket")
+    return found
 
 
 def look(
@@ -57,7 +108,7 @@ def look_further(
     Raises RootSecretMissing and RootSecretOther too.
     """
     path = folder / customer_setup.ROOT
-    if not os.path.lexists(path):
+    if not customer_setup.has(path):
         raise RootSecretMissing(customer=made.resource.customer, path=path)
     making = look(named, [made], folder, is_elsewhere=is_elsewhere)
     for installation, _ in making.resources:
@@ -144,7 +195,7 @@ def write(path: Path, text: str, *, former: str) -> None:
     """
 
     def look() -> None:
-        if not os.path.lexists(path) or text_of(path) != former:
+        if not has_file(path) or text_of(path) != former:
             raise Edited
 
     place = real(path)

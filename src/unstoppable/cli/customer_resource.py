@@ -1,8 +1,7 @@
 """`unstoppable customer add-resource`, and how such a resource is taken from a bundle."""
 
-import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -79,8 +78,9 @@ def add_resource(  # noqa: PLR0913 - one for each option
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
-    if not os.path.lexists(path):
+    if not customer_making.has_file(path):
         raise CustomerNotThere(name=name, folder=folder)
+    customer_making.refuse_unfit(bundle, password_file, [resource[1]])
     new = NewResource(
         name=ResourceName(customer=name, resource=resource[0]),
         source=resource[1],
@@ -92,8 +92,10 @@ def add_resource(  # noqa: PLR0913 - one for each option
     own, table, former = folder / name, customer_text.table_of(new), text_of(path)
     with customer_draft.of_options(path, former):
         made, _ = _drafted(session, path, new.name, table, former)
+        is_elsewhere = bundle is not None
+        customer_making.look_at_secrets([made], is_new=False, is_elsewhere=is_elsewhere)
         making = customer_making.look_further(
-            session.env_file, made, own, is_elsewhere=bundle is not None
+            session.env_file, made, own, is_elsewhere=is_elsewhere
         )
     if dry_run:
         return customer_making.tell(session, making, [f"{new.name} in {path}"], bundle)
@@ -105,13 +107,13 @@ def add_resource(  # noqa: PLR0913 - one for each option
         _write(session, path, new.name, table)
 
     customer_making.make_further(making, finish)
-    return _tell(session, new.name, path, bundle)
+    return _tell(session, new.name, path, bundle, customer_making.lacking([made]))
 
 
 def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: bool) -> int:
     """Take a further resource of a customer from a bundle; the customer's file is at `path`."""
     resource = ResourceName(customer=found.customer, resource=str(found.resource))
-    if not os.path.lexists(path):
+    if not customer_making.has_file(path):
         raise CustomerNotImported(name=found.customer, folder=path.parent)
     pins, table = _pins(found, resource, bundle), found.files[found.table].decode()
     former, kept = text_of(path), path.with_suffix(".pins.json")
@@ -168,7 +170,7 @@ def _write(session: Session, path: Path, resource: ResourceName, table: str) -> 
     Raises what is wrong with it, CustomerNotThere, or CustomerFileChanging.
     """
     for _ in range(_TRIES):
-        if not os.path.lexists(path):
+        if not customer_making.has_file(path):
             raise CustomerNotThere(name=resource.customer, folder=path.parent)
         former = text_of(path)
         _, text = _drafted(session, path, resource, table, former)
@@ -197,7 +199,13 @@ def _pins(found: Bundle, resource: ResourceName, bundle: Path) -> Pins:
     return pins[resource]
 
 
-def _tell(session: Session, resource: ResourceName, path: Path, bundle: Path | None) -> int:
+def _tell(
+    session: Session,
+    resource: ResourceName,
+    path: Path,
+    bundle: Path | None,
+    lacking: Sequence[str],
+) -> int:
     if session.is_json:
         output.document({"resources": [str(resource)], "file": path, "bundle": bundle})
         return 0
@@ -206,4 +214,6 @@ def _tell(session: Session, resource: ResourceName, path: Path, bundle: Path | N
     if bundle is not None:
         command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
         output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
+        for what in lacking:
+            output.say(f"note: it holds no {what}: write one into the file there")
     return 0

@@ -1,6 +1,5 @@
 """Keys and repositories of a customer who is added, from whatever an earlier try left."""
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from unstoppable.domain.customer_errors import KeyFileOther, RepositoryOfOther, 
 from unstoppable.domain.errors import FolderUnusable, RepositoryExists
 from unstoppable.domain.keys import KeyKind
 from unstoppable.runner import pins_file
-from unstoppable.runner.files import make_private_folder, write_new
+from unstoppable.runner.files import is_there, make_private_folder, write_new
 from unstoppable.runner.plan import Installation, Key
 from unstoppable.runner.setup import Found, examine, set_up
 from unstoppable.secrets.reference import Literal, read_private
@@ -47,10 +46,10 @@ class Seen:
 def root_secret(folder: Path) -> Root:
     """Return the customer's root secret, or a fresh one where none is; changes nothing.
 
-    Raises SecretUnreadable or FileUnsafe.
+    Raises SecretUnreadable, FileUnsafe or FolderUnusable.
     """
     path = folder / ROOT
-    if os.path.lexists(path):
+    if has(path):
         return Root(secret=read_private(path, name=_NAME), is_new=False)
     return Root(secret=engine.generate_root_secret().hex(), is_new=True)
 
@@ -68,12 +67,12 @@ def keep(root: Root, folder: Path) -> Root:
 def look(installation: Installation, folder: Path, root: Root) -> Seen:
     """Return what is there of a resource's repository and key; changes nothing.
 
-    Raises KeyFileOther, RepositoryOfOther, and what `setup.examine` does for a repository that is
-    not ours.
+    Raises KeyFileOther, RepositoryOfOther, FolderUnusable, and what `setup.examine` does for a
+    repository that is not ours.
     """
     own = root.of(installation)
     path = key_file(own, folder)
-    has_key = os.path.lexists(path)
+    has_key = has(path)
     if has_key:
         _refuse_other_key(path, own.key.of_repository(own.places(None)))
     try:
@@ -118,6 +117,14 @@ def set_up_resource(
 def key_file(installation: Installation, folder: Path) -> Path:
     """Return where the key of a resource is kept."""
     return folder / f"{installation.resource.resource}{KEY_SUFFIX}"
+
+
+def has(path: Path) -> bool:
+    """Return whether a customer's secret is there; raises FolderUnusable where nobody can tell."""
+    try:
+        return is_there(path)
+    except OSError as error:
+        raise FolderUnusable(path=path, cause=error.strerror) from error
 
 
 def _write_once(path: Path, text: str) -> None:

@@ -13,6 +13,15 @@ _NO_SECOND_NAMES = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 """What file systems say that know no hard links, such as FAT."""
 
 
+def is_there(path: Path) -> bool:
+    """Return whether something has this name, a link that leads nowhere too; raises OSError."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def make_private_folder(folder: Path) -> None:
     """Make `folder` and what is missing above it, for this user alone; raises FolderUnusable."""
     try:
