@@ -1,6 +1,5 @@
 """`unstoppable customer`."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,13 @@ from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
 from unstoppable.cli.place import NamedSource
 from unstoppable.cli.settings import Readings, read_all, read_draft
-from unstoppable.domain import names
-from unstoppable.domain.customer_errors import CustomerExists, CustomerImported, CustomerNotThere
+from unstoppable.domain import names, toml
+from unstoppable.domain.customer_errors import (
+    CustomerExists,
+    CustomerImported,
+    CustomerNotThere,
+    CustomerOther,
+)
 from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import PinsMalformed, read_pins
@@ -62,7 +66,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--bucket", metavar="NAME", help="Keep the backups in this bucket of the customer.")
 @click.option("--access-key-id", metavar="ID", help="The access key of backups into it.")
 @click.option("--secret-file", type=_FILE, metavar="FILE", help="The file of that key's secret.")
-@click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
+@click.option(
+    "--password-file", type=_FILE, metavar="FILE", help="The file of the server's password."
+)
 @click.option(
     "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
 )
@@ -89,7 +95,7 @@ def add(
     where there is one: that of --access-key-id then needs no more than backups do.
 
     A directory has to be there, unless --bundle says that it is another machine's. Interrupted, it
-    goes on with the same command.
+    goes on with the same command, and that writes a bundle again which was lost.
 
     Example:
       unstoppable customer add acme --resource www=/srv/acme/www --resource mail=/srv/acme/mail
@@ -101,21 +107,9 @@ def add(
     """
     folder, _ = env_file.customers(env_file.locate(session.env_file))
     path = folder / f"{names.name(name)}.toml"
+    new = _new(name, bundle, **wanted)
     if customer_making.has_file(path):
-        raise CustomerExists(name=name, path=path)
-    if bundle is not None:
-        refuse_other(bundle, name)
-    sources = dict(wanted["resources"])
-    if len(sources) < len(wanted.pop("resources")):
-        raise click.UsageError("one resource is named twice")
-    customer_making.refuse_unfit(bundle, wanted["password_file"], sources.values())
-    new = NewCustomer(
-        name=name,
-        resources=sources,
-        secret_access_key=customer_text.reference_to(wanted.pop("secret_file")),
-        password=customer_text.reference_to(wanted.pop("password_file")),
-        **wanted,
-    )
+        return _bundle_again(session, new, path, bundle, dry_run=dry_run)
     own = folder / name
     with customer_draft.of_options(path):
         made = read_draft(session.env_file, path, customer_text.toml_of(new))
@@ -130,6 +124,58 @@ def add(
     return _tell(session, own, made, bundle, customer_making.lacking(made, new))
 
 
+def _new(
+    name: str,
+    bundle: Path | None,
+    *,
+    resources: Sequence[tuple[str, str]],
+    secret_file: Path | None,
+    password_file: Path | None,
+    **more: str | None,
+) -> NewCustomer:
+    """Return what options say of a customer; raises what is wrong with them alone."""
+    sources = dict(resources)
+    if len(sources) < len(resources):
+        raise click.UsageError("one resource is named twice")
+    if bundle is not None:
+        refuse_other(bundle, name)
+    customer_making.refuse_unfit(bundle, password_file, sources.values())
+    return NewCustomer(
+        name=name,
+        resources=sources,
+        secret_access_key=customer_text.reference_to(secret_file),
+        password=customer_text.reference_to(password_file),
+        title=more["title"],
+        bucket=more["bucket"],
+        access_key_id=more["access_key_id"],
+        schedule=more["schedule"],
+    )
+
+
+def _bundle_again(
+    session: Session, new: NewCustomer, path: Path, bundle: Path | None, *, dry_run: bool
+) -> int:
+    """Write the bundle of a customer who is there, and whose file says nothing else.
+
+    Raises CustomerExists, or what is in the way.
+    """
+    if bundle is None:
+        raise CustomerExists(name=new.name, path=path)
+    text = text_of(path)
+    made = read_draft(session.env_file, path, text)
+    if toml.parse(text) != toml.parse(customer_text.toml_of(new)):
+        raise CustomerOther(name=new.name, path=path)
+    if not dry_run:
+        _write_bundle(new, made[0], path, bundle)
+    return customer_making.tell_again(session, new.name, bundle, dry_run=dry_run)
+
+
+def _write_bundle(new: NewCustomer, made: Configuration, path: Path, bundle: Path) -> None:
+    own = path.with_suffix("")
+    keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in new.resources]
+    write_bundle(bundle, customer_text.bundle_of(new, made, path.parent, keys))
+
+
 def _finish(new: NewCustomer, made: Configuration, path: Path, bundle: Path | None) -> None:
     """Write a bundle and then the customer's file: until that is there, the command goes on."""
     with customer_making.alone(made):
@@ -137,9 +183,7 @@ def _finish(new: NewCustomer, made: Configuration, path: Path, bundle: Path | No
         if customer_making.has_file(path):
             raise CustomerExists(name=new.name, path=path)
         if bundle is not None:
-            own = path.with_suffix("")
-            keys = [own / f"{name}{customer_setup.KEY_SUFFIX}" for name in new.resources]
-            write_bundle(bundle, customer_text.bundle_of(new, made, path.parent, keys))
+            _write_bundle(new, made, path, bundle)
         try:
             customer_making.write_first(path, customer_text.toml_of(new))
         except FileExistsError as error:
@@ -303,8 +347,7 @@ def _tell(
     for resource in resources:
         output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
     if bundle is not None:
-        command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
-        output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
+        customer_making.tell_way(bundle)
         for what in lacking:
             output.say(f"note: it holds no {what}: write one into the file there")
     return 0

@@ -1,6 +1,7 @@
 """What is made for the resources of a customer: a key, a repository and its pins, of each."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ def look_further(
     path = folder / customer_setup.ROOT
     if not customer_setup.has(path):
         raise RootSecretMissing(customer=made.resource.customer, path=path)
+    look_at_secrets([made], is_new=False, is_elsewhere=is_elsewhere)
     making = look(named, [made], folder, is_elsewhere=is_elsewhere)
     for installation, _ in making.resources:
         customer_setup.refuse_other_root(installation, folder, making.root)
@@ -139,6 +141,25 @@ def tell(session: Session, making: Making, files: Sequence[str], bundle: Path | 
     else:
         output.data("\n".join(f"would make {printable(what)}" for what in missing))
     return 0
+
+
+def tell_again(session: Session, of: object, bundle: Path, *, dry_run: bool) -> int:
+    """Tell that a bundle of what is there already was written, or would be."""
+    what = f"a bundle for another machine in {bundle}"
+    if session.is_json:
+        output.document({"would_make": [what]} if dry_run else {"bundle": bundle})
+    elif dry_run:
+        output.data(f"would make {printable(what)}")
+    else:
+        output.data(f"written again: the bundle of {of} in {printable(str(bundle))}")
+        tell_way(bundle)
+    return 0
+
+
+def tell_way(bundle: Path) -> None:
+    """Tell where a bundle goes."""
+    command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
+    output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
 
 
 def _missing(making: Making) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """`unstoppable customer add-resource`, and how such a resource is taken from a bundle."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +23,7 @@ from unstoppable.domain.customer_errors import (
     CustomerNotThere,
     ResourceExists,
     ResourceImported,
+    ResourceOther,
 )
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import Pins, PinsMalformed, read_pins
@@ -40,7 +41,9 @@ _TRIES = 5
 @click.command("add-resource", cls=Speaking)
 @click.argument("name", shell_complete=complete_customer)
 @click.argument("resource", type=NamedSource(), metavar="NAME=DIR")
-@click.option("--password-file", type=_FILE, metavar="FILE", help="The file of its password.")
+@click.option(
+    "--password-file", type=_FILE, metavar="FILE", help="The file of the server's password."
+)
 @click.option(
     "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
 )
@@ -66,7 +69,7 @@ def add_resource(  # noqa: PLR0913 - one for each option
     the customer was added, with --bundle, and `unstoppable customer import` takes the tar file to
     the backup machine.
 
-    Interrupted, it goes on with the same command.
+    Interrupted, it goes on with the same command, and that writes a bundle again which was lost.
 
     Example:
       unstoppable customer add-resource acme shop=/srv/acme/shop --schedule "17 3 * * *"
@@ -89,25 +92,45 @@ def add_resource(  # noqa: PLR0913 - one for each option
     )
     if bundle is not None:
         bundles.refuse_other(bundle, name, new.name.resource)
-    own, table, former = folder / name, customer_text.table_of(new), text_of(path)
+    table, former = customer_text.table_of(new), text_of(path)
+    if bundle is not None and _has(former, new.name):
+        return _bundle_again(session, new, path, bundle, former, dry_run=dry_run)
     with customer_draft.of_options(path, former):
         made, _ = _drafted(session, path, new.name, table, former)
-        is_elsewhere = bundle is not None
-        customer_making.look_at_secrets([made], is_new=False, is_elsewhere=is_elsewhere)
         making = customer_making.look_further(
-            session.env_file, made, own, is_elsewhere=is_elsewhere
+            session.env_file, made, folder / name, is_elsewhere=bundle is not None
         )
     if dry_run:
         return customer_making.tell(session, making, [f"{new.name} in {path}"], bundle)
 
     def finish() -> None:
         if bundle is not None:
-            key = own / f"{new.name.resource}{KEY_SUFFIX}"
-            bundles.write(bundle, customer_text.bundle_of_resource(new, made, key))
+            _write_bundle(new, made, path, bundle)
         _write(session, path, new.name, table)
 
     customer_making.make_further(making, finish)
     return _tell(session, new.name, path, bundle, customer_making.lacking([made]))
+
+
+def _bundle_again(  # noqa: PLR0913 - what the command was given
+    session: Session, new: NewResource, path: Path, bundle: Path, text: str, *, dry_run: bool
+) -> int:
+    """Write the bundle of a resource that is there, and of which the file says nothing else.
+
+    `text` is what the file at `path` says. Raises ResourceOther, or what is in the way.
+    """
+    made = read_draft(session.env_file, path, text)
+    if not _is_taken(text, new.name, customer_text.table_of(new)):
+        raise ResourceOther(resource=new.name, path=path)
+    if not dry_run:
+        own = next(one for one in made if one.resource == new.name)
+        _write_bundle(new, own, path, bundle)
+    return customer_making.tell_again(session, new.name, bundle, dry_run=dry_run)
+
+
+def _write_bundle(new: NewResource, made: Configuration, path: Path, bundle: Path) -> None:
+    key = path.with_suffix("") / f"{new.name.resource}{KEY_SUFFIX}"
+    bundles.write(bundle, customer_text.bundle_of_resource(new, made, key))
 
 
 def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: bool) -> int:
@@ -121,37 +144,48 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
         return _tell_taken(session, resource, path, bundle)
     # Before anything of it is written.
     pins_file.refuse_other(kept, resource, pins)
-    with customer_draft.of_bundle(bundle, path, former), _imported():
+    with customer_draft.of_bundle(bundle, path, former), _imported(resource, path):
         seen = customer_draft.without_certificates(table, found.files)
         _drafted(session, path, resource, seen, former)
     if dry_run:
         new = [path.parent / name for name in found.files if name not in found.merged]
         return customer_making.tell_files(session, [*new, kept, path])
     bundles.unpack(found, path.parent)
-    with customer_draft.of_bundle(bundle, path, former), _imported():
+    with customer_draft.of_bundle(bundle, path, former), _imported(resource, path):
         made, _ = _drafted(session, path, resource, table, former)
     with customer_making.alone(made):
         pins_file.add(made.pins_file, resource, pins)
-        with _imported():
+        with _imported(resource, path):
             _write(session, path, resource, table)
     return _tell_taken(session, resource, path, bundle)
 
 
 @contextmanager
-def _imported() -> Iterator[None]:
+def _imported(resource: ResourceName, path: Path) -> Iterator[None]:
     """Have a resource that is there told as one that was imported."""
     try:
         yield
     except ResourceExists as error:
-        raise ResourceImported(**error.facts) from error
+        raise ResourceImported(resource=resource, path=path) from error
 
 
 def _is_taken(text: str, resource: ResourceName, table: str) -> bool:
-    """Return whether a customer's file says of a resource what a bundle does."""
-    with suppress(ValueError, AttributeError):  # whoever reads it whole tells what is wrong
-        found = toml.parse(text).get("resources", {}).get(resource.resource)
-        return bool(found == toml.parse(table)["resources"][resource.resource])
-    return False
+    """Return whether a customer's file says of a resource what a bundle or options do."""
+    found = _resources(table)
+    return bool(found) and _resources(text).get(resource.resource) == found[resource.resource]
+
+
+def _has(text: str, resource: ResourceName) -> bool:
+    return resource.resource in _resources(text)
+
+
+def _resources(text: str) -> dict[str, Any]:
+    """Return the tables of a customer's file; of a broken one none, whoever reads it tells why."""
+    try:
+        found = toml.parse(text).get("resources")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _tell_taken(session: Session, resource: ResourceName, path: Path, bundle: Path) -> int:
@@ -212,8 +246,7 @@ def _tell(
     output.data(f"added: {resource} in {printable(str(path))}")
     output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
     if bundle is not None:
-        command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
-        output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
+        customer_making.tell_way(bundle)
         for what in lacking:
             output.say(f"note: it holds no {what}: write one into the file there")
     return 0

@@ -119,6 +119,16 @@ class CustomerExists(UsageError):
     )
 
 
+class CustomerOther(CustomerExists):
+    """A bundle is to be written again of a customer whose file says something else."""
+
+    hint_form = (
+        "a lost bundle is written again by the command that {path} would come from: every "
+        "--resource and option as it stands there, and --bundle FILE; another customer takes "
+        "another name"
+    )
+
+
 class CustomerImported(CustomerExists):
     """A customer is to be taken from a bundle who is there."""
 
@@ -140,6 +150,16 @@ class ResourceExists(UsageError):
 
     sentence_form = "there is a resource {resource} already: {path}"
     hint_form = "change that file where another source is meant, or take another name"
+
+
+class ResourceOther(ResourceExists):
+    """A bundle is to be written again of a resource that is another one in the customer's file."""
+
+    hint_form = (
+        "a lost bundle is written again by the command that its table in {path} would come from: "
+        "source, --schedule and --password-file as it stands there, and --bundle FILE; another "
+        "resource takes another name"
+    )
 
 
 class ResourceImported(ResourceExists):

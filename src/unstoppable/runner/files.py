@@ -125,8 +125,9 @@ def _give(opened: int, access: int | os.stat_result) -> None:
     if isinstance(access, int):
         os.fchmod(opened, access)
         return
-    owner = access.st_uid if os.geteuid() == 0 else -1
-    if (owner, access.st_gid) != (-1, os.fstat(opened).st_gid):
+    own = os.fstat(opened)
+    owner = access.st_uid if os.geteuid() == 0 else own.st_uid
+    if (owner, access.st_gid) != (own.st_uid, own.st_gid):
         os.fchown(opened, owner, access.st_gid)
     os.fchmod(opened, stat.S_IMODE(access.st_mode) & 0o777)
 
