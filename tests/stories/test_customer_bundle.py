@@ -179,6 +179,9 @@ def test_an_import_takes_nobodys_place(bundle: Path, runner: Machine) -> None:
     done(runner, "customer", "import", brought)
 
     own = runner.home / ".config/unstoppable/customers/acme.toml"
+    rehearsed = done(runner, "customer", "import", brought, "--dry-run")
+    kept = (own.parent / "acme/www.key").read_text()
+    (own.parent / "acme/www.key").unlink()
     same = done(runner, "customer", "import", brought)
     own.write_text(own.read_text() + "# by hand\n")
     again = as_itself(runner, "customer", "import", brought)
@@ -190,6 +193,8 @@ def test_an_import_takes_nobodys_place(bundle: Path, runner: Machine) -> None:
     key.write_text(whole)
     done(runner, "customer", "import", brought)
 
+    assert rehearsed == "nothing would be written: this bundle was taken\n"
+    assert kept == whole
     assert same == f"imported: 1 resource of acme in {own}\n"
     assert again.returncode == 2
     assert "there is a customer acme already" in again.stderr

@@ -260,6 +260,8 @@ def test_a_bundle_brings_a_further_resource_to_a_machine_that_has_the_customer(o
     rehearsed = done(runner, "customer", "import", brought, "--dry-run")
     before = theirs.read_text()
     told = done(runner, "customer", "import", brought)
+    (theirs.parent / "acme/shop.key").unlink()
+    missing = done(runner, "customer", "import", brought, "--dry-run")
     again = done(runner, "customer", "import", brought)
     theirs.write_text(theirs.read_text().replace('/shop"', '/other"'))
     other = as_itself(runner, "customer", "import", brought)
@@ -267,6 +269,7 @@ def test_a_bundle_brings_a_further_resource_to_a_machine_that_has_the_customer(o
     assert "root secret of acme" in here.stderr
     assert b"root-secret" not in second.read_bytes()
     assert f"would write {theirs.parent}/acme/shop.key\n" in rehearsed
+    assert missing == f"would write {theirs.parent}/acme/shop.key\n"
     assert told == again == f"imported: acme/shop in {theirs}\n"
     assert theirs.read_text().startswith(before)
     assert other.returncode == 2

@@ -216,16 +216,17 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     if found.resource is not None:
         return customer_resource.take(session, found, bundle, path, dry_run=dry_run)
     text = found.files[found.customer_file].decode(errors="replace")
-    if customer_making.has_file(path) and not _is_taken(found, path, text):
+    is_taken = customer_making.has_file(path)
+    if is_taken and not _is_taken(found, path, text):
         raise CustomerImported(name=found.customer, path=path)
     with customer_draft.of_bundle(bundle, path):
         seen = customer_draft.without_certificates(text, found.files)
         made = read_draft(session.env_file, path, seen)
-    if customer_making.has_file(path):
-        return _tell_imported(session, made, bundle)
     if dry_run:
         return customer_making.tell_files(session, [folder / name for name in found.files])
     unpack(found, folder)
+    if is_taken:
+        return _tell_imported(session, made, bundle)
     with customer_draft.of_bundle(bundle, path):
         made = read_draft(session.env_file, path, text)
     try:

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,10 +174,13 @@ def _missing(making: Making) -> Iterator[str]:
             yield f"its pins in {one.pins_file}"
 
 
-def tell_files(session: Session, paths: Sequence[Path]) -> int:
-    """Tell which files would be written."""
+def tell_files(session: Session, paths: Sequence[Path], merged: Collection[Path] = ()) -> int:
+    """Tell which files would be written: those that are not there, and those that are `merged`."""
+    paths = [path for path in paths if path in merged or not customer_setup.has(path)]
     if session.is_json:
         output.document({"would_write": paths})
+    elif not paths:
+        output.data("nothing would be written: this bundle was taken")
     else:
         output.data("\n".join(f"would write {printable(str(path))}" for path in paths))
     return 0

@@ -140,7 +140,11 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
         raise CustomerNotImported(name=found.customer, folder=path.parent)
     pins, table = _pins(found, resource, bundle), found.files[found.table].decode()
     former, kept = text_of(path), path.with_suffix(".pins.json")
+    new = [path.parent / name for name in found.files if name not in found.merged]
     if _is_taken(former, resource, table) and pins_file.find(kept, resource) == pins:
+        if dry_run:
+            return customer_making.tell_files(session, new)
+        bundles.unpack(found, path.parent)
         return _tell_taken(session, resource, path, bundle)
     # Before anything of it is written.
     pins_file.refuse_other(kept, resource, pins)
@@ -148,8 +152,7 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
         seen = customer_draft.without_certificates(table, found.files)
         _drafted(session, path, resource, seen, former)
     if dry_run:
-        new = [path.parent / name for name in found.files if name not in found.merged]
-        return customer_making.tell_files(session, [*new, kept, path])
+        return customer_making.tell_files(session, [*new, kept, path], merged=(kept, path))
     bundles.unpack(found, path.parent)
     with customer_draft.of_bundle(bundle, path, former), _imported(resource, path):
         made, _ = _drafted(session, path, resource, table, former)
