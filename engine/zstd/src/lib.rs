@@ -1,6 +1,7 @@
 //! zstd for many small pieces: each thread keeps its compressor and its decompressor.
 //!
-//! It takes the place of the crate of this name, and has as much of its interface as is used.
+//! It takes the place of the crate of this name, and has as much of its interface as is used: where
+//! that takes anything that can be read, this takes what is in memory, and makes no copy of it.
 //! `rustic_core` compresses each blob, and decompresses it again to see that it is right, with
 //! `encode_all` and `decode_all`. That crate makes tables of a megabyte for each call, and does not
 //! tell zstd how long the piece is, which took a third of a backup of small files

@@ -17,24 +17,25 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::default();
 }
 
-/// All that `source` holds, compressed; level 0 is the usual one.
-pub fn encode_all<R: Read>(source: R, level: i32) -> io::Result<Vec<u8>> {
-    bulk::compress(&all_of(source)?, level)
+/// A piece, compressed; level 0 is the usual one.
+pub fn encode_all(plain: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    bulk::compress(plain, level)
 }
 
-/// Append all that `source` holds to `destination`, compressed.
-pub fn copy_encode<R: Read, W: Write>(source: R, mut destination: W, level: i32) -> io::Result<()> {
-    destination.write_all(&encode_all(source, level)?)
+/// Append a piece to `destination`, compressed.
+pub fn copy_encode<W: Write>(plain: &[u8], mut destination: W, level: i32) -> io::Result<()> {
+    destination.write_all(&encode_all(plain, level)?)
 }
 
-/// All that `source` holds, decompressed.
-pub fn decode_all<R: Read>(source: R) -> io::Result<Vec<u8>> {
-    let compressed = all_of(source)?;
-    if let Some(plain) = at_once(&compressed) {
+/// All pieces that stand in a row, decompressed.
+pub fn decode_all(compressed: &[u8]) -> io::Result<Vec<u8>> {
+    if let Some(plain) = at_once(compressed) {
         return Ok(plain);
     }
     // Several pieces in a row, one that lies, or one that is damaged: it is told here.
-    all_of(read::Decoder::with_buffer(&*compressed)?)
+    let mut plain = Vec::new();
+    read::Decoder::with_buffer(compressed)?.read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 /// None where it is not one piece that tells its length, and that is not long.
@@ -42,12 +43,6 @@ fn at_once(compressed: &[u8]) -> Option<Vec<u8>> {
     let length = get_frame_content_size(compressed).ok().flatten()?;
     let length = usize::try_from(length).ok().filter(|length| *length <= MOST_BELIEVED_BYTES)?;
     DECOMPRESSOR.with_borrow_mut(|kept| kept.decompress(compressed, length)).ok()
-}
-
-fn all_of(mut source: impl Read) -> io::Result<Vec<u8>> {
-    let mut all = Vec::new();
-    source.read_to_end(&mut all)?;
-    Ok(all)
 }
 
 /// Reading what is decompressed on the way.
