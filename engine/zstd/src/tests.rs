@@ -49,7 +49,7 @@ const LENGTHS: [usize; 9] = [0, 1, 2, 100, 4096, 65_537, 1 << 20, 9_000_000, 20_
 fn zstd_itself_reads_what_is_written_here_and_is_told_its_length() {
     for length in LENGTHS {
         let plain = piece(length);
-        let compressed = encode_all(&*plain, 0).unwrap();
+        let compressed = encode_all(&plain, 0).unwrap();
 
         let mut opened = Vec::with_capacity(length);
         decompress(&mut opened, &compressed).unwrap();
@@ -64,8 +64,8 @@ fn a_piece_is_read_at_once_and_in_parts_whether_it_tells_its_length_or_not() {
     for length in LENGTHS {
         let plain = piece(length);
 
-        for compressed in [untold(&plain), encode_all(&*plain, 5).unwrap()] {
-            assert_eq!(decode_all(&*compressed).unwrap(), plain, "{length}");
+        for compressed in [untold(&plain), encode_all(&plain, 5).unwrap()] {
+            assert_eq!(decode_all(&compressed).unwrap(), plain, "{length}");
             assert_eq!(in_parts(&compressed, 1000), plain, "{length}");
         }
     }
@@ -77,7 +77,7 @@ fn what_was_compressed_in_a_row_is_one() {
     let row = [compress(&first, 0).unwrap(), compress(b"", 0).unwrap(), untold(&second)].concat();
     let plain = [first, second].concat();
 
-    assert_eq!(decode_all(&*row).unwrap(), plain);
+    assert_eq!(decode_all(&row).unwrap(), plain);
     assert_eq!(in_parts(&row, 70), plain);
 }
 
@@ -85,16 +85,16 @@ fn what_was_compressed_in_a_row_is_one() {
 fn it_is_put_behind_what_is_there() {
     let mut out = vec![2];
 
-    copy_encode(&*piece(5000), &mut out, 0).unwrap();
+    copy_encode(&piece(5000), &mut out, 0).unwrap();
 
     assert_eq!(out.remove(0), 2);
-    assert_eq!(decode_all(&*out).unwrap(), piece(5000));
+    assert_eq!(decode_all(&out).unwrap(), piece(5000));
 }
 
 #[test]
 fn each_level_is_its_own() {
     let plain = piece(100_000);
-    let lengths = [1, 19, 1].map(|level| encode_all(&*plain, level).unwrap().len());
+    let lengths = [1, 19, 1].map(|level| encode_all(&plain, level).unwrap().len());
 
     assert_eq!(lengths[0], lengths[2]);
     assert!(lengths[1] < lengths[0]);
@@ -102,7 +102,7 @@ fn each_level_is_its_own() {
 
 #[test]
 fn what_is_damaged_is_an_error_and_the_next_piece_is_read() {
-    let whole = encode_all(&*piece(50_000), 0).unwrap();
+    let whole = encode_all(&piece(50_000), 0).unwrap();
     let mut lying = whole.clone();
     // The length that it tells stands behind four magic bytes and a descriptor.
     lying[5] ^= 1;
@@ -115,7 +115,7 @@ fn what_is_damaged_is_an_error_and_the_next_piece_is_read() {
         let mut decoder = Decoder::with_buffer(damaged).unwrap();
         assert!(decoder.read_to_end(&mut Vec::new()).is_err(), "{} bytes", damaged.len());
     }
-    assert_eq!(decode_all(&*whole).unwrap(), piece(50_000));
+    assert_eq!(decode_all(&whole).unwrap(), piece(50_000));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_length_that_is_told_is_not_believed_beyond_what_a_blob_may_have() {
     let mut claim = vec![0x28, 0xB5, 0x2F, 0xFD, 0b1110_0000];
     claim.extend_from_slice(&(1_u64 << 40).to_le_bytes());
 
-    assert!(decode_all(&*claim).is_err());
+    assert!(decode_all(&claim).is_err());
 }
 
 #[test]
