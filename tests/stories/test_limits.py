@@ -188,7 +188,7 @@ def test_a_run_that_sees_to_its_end_no_more_is_killed_by_who_started_it(two):
     assert "cannot leave anybody behind" in told.stderr
     assert left == []
     failed = f"the run of acme/www ended and did not say how: {words}"
-    assert two.runs("acme/www")[-1] == ("failed", failed)
+    assert ("failed", failed) in two.runs("acme/www"), "beside a slot that came meanwhile"
     assert free.returncode == 0, free.stderr
     assert lane.holder(two.machine.hot / "acme/lane.lock") is None
 

@@ -226,7 +226,7 @@ def test_another_key_is_not_confirmed_with_it(alice, folder):
 def test_what_a_confirmation_cannot_delete_is_told_and_stays_known(alice, folder, monkeypatch):
     sheet_file.write(alice, folder, CONTENTS)
 
-    def refuse(_path):
+    def refuse(_path, *, missing_ok=False):  # noqa: ARG001 - as it is called
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "unlink", refuse)
