@@ -13,7 +13,8 @@ from unstoppable.domain import toml
 from unstoppable.domain.customer_errors import CustomerFileInvalid
 
 __all__ = ["place"]
-SECONDS = 1.0
+SECONDS = 4.0
+"""Of less than one, where coverage is measured and others work too; else they take minutes."""
 HUGE = f"0x{'f' * 5000}"
 
 
