@@ -75,10 +75,13 @@ def stay_childless() -> bool:
 
 def _steps(machine: _Machine) -> list[tuple[int, int, int, int]]:
     """Return a program for the kernel: what to do, how far to jump if so and if not, a number."""
-    refused = [
+    # What `clone3` is told lies in memory, where no filter looks; without it threads are made by
+    # the older call.
+    answers = {**dict.fromkeys(machine.refused, _REFUSE), _CLONE3: _UNKNOWN}
+    answered = [
         step
-        for call in machine.refused
-        for step in ((_EQUAL, 0, 1, call), (_RETURN, 0, 0, _REFUSE))
+        for call, answer in answers.items()
+        for step in ((_EQUAL, 0, 1, call), (_RETURN, 0, 0, answer))
     ]
     return [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -87,11 +90,7 @@ def _steps(machine: _Machine) -> list[tuple[int, int, int, int]]:
         (_LOAD, 0, 0, _NUMBER),
         (_AT_LEAST, 0, 1, _OTHER_NUMBERS),
         (_RETURN, 0, 0, _REFUSE),
-        *refused,
-        # What it is told lies in memory, where no filter looks; without it threads are made by
-        # the older call.
-        (_EQUAL, 0, 1, _CLONE3),
-        (_RETURN, 0, 0, _UNKNOWN),
+        *answered,
         (_EQUAL, 1, 0, machine.clone),
         (_RETURN, 0, 0, _ALLOW),
         (_LOAD, 0, 0, _FIRST_ARGUMENT),

@@ -5,6 +5,7 @@ from pathlib import Path
 from unstoppable.domain.emitter import Emitter, EmitterKey
 from unstoppable.domain.errors import FileUnsafe, FolderUnusable, SecretUnreadable
 from unstoppable.domain.record_errors import EmitterMissing, EmitterUnusable
+from unstoppable.runner import files
 from unstoppable.runner.files import make_private_folder, write_new
 from unstoppable.secrets.reference import read_private
 
@@ -20,12 +21,9 @@ def is_there(state: Path, customer: str) -> bool:
     """Return whether there is such a file, whatever it holds; raises EmitterUnusable."""
     path = key_file(state, customer)
     try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
+        return files.is_there(path)
     except OSError as error:
         raise EmitterUnusable(customer=customer, path=path, cause=error.strerror) from error
-    return True
 
 
 def customers(state: Path) -> frozenset[str]:
