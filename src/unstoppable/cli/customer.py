@@ -16,7 +16,6 @@ from unstoppable.cli import (
 )
 from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.customer_draft import CronLine
 from unstoppable.cli.customer_file import text_of
 from unstoppable.cli.customer_list import listed
 from unstoppable.cli.customer_text import NewCustomer
@@ -33,11 +32,11 @@ from unstoppable.domain.errors import FolderUnusable
 from unstoppable.domain.names import ResourceName
 from unstoppable.domain.pins import PinsMalformed, read_pins
 from unstoppable.domain.text import count, printable
-from unstoppable.runner import customer_setup, lane, pins_file
+from unstoppable.runner import customer_setup, pins_file
 from unstoppable.runner.bundle import Bundle, refuse_other, unpack
 from unstoppable.runner.bundle import read as read_bundle
 from unstoppable.runner.bundle import write as write_bundle
-from unstoppable.runner.run import new_run, now
+from unstoppable.runner.run import now
 
 
 @click.group()
@@ -47,8 +46,6 @@ def customer() -> None:
 
 customer.add_command(listed)
 customer.add_command(customer_resource.add_resource)
-
-_FILE = click.Path(path_type=Path)
 
 
 @customer.command(cls=Speaking)
@@ -65,15 +62,10 @@ _FILE = click.Path(path_type=Path)
 @click.option("--title", metavar="TEXT", help="How people call the customer.")
 @click.option("--bucket", metavar="NAME", help="Keep the backups in this bucket of the customer.")
 @click.option("--access-key-id", metavar="ID", help="The access key of backups into it.")
-@click.option("--secret-file", type=_FILE, metavar="FILE", help="The file of that key's secret.")
 @click.option(
-    "--password-file", type=_FILE, metavar="FILE", help="The file of the server's password."
+    "--secret-file", type=customer_draft.FILE, metavar="FILE", help="The file of that key's secret."
 )
-@click.option(
-    "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
-)
-@click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
+@customer_draft.of_new
 @click.pass_obj
 def add(
     session: Session,
@@ -178,7 +170,7 @@ def _write_bundle(new: NewCustomer, made: Configuration, path: Path, bundle: Pat
 
 def _finish(new: NewCustomer, made: Configuration, path: Path, bundle: Path | None) -> None:
     """Write a bundle and then the customer's file: until that is there, the command goes on."""
-    with customer_making.alone(made):
+    with customer_making.alone(made.settings.hot, made.resource):
         # Somebody may have added the same one meanwhile.
         if customer_making.has_file(path):
             raise CustomerExists(name=new.name, path=path)
@@ -191,7 +183,7 @@ def _finish(new: NewCustomer, made: Configuration, path: Path, bundle: Path | No
 
 
 @customer.command("import", cls=Speaking)
-@click.argument("bundle", metavar="BUNDLE", type=_FILE)
+@click.argument("bundle", metavar="BUNDLE", type=customer_draft.FILE)
 @click.option("--dry-run", is_flag=True, help="Tell what would be written; change nothing.")
 @click.pass_obj
 def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
@@ -230,7 +222,7 @@ def take(session: Session, *, bundle: Path, dry_run: bool) -> int:
     with customer_draft.of_bundle(bundle, path):
         made = read_draft(session.env_file, path, text)
     try:
-        with customer_making.alone(made[0]):
+        with customer_making.alone(made[0].settings.hot, made[0].resource):
             customer_making.write_first(path, text)
     except FileExistsError as error:
         raise CustomerImported(name=found.customer, path=path) from error
@@ -302,7 +294,7 @@ def _put_aside(path: Path, aside: Path, readings: Readings) -> None:
     known = (reading.configuration.resource for reading in readings.all)
     resource = next((one for one in known if one.customer == path.stem), of_nobody)
     hot = readings.common.configuration.settings.hot
-    with lane.hold(lane.lane_file(hot, resource), new_run(resource)):
+    with customer_making.alone(hot, resource):
         try:
             path.rename(aside)
         except OSError as error:
@@ -348,7 +340,5 @@ def _tell(
     for resource in resources:
         output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
     if bundle is not None:
-        customer_making.tell_way(bundle)
-        for what in lacking:
-            output.say(f"note: it holds no {what}: write one into the file there")
+        customer_making.tell_way(bundle, lacking)
     return 0

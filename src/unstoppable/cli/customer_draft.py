@@ -5,9 +5,10 @@ bundle that they came from.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -23,6 +24,7 @@ from unstoppable.domain.customer_errors import (
 )
 from unstoppable.domain.errors import SecretUnreadable, UnstoppableError
 
+_Command = TypeVar("_Command", bound=Callable[..., object])
 _OPTIONS = {
     "name": "--title",
     "bucket": "--bucket",
@@ -48,6 +50,26 @@ class CronLine(click.ParamType[str]):
         except ValueError as error:
             self.fail(str(error.__cause__ or error), param, ctx)
         return str(value)
+
+
+FILE = click.Path(path_type=Path)
+_OF_NEW = (
+    click.option(
+        "--password-file", type=FILE, metavar="FILE", help="The file of the server's password."
+    ),
+    click.option(
+        "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
+    ),
+    click.option("--bundle", type=FILE, metavar="FILE", help="A new tar file for another machine."),
+    click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing."),
+)
+
+
+def of_new(command: _Command) -> _Command:
+    """Give a command the options of a customer, or of a resource, that is added."""
+    for option in reversed(_OF_NEW):
+        command = option(command)
+    return command
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from unstoppable.domain.customer_errors import (
 )
 from unstoppable.domain.errors import OutputFailed
 from unstoppable.domain.ftps import SCHEME, FtpsSource
+from unstoppable.domain.names import ResourceName
 from unstoppable.domain.text import printable
 from unstoppable.runner import customer_setup, lane
 from unstoppable.runner.customer_setup import Root, Seen
@@ -156,10 +157,12 @@ def tell_again(session: Session, of: object, bundle: Path, *, dry_run: bool) -> 
     return 0
 
 
-def tell_way(bundle: Path) -> None:
-    """Tell where a bundle goes."""
+def tell_way(bundle: Path, lacking: Sequence[str] = ()) -> None:
+    """Tell where a bundle goes, and what is `lacking` there."""
     command = f"unstoppable customer import {shlex.quote(printable(str(bundle)))}"
     output.say(f"note: `{command}` on the backup machine, then delete it: it holds the keys")
+    for what in lacking:
+        output.say(f"note: it holds no {what}: write one into the file there")
 
 
 def _missing(making: Making) -> Iterator[str]:
@@ -187,9 +190,9 @@ def tell_files(session: Session, paths: Sequence[Path], merged: Collection[Path]
 
 
 @contextmanager
-def alone(made: Configuration) -> Iterator[None]:
+def alone(hot: Path, resource: ResourceName) -> Iterator[None]:
     """Keep others from writing what is a customer's, and from running; raises Busy."""
-    with lane.hold(lane.lane_file(made.settings.hot, made.resource), new_run(made.resource)):
+    with lane.hold(lane.lane_file(hot, resource), new_run(resource)):
         yield
 
 

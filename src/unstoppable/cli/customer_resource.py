@@ -10,7 +10,6 @@ import click
 from unstoppable.cli import customer_draft, customer_making, customer_text, env_file, output
 from unstoppable.cli.command import Session, Speaking, complete_customer
 from unstoppable.cli.configuration import Configuration
-from unstoppable.cli.customer_draft import CronLine
 from unstoppable.cli.customer_file import text_of
 from unstoppable.cli.customer_text import NewResource
 from unstoppable.cli.place import NamedSource
@@ -33,7 +32,6 @@ from unstoppable.runner import pins_file
 from unstoppable.runner.bundle import Bundle
 from unstoppable.runner.customer_setup import KEY_SUFFIX
 
-_FILE = click.Path(path_type=Path)
 _TRIES = 5
 """To write a file that others write as well."""
 
@@ -41,14 +39,7 @@ _TRIES = 5
 @click.command("add-resource", cls=Speaking)
 @click.argument("name", shell_complete=complete_customer)
 @click.argument("resource", type=NamedSource(), metavar="NAME=DIR")
-@click.option(
-    "--password-file", type=_FILE, metavar="FILE", help="The file of the server's password."
-)
-@click.option(
-    "--schedule", type=CronLine(), metavar="LINE", help="When backups are due, as a cron line."
-)
-@click.option("--bundle", type=_FILE, metavar="FILE", help="A new tar file for another machine.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be made; change nothing.")
+@customer_draft.of_new
 @click.pass_obj
 def add_resource(  # noqa: PLR0913 - one for each option
     session: Session,
@@ -156,7 +147,7 @@ def take(session: Session, found: Bundle, bundle: Path, path: Path, *, dry_run: 
     bundles.unpack(found, path.parent)
     with customer_draft.of_bundle(bundle, path, former), _imported(resource, path):
         made, _ = _drafted(session, path, resource, table, former)
-    with customer_making.alone(made):
+    with customer_making.alone(made.settings.hot, made.resource):
         pins_file.add(made.pins_file, resource, pins)
         with _imported(resource, path):
             _write(session, path, resource, table)
@@ -249,7 +240,5 @@ def _tell(
     output.data(f"added: {resource} in {printable(str(path))}")
     output.say(f"note: `unstoppable key sheet {resource}` writes the recovery sheet to print")
     if bundle is not None:
-        customer_making.tell_way(bundle)
-        for what in lacking:
-            output.say(f"note: it holds no {what}: write one into the file there")
+        customer_making.tell_way(bundle, lacking)
     return 0
